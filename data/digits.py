@@ -1,0 +1,34 @@
+"""scikit-learn's 1,797 handwritten 8×8 digits, which come with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn import datasets, model_selection
+
+from data import DATASETS
+
+_SPLIT_SEED = 0  # part of the dataset's definition: the official data has no test split
+
+
+def load(split: str, data_dir: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Returns one split, a fixed, stratified fifth being the test split.
+
+    The original grey values 0..16 are stretched to 0..255.
+
+    Args:
+        split: ``"train"`` (1,437 images) or ``"test"`` (360 images).
+        data_dir: not used; the images are embedded.
+
+    Returns:
+        images, uint8 (num_images, 8, 8, 1) in 0..255; labels, int64 (num_images,).
+    """
+    digits = datasets.load_digits()
+    train, test = model_selection.train_test_split(
+        np.arange(len(digits.target)),
+        test_size=DATASETS["digits"].num_test,
+        stratify=digits.target,
+        random_state=_SPLIT_SEED,
+    )
+    chosen = {"train": train, "test": test}[split]
+    images = np.round(digits.images[chosen, ..., np.newaxis] * (255 / 16)).astype(np.uint8)
+    return images, digits.target[chosen].astype(np.int64)

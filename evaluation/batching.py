@@ -1,0 +1,48 @@
+"""A model applied to many images, a batch at a time, with the same bits every time.
+
+The functions are compiled by XLA: TensorFlow's own matrix products on several threads may
+differ in the last bit from run to run, which t-SNE would make visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from models import VAE
+
+_BATCH_SIZE = 500
+
+
+def encode(model: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (z_mean, z_log_var), each (num_images, latent_dim)."""
+    return _in_batches(model.encode, images)
+
+
+def decode(model: VAE, z: np.ndarray) -> np.ndarray:
+    """Returns E[x|z], (num_images, height, width, channels) in [0, 1]."""
+    return _in_batches(model.decode, z.astype(np.float32))
+
+
+def reconstruct(model: VAE, images: np.ndarray) -> np.ndarray:
+    """Returns E[x|z] at the posterior's mean, of the shape of the images."""
+    return _in_batches(model.reconstruct, images)
+
+
+def compute_losses(model: VAE, images: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Returns the model's losses of each image, (num_images,), z drawn by ``seed``."""
+    model.sampling.restart(seed)
+    return _in_batches(model.compute_losses, images)
+
+
+def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
+    compiled = tf.function(function, jit_compile=True, reduce_retracing=True)
+    results = [
+        compiled(tf.constant(inputs[start : start + _BATCH_SIZE]))
+        for start in range(0, len(inputs), _BATCH_SIZE)
+    ]
+    return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *results)

@@ -1,0 +1,27 @@
+"""``--curves``: the losses over epochs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import figures
+import runs
+from evaluation.context import Context
+
+
+def run(context: Context) -> list[Path]:
+    """Draws loss, reconstruction and KL, training and validation; needs no model."""
+    try:
+        history = runs.read_history(context.run.history_path)
+    except (OSError, ValueError) as error:
+        raise runs.RunError(f"{context.run.history_path} cannot be read ({error})") from error
+    if not history:
+        raise runs.RunError(f"{context.run.history_path} holds no epoch yet: train for longer")
+    best = context.record.get("best")
+    subtitle = f"{context.record['flags']['dataset']} · run {context.run.name}"
+    if best:
+        subtitle += f" · dotted: best validation loss {best['val_loss']:.2f}, epoch {best['epoch']}"
+    figure = figures.draw_curves(
+        history, best["epoch"] if best else None, "Losses over epochs", subtitle
+    )
+    return context.save_figure(figure, "curves")

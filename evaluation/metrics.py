@@ -1,0 +1,98 @@
+"""``--metrics``: the figures to quote, on the test images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import figures
+import runs
+from evaluation import batching
+from evaluation.context import Context
+
+ACTIVE_VARIANCE = 0.01  # Burda et al. (2016), section 5.2
+
+
+def run(context: Context) -> list[Path]:
+    """Prints a table, writes metrics.json and draws the KL of each dimension."""
+    metrics = measure(context)
+    print(_table(metrics))
+    path = context.path("metrics.json")
+    with runs.write_atomically(path) as beside:
+        beside.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    kl = np.array(metrics["kl_per_dimension"])
+    active = np.array(metrics["posterior_mean_variance"]) > ACTIVE_VARIANCE
+    figure = figures.draw_kl_per_dimension(
+        kl, active, f"KL of each latent dimension, {kl.sum():.2f} nats in all", context.subtitle
+    )
+    return [path, *context.save_figure(figure, "kl_per_dimension")]
+
+
+def measure(context: Context) -> dict[str, Any]:
+    """Returns the test figures: each mean over images with its standard error, in nats.
+
+    ``elbo`` = −(reconstruction + kl), whatever β the model was trained with;
+    ``reconstruction`` = −log p(x|z) with one z drawn from the posterior of each image;
+    ``mean_squared_error`` = summed over pixels, at the posterior's mean;
+    ``active_units``: dimensions whose posterior mean varies by more than 0.01 over the
+    images (Burda et al., 2016).
+    """
+    images, _ = context.test
+    losses = batching.compute_losses(context.model, images, context.seed)
+    reconstructed = batching.reconstruct(context.model, images)
+    z_mean, z_log_var = context.test_posterior
+    per_image = {
+        "elbo": -(losses["reconstruction"] + losses["kl"]),
+        "reconstruction": losses["reconstruction"],
+        "kl": losses["kl"],
+        "mean_squared_error": np.square(images - reconstructed).sum(axis=(1, 2, 3)),
+    }
+    variance = z_mean.var(axis=0)
+    return {
+        "run": context.run.name,
+        "checkpoint": context.checkpoint,
+        "split": "test",
+        "num_images": len(images),
+        "binarize": context.record["flags"]["binarize"],
+        "seed": context.seed,
+        **{
+            name: {"mean": float(values.mean(dtype=np.float64)), "standard_error": _error(values)}
+            for name, values in per_image.items()
+        },
+        "active_units": int((variance > ACTIVE_VARIANCE).sum()),
+        "latent_dim": context.latent_dim,
+        "kl_per_dimension": _means(np.asarray(context.model.prior.kl(z_mean, z_log_var))),
+        "posterior_mean_variance": [float(value) for value in variance],
+    }
+
+
+def _error(values: np.ndarray) -> float:
+    """Standard error of the mean over images."""
+    return float(values.std(ddof=1, dtype=np.float64) / np.sqrt(len(values)))
+
+
+def _means(values: np.ndarray) -> list[float]:
+    return [float(mean) for mean in values.mean(axis=0, dtype=np.float64)]
+
+
+def _table(metrics: dict[str, Any]) -> str:
+    rows = [
+        ("ELBO", "elbo", "nats"),
+        ("reconstruction", "reconstruction", "nats"),
+        ("KL", "kl", "nats"),
+        ("squared error", "mean_squared_error", "summed over pixels"),
+    ]
+    lines = [f"{metrics['num_images']:,} test images, pixels: binarize {metrics['binarize']}"]
+    lines += [
+        f"  {label:<16}{metrics[name]['mean']:>10.3f} ± {metrics[name]['standard_error']:.3f} {unit}"
+        for label, name, unit in rows
+    ]
+    lines.append(f"  {'active units':<16}{metrics['active_units']:>6} of {metrics['latent_dim']}")
+    kl = sorted(enumerate(metrics["kl_per_dimension"], start=1), key=lambda item: -item[1])
+    shown = ", ".join(f"z{dim} {value:.2f}" for dim, value in kl[:10])
+    more = f", {len(kl) - 10} more in metrics.json" if len(kl) > 10 else ""
+    lines.append(f"  KL by dimension  {shown}{more}")
+    return "\n".join(lines)

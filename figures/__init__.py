@@ -1,0 +1,24 @@
+"""What is drawn: arrays in, a matplotlib figure out, in one style (``figures/style.py``).
+
+Images are (num_images, height, width, channels) in [0, 1]; one channel is drawn as ink on
+paper, three as RGB.
+"""
+
+from figures.bars import draw_kl_per_dimension
+from figures.curves import draw_curves
+from figures.grids import draw_images, draw_reconstructions, tile
+from figures.latent import draw_latent_histograms, draw_latent_map
+from figures.manifold import draw_manifold
+from figures.style import save
+
+__all__ = [
+    "draw_curves",
+    "draw_images",
+    "draw_kl_per_dimension",
+    "draw_latent_histograms",
+    "draw_latent_map",
+    "draw_manifold",
+    "draw_reconstructions",
+    "save",
+    "tile",
+]

@@ -1,0 +1,34 @@
+"""The mathematics: networks, likelihoods, priors, and the models made of them.
+
+Importing this package registers every class with Keras, so that
+
+    import keras, models
+    vae = keras.saving.load_model("trained_model/<run>/best.keras")
+
+opens a trained model.
+"""
+
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"models needs Keras on TensorFlow, found it on {keras.backend.backend()}: "
+        "set the environment variable KERAS_BACKEND=tensorflow"
+    )
+
+from models.build import build
+from models.likelihoods import Bernoulli
+from models.mlp import Decoder, Encoder
+from models.priors import StandardNormal
+from models.sampling import GaussianSampling
+from models.vae import VAE
+
+__all__ = [
+    "VAE",
+    "Bernoulli",
+    "Decoder",
+    "Encoder",
+    "GaussianSampling",
+    "StandardNormal",
+    "build",
+]

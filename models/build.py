@@ -1,0 +1,25 @@
+"""A model from the names and sizes given on the command line."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+
+def build(image_shape: tuple[int, int, int], settings: Mapping[str, Any]) -> keras.Model:
+    """Builds an untrained model, its weights drawn from ``settings["seed"]``.
+
+    Args:
+        image_shape: (height, width, channels).
+        settings: the flags of the run by name; ``model`` and ``network`` choose the modules,
+            which take what they need from the others.
+    """
+    keras.utils.set_random_seed(settings["seed"])  # for the layers' initialisers
+    network = importlib.import_module(f"models.{settings['network']}")
+    model = importlib.import_module(f"models.{settings['model']}")
+    built = model.build(network, image_shape, settings)
+    built.build((None, *image_shape))
+    return built

@@ -1,0 +1,168 @@
+"""The variational autoencoder: Kingma and Welling, Auto-Encoding Variational Bayes (2014)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from models.likelihoods import Bernoulli
+from models.priors import StandardNormal
+from models.sampling import GaussianSampling
+
+
+def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
+    """Returns a VAE with the encoder and decoder of ``network``, in the sizes of ``settings``."""
+    hidden_dims = [settings["hidden_dim"]] * settings["num_hidden_layers"]
+    activation = settings["activation"]
+    return VAE(
+        network.Encoder(settings["latent_dim"], hidden_dims, activation, name="encoder"),
+        network.Decoder(image_shape, hidden_dims[::-1], activation, name="decoder"),
+        beta=settings["beta"],
+        seed=settings["seed"],
+    )
+
+
+@keras.saving.register_keras_serializable(package="models")
+class VAE(keras.Model):
+    """An encoder q(z|x), a likelihood p(x|z) over a decoder, a prior p(z), one objective.
+
+    Trained by ``fit`` on batches of images alone, (batch, height, width, channels) in
+    [0, 1]; ``compile`` needs an optimiser only.
+
+    Args:
+        encoder: images to (z_mean, z_log_var); has ``latent_dim``.
+        decoder: z to logits of the images' shape.
+        likelihood: p(x|z); None for ``Bernoulli``.
+        prior: p(z); None for ``StandardNormal``.
+        beta: weight of the KL term (Higgins et al., 2017); 1 is the evidence lower bound.
+        seed: of the noise in z.
+    """
+
+    def __init__(
+        self, encoder, decoder, likelihood=None, prior=None, beta=1.0, seed=0, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = likelihood or Bernoulli()
+        self.prior = prior or StandardNormal()
+        self.beta = beta
+        self.seed = seed
+        self.sampling = GaussianSampling(seed, name="sampling")
+        self.trackers = {
+            name: keras.metrics.Mean(name=name) for name in ("loss", "reconstruction", "kl")
+        }
+
+    def build(self, input_shape):
+        if not self.encoder.built:
+            self.encoder.build(input_shape)
+        if not self.decoder.built:
+            self.decoder.build((None, self.encoder.latent_dim))
+        self.sampling.build((None, self.encoder.latent_dim))
+        super().build(input_shape)
+
+    # ---------------------------------------------------------------- the objective
+
+    def compute_losses(self, images, training=False):
+        """Returns the parts of the negative evidence lower bound, in nats an image.
+
+        Equation (10) with one sample of z:
+        loss = −log p(x|z) + β · KL(q(z|x) ‖ p(z)), z ~ q(z|x).
+
+        Args:
+            images: (batch, height, width, channels) in [0, 1].
+            training: whether layers such as dropout are on. z is sampled either way.
+
+        Returns:
+            ``loss``, ``reconstruction`` (−log p(x|z)) and ``kl``, each of shape (batch,).
+        """
+        z_mean, z_log_var = self.encoder(images, training=training)
+        z = self.sampling(z_mean, z_log_var)
+        logits = self.decoder(z, training=training)
+        reconstruction = -self.likelihood.log_prob(images, logits)
+        kl = ops.sum(self.prior.kl(z_mean, z_log_var), axis=-1)
+        return {
+            "loss": reconstruction + self.beta * kl,
+            "reconstruction": reconstruction,
+            "kl": kl,
+        }
+
+    def train_step(self, images):
+        """One step of the optimiser; returns the means since the epoch began, by name."""
+        with tf.GradientTape() as tape:
+            losses = self.compute_losses(images, training=True)
+            objective = ops.mean(losses["loss"])
+        gradients = tape.gradient(objective, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return self._track(losses)
+
+    def test_step(self, images):
+        """The same losses of held-out images, z sampled too, nothing learned."""
+        return self._track(self.compute_losses(images, training=False))
+
+    def _track(self, losses):
+        for name, tracker in self.trackers.items():
+            tracker.update_state(losses[name])
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    @property
+    def metrics(self):
+        """Reset by Keras when an epoch begins."""
+        return list(self.trackers.values())
+
+    # ------------------------------------------------------------- what it is used for
+
+    def call(self, images, training=False):
+        """Returns the logits of a reconstruction from a sampled z, of the images' shape."""
+        z_mean, z_log_var = self.encoder(images, training=training)
+        return self.decoder(self.sampling(z_mean, z_log_var), training=training)
+
+    def encode(self, images):
+        """Returns the posterior's (z_mean, z_log_var), each (batch, latent_dim).
+
+        Args:
+            images: (batch, height, width, channels) in [0, 1].
+        """
+        return self.encoder(images, training=False)
+
+    def decode(self, z):
+        """Returns E[x|z], (batch, height, width, channels) in [0, 1].
+
+        Args:
+            z: (batch, latent_dim).
+        """
+        return self.likelihood.mean(self.decoder(z, training=False))
+
+    def reconstruct(self, images):
+        """Returns E[x|z] at the posterior's mean z, of the shape and range of the images.
+
+        Args:
+            images: (batch, height, width, channels) in [0, 1].
+        """
+        z_mean, _ = self.encode(images)
+        return self.decode(z_mean)
+
+    def generate(self, num_images, seed=0):
+        """Returns E[x|z] for z from the prior, (num_images, height, width, channels)."""
+        return self.decode(self.prior.sample(num_images, self.encoder.latent_dim, seed))
+
+    # ------------------------------------------------------------------------ saving
+
+    def get_config(self):
+        parts = {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in ("encoder", "decoder", "likelihood", "prior")
+        }
+        return {**super().get_config(), **parts, "beta": self.beta, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for name in ("encoder", "decoder", "likelihood", "prior"):
+            config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)
+        return cls(**config)

@@ -1,0 +1,30 @@
+"""A training run on disk: its name, its files, and how to find it again.
+
+    trained_model/<run>/
+        run.json       what was run and how it went: flags, versions, counts, best epoch
+        history.csv    a row an epoch
+        best.keras     the model after the epoch with the lowest validation loss
+        model.keras    the model after the last epoch
+        logs/          for TensorBoard
+
+No module here imports TensorFlow.
+"""
+
+from runs.files import write_atomically
+from runs.history import COLUMNS, read_history, write_history
+from runs.naming import name_run
+from runs.run import CHECKPOINTS, Run, RunError
+from runs.search import find_run, open_run
+
+__all__ = [
+    "CHECKPOINTS",
+    "COLUMNS",
+    "Run",
+    "RunError",
+    "find_run",
+    "name_run",
+    "open_run",
+    "read_history",
+    "write_atomically",
+    "write_history",
+]

@@ -1,0 +1,37 @@
+"""history.csv: a row an epoch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from runs.files import write_atomically
+
+COLUMNS = (
+    "epoch",
+    "loss",
+    "reconstruction",
+    "kl",
+    "val_loss",
+    "val_reconstruction",
+    "val_kl",
+    "seconds",
+    "images_per_second",
+)
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Writes the rows so far, losses in nats an image, with all their digits."""
+    with write_atomically(path) as beside, beside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Returns the rows, every value a float; raises OSError or ValueError."""
+    with path.open(newline="") as file:
+        return [
+            {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+        ]

@@ -1,0 +1,96 @@
+"""One run's folder and its record, run.json."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from runs.files import write_atomically
+
+FORMAT = 1  # of run.json; raised when a reader of the old one would go wrong
+CHECKPOINTS = {"best": "best.keras", "last": "model.keras"}
+
+
+class RunError(Exception):
+    """A run cannot be started, found or read; the message is one line for the user."""
+
+
+class Run:
+    """A folder with the files that the package's docstring lists.
+
+    Args:
+        folder: it need not exist yet.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.name = folder.name
+        self.record_path = folder / "run.json"
+        self.history_path = folder / "history.csv"
+        self.logs_dir = folder / "logs"
+        self.best_path = folder / CHECKPOINTS["best"]
+        self.last_path = folder / CHECKPOINTS["last"]
+
+    def check_startable(self, overwrite: bool) -> None:
+        """Raises RunError where a new run would destroy what is there."""
+        if not self.folder.exists():
+            return
+        if not self.folder.is_dir():
+            raise RunError(f"{self.folder} is a file: move it, or choose another --run_name")
+        if self.record_path.exists():
+            if not overwrite:
+                raise RunError(
+                    f"{self.folder} already holds a run: type --overwrite to train it anew, or "
+                    "--run_name NAME to keep both"
+                )
+        elif any(self.folder.iterdir()):
+            raise RunError(
+                f"{self.folder} holds files but no run.json, so no run of this program: move "
+                "them, or choose another --run_name"
+            )
+
+    def start(self, record: dict[str, Any]) -> None:
+        """Makes the folder, removes what an earlier run wrote there, and writes run.json."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in (self.best_path, self.last_path, self.history_path, self.record_path):
+            path.unlink(missing_ok=True)
+        if self.logs_dir.exists():
+            shutil.rmtree(self.logs_dir)
+        self.write_record({"format": FORMAT, "run_name": self.name, **record})
+
+    def finish(self, best: dict[str, float] | None, epochs_done: int, seconds: float) -> None:
+        """Notes in run.json how the training ended."""
+        outcome = {"best": best, "epochs_done": epochs_done, "seconds": round(seconds, 1)}
+        self.write_record({**self.read_record(), "status": "finished", **outcome})
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Replaces run.json."""
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        with write_atomically(self.record_path) as beside:
+            beside.write_text(text, encoding="utf-8")
+
+    def read_record(self) -> dict[str, Any]:
+        """Returns run.json; raises RunError if it is missing, damaged or of another format."""
+        try:
+            record = json.loads(self.record_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.record_path} cannot be read ({error})") from error
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise RunError(f"{self.record_path} is not of format {FORMAT}, the one known here")
+        missing = [name for name in ("flags", "status", "started") if name not in record]
+        if missing:
+            raise RunError(f"{self.record_path} lacks {', '.join(missing)}")
+        return record
+
+    def files(self) -> list[Path]:
+        """Returns what the run has written so far, run.json last."""
+        paths = (
+            self.last_path,
+            self.best_path,
+            self.history_path,
+            self.logs_dir,
+            self.record_path,
+        )
+        return [path for path in paths if path.exists()]

@@ -1,0 +1,87 @@
+"""Finding the run that a user means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runs.run import CHECKPOINTS, Run, RunError
+
+
+def find_run(root: Path, wanted: Mapping[str, Any]) -> Run:
+    """Returns the run started last among those that agree with the flags given.
+
+    Args:
+        root: the folder of runs.
+        wanted: flag → value, for the flags that were given.
+
+    Raises:
+        RunError: if there is none; it names the command that trains one.
+    """
+    candidates = []
+    for path in sorted(root.glob("*/run.json")):
+        run = Run(path.parent)
+        try:
+            record = run.read_record()
+        except RunError:
+            continue  # another program's folder, or a damaged one: --saved_path tells which
+        if not _contradictions(record, wanted) and any(map(Path.exists, _model_paths(run))):
+            candidates.append((record["started"], run.name, run))
+    if not candidates:
+        flags = _as_flags(wanted)
+        what = f"with {flags}" if flags else "at all"
+        raise RunError(
+            f"no trained run {what} in {root}: train one with "
+            + " ".join(filter(None, ["python train.py", flags]))
+        )
+    return max(candidates, key=lambda candidate: candidate[:2])[2]
+
+
+def open_run(path: Path, wanted: Mapping[str, Any]) -> tuple[Run, str | None]:
+    """Opens the run that ``--saved_path`` names, by its folder or one of its models.
+
+    Returns:
+        the run, and ``"best"`` or ``"last"`` if the path names that model, else None.
+
+    Raises:
+        RunError: if there is no such run, or it contradicts the flags given.
+    """
+    checkpoint = None
+    if path.suffix == ".keras":
+        checkpoints = {file: name for name, file in CHECKPOINTS.items()}
+        checkpoint = checkpoints.get(path.name)
+        if checkpoint is None or not path.is_file():
+            raise RunError(
+                f"{path} is not the model of a run: name the run's folder, or the "
+                f"{' or '.join(checkpoints)} in it"
+            )
+        path = path.parent
+    if not path.is_dir():
+        raise RunError(
+            f"there is no run in {path}: train one with python train.py, or leave --saved_path "
+            "out to take the newest"
+        )
+    run = Run(path)
+    record = run.read_record()
+    contradictions = _contradictions(record, wanted)
+    if contradictions:
+        trained = {name: record["flags"].get(name) for name in contradictions}
+        wrong = {name: wanted[name] for name in contradictions}
+        raise RunError(
+            f"{_as_flags(wrong)} contradicts {path}, trained with {_as_flags(trained)}: leave "
+            f"it out, or train that run with python train.py {_as_flags(wanted)}"
+        )
+    return run, checkpoint
+
+
+def _contradictions(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in wanted.items() if record["flags"].get(name) != value]
+
+
+def _model_paths(run: Run) -> list[Path]:
+    return [run.best_path, run.last_path]
+
+
+def _as_flags(values: Mapping[str, Any]) -> str:
+    return " ".join(f"--{name} {value}" for name, value in values.items())

@@ -1,0 +1,105 @@
+"""Trains a model: python train.py --latent_dim 10 (python train.py --help lists the flags)."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shlex
+import subprocess
+import time
+from importlib import metadata
+from typing import Any
+
+import data
+import options
+import runs
+from training import device
+
+
+def main(argv: list[str]) -> None:
+    flags = options.parse_train(argv)
+    settings = options.settings(flags)
+    run = runs.Run(options.TRAINED_MODEL_DIR / options.run_name(flags))
+    run.check_startable(flags.overwrite)
+    data.check_available(flags.dataset, flags.data_dir)
+
+    device_name = device.set_up_tensorflow()
+    import models
+    from data import batches, splits
+    from training.fit import fit
+
+    train, validation = splits.load_train_and_validation(
+        flags.dataset, flags.data_dir, settings["num_validation"], flags.binarize
+    )
+    model = models.build(train.images.shape[1:], settings)
+    print_plan(settings, len(train), len(validation), model, device_name, run)
+
+    record = describe(argv, settings, flags, len(train), model, device_name)
+    run.start(record)
+    began = time.perf_counter()
+    result = fit(
+        model,
+        batches.training_batches(train.images, flags.batch_size, flags.seed, flags.binarize),
+        batches.evaluation_batches(validation.images, flags.batch_size),
+        len(train),
+        validation.images[:16] / 255,
+        run,
+        settings,
+    )
+    run.finish(result.best, len(result.rows), time.perf_counter() - began)
+
+    print(f"\nvalidation, in nats an image, of the best epoch ({result.best['epoch']}):")
+    row = result.rows[result.best["epoch"] - 1]
+    for name in ("loss", "reconstruction", "kl"):
+        print(f"  {name:<16}{row['val_' + name]:>10.3f}")
+    print("\nwritten:", *run.files(), sep="\n  ")
+    print(f"\nnext: python evaluate.py --run_name {shlex.quote(run.name)} --all 1")
+
+
+def print_plan(settings, num_train, num_validation, model, device_name, run) -> None:
+    """Says what is about to happen."""
+    height, width, channels = data.DATASETS[settings["dataset"]].image_shape
+    steps = -(-num_train // settings["batch_size"])
+    rows = {
+        "dataset": f"{settings['dataset']}: {num_train:,} training and {num_validation:,} "
+        f"validation images, {height}×{width}×{channels}, binarize {settings['binarize']}",
+        "model": f"{settings['model']}, {settings['network']}: {settings['num_hidden_layers']} "
+        f"hidden layers of {settings['hidden_dim']} ({settings['activation']}), "
+        f"{settings['latent_dim']} latent dimensions, {model.count_params():,} parameters",
+        "loss": f"−log p(x|z) + {settings['beta']:g} · KL, in nats an image",
+        "training": f"{settings['num_epochs']} epochs of {steps} batches of "
+        f"{settings['batch_size']}, Adam {settings['learning_rate']:g}, seed {settings['seed']}",
+        "device": device_name,
+        "run": str(run.folder),
+    }
+    for name, text in rows.items():
+        print(f"{name:<10}{text}")
+    print(flush=True)
+
+
+def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, Any]:
+    """Returns what run.json says from the start: all that is not in the model itself."""
+    folder = options.ROOT
+    git = subprocess.run(
+        ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True
+    )
+    packages = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
+    return {
+        "status": "training",
+        "started": datetime.datetime.now(datetime.UTC).isoformat(),
+        "command": shlex.join(["python", *argv]),
+        "flags": settings,
+        "data_dir": flags.data_dir and str(data.resolve_data_dir(flags.data_dir)),
+        "num_train": num_train,
+        "num_parameters": model.count_params(),
+        "device": device_name,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in packages},
+        },
+        "git_commit": git.stdout.strip() or None,
+    }
+
+
+if __name__ == "__main__":
+    options.run_script(main, (data.DataError, runs.RunError, OSError))

@@ -1,0 +1,97 @@
+"""What is written while a model trains."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import figures
+import runs
+
+
+class RunWriter(keras.callbacks.Callback):
+    """Writes a run's history and models as the epochs go by.
+
+    history.csv and model.keras after every epoch, best.keras after each one with the
+    lowest validation loss so far.
+
+    Args:
+        run: already started.
+        num_images: training images in an epoch.
+
+    Attributes:
+        rows: the history.
+        best: ``{"epoch": …, "val_loss": …}``, None before the first epoch's end.
+    """
+
+    def __init__(self, run: runs.Run, num_images: int):
+        super().__init__()
+        self.run = run
+        self.num_images = num_images
+        self.rows: list[dict[str, float]] = []
+        self.best: dict[str, float] | None = None
+        self._began = 0.0
+        self._seconds = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_test_begin(self, logs=None):
+        # Validation begins: the epoch's training is over.
+        self._seconds = time.perf_counter() - self._began
+
+    def on_epoch_end(self, epoch, logs=None):
+        losses = {name: float(value) for name, value in logs.items()}
+        self.rows.append(
+            {
+                "epoch": epoch + 1,
+                **{name: losses[name] for name in runs.COLUMNS if name in losses},
+                "seconds": round(self._seconds, 3),
+                "images_per_second": round(self.num_images / self._seconds, 1),
+            }
+        )
+        runs.write_history(self.run.history_path, self.rows)
+        if self.best is None or losses["val_loss"] < self.best["val_loss"]:
+            self.best = {"epoch": epoch + 1, "val_loss": losses["val_loss"]}
+            self._save(self.run.best_path)
+        self._save(self.run.last_path)
+
+    def _save(self, path: Path) -> None:
+        with runs.write_atomically(path) as beside:
+            self.model.save(beside)
+
+
+class ReconstructionImages(keras.callbacks.Callback):
+    """Shows TensorBoard the same validation images and their reconstructions as they improve.
+
+    After the first epoch, the last, and a few between.
+
+    Args:
+        logs_dir: TensorBoard's folder.
+        images: float32 (num_images, height, width, channels) in [0, 1].
+        num_epochs: how many there will be.
+        times: how often a run, about.
+    """
+
+    def __init__(self, logs_dir: Path, images: np.ndarray, num_epochs: int, times: int = 6):
+        super().__init__()
+        self.writer = tf.summary.create_file_writer(str(logs_dir / "images"))
+        self.images = images
+        self.epochs = set(np.unique(np.linspace(0, num_epochs - 1, times).astype(int)).tolist())
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch not in self.epochs:
+            return
+        reconstructed = np.asarray(self.model.reconstruct(self.images))
+        pairs = np.concatenate([self.images, reconstructed], axis=2)  # side by side
+        sheet = figures.tile(pairs, num_columns=4, gap=2)
+        with self.writer.as_default():
+            tf.summary.image("reconstruction", sheet[np.newaxis], step=epoch)
+        self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()

@@ -1,0 +1,54 @@
+"""TensorFlow, imported quietly, on the device that is there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+def set_up_tensorflow() -> str:
+    """Imports TensorFlow and Keras, has a GPU's memory grow as needed, and names the device.
+
+    Returns:
+        e.g. ``"CPU, 2 cores"`` or ``"GPU, NVIDIA H200"``.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with _quiet_start():
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus:
+        return f"CPU, {len(os.sched_getaffinity(0))} cores"
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+    return f"GPU, {', '.join(name or 'unnamed' for name in names)}"
+
+
+@contextlib.contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Holds back what TensorFlow's C++ prints on stderr while it starts.
+
+    A dozen lines on oneDNN and missing GPU drivers, which no setting turns off so early.
+    They are printed after all if the start fails, or if TF_CPP_MIN_LOG_LEVEL is set.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
