@@ -15,15 +15,22 @@ from training import device
 
 def main(argv: list[str]) -> None:
     flags = options.parse_evaluate(argv)
+    chosen = {
+        name: entry
+        for name, entry in evaluation.EVALUATIONS.items()
+        if flags["all"].value or flags[name].value
+    }
     run, checkpoint = choose_run(flags)
     record = run.read_record()
     print(f"run       {run.folder} ({record['status']})", flush=True)
     settings = record["flags"]
     data_dir = flags.data_dir or record["data_dir"]
 
-    def load_model():
+    if any(entry.needs_model for entry in chosen.values()):
         data.check_available(settings["dataset"], data_dir)
         print(f"device    {device.set_up_tensorflow()}", flush=True)
+
+    def load_model():
         import keras
 
         import models  # noqa: F401  registers the classes
@@ -34,12 +41,12 @@ def main(argv: list[str]) -> None:
         from data import splits
 
         if split == "test":
-            chosen = splits.load_test(settings["dataset"], data_dir, settings["binarize"])
+            loaded = splits.load_test(settings["dataset"], data_dir, settings["binarize"])
         else:
-            chosen, _ = splits.load_train_and_validation(
+            loaded, _ = splits.load_train_and_validation(
                 settings["dataset"], data_dir, settings["num_validation"], settings["binarize"]
             )
-        return chosen.images.astype("float32") / 255, chosen.labels
+        return loaded.images.astype("float32") / 255, loaded.labels
 
     context = Context(
         run=run,
@@ -55,10 +62,9 @@ def main(argv: list[str]) -> None:
     )
     context.result_dir.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in evaluation.EVALUATIONS:
-        if flags["all"].value or flags[name].value:
-            print(f"--{name}", flush=True)
-            written += importlib.import_module(f"evaluation.{name}").run(context)
+    for name in chosen:
+        print(f"--{name}", flush=True)
+        written += importlib.import_module(f"evaluation.{name}").run(context)
     print("\nwritten:", *written, sep="\n  ")
 
 

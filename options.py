@@ -168,7 +168,10 @@ TRAIN_OPTIONS = [
     _HELP,
 ]
 EVALUATE_OPTIONS = [
-    *(Option(name, None, False, help) for name, help in evaluation.EVALUATIONS.items()),
+    *(
+        Option(name, None, False, entry.description)
+        for name, entry in evaluation.EVALUATIONS.items()
+    ),
     Option("all", None, False, "everything that applies to the run"),
     Option("num_gen", _COUNT, 50, "images to draw in --reconstruct and --generate"),
     Option(
@@ -200,9 +203,7 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
 
 def parse_evaluate(argv: list[str]) -> flags.FlagValues:
     """Returns evaluate.py's flags; raises UsageError. Prints and exits for ``--help``."""
-    values = _parse(
-        argv, EVALUATE_OPTIONS, "Draws and measures a trained run, in result/<run>/."
-    )
+    values = _parse(argv, EVALUATE_OPTIONS, "Draws and measures a trained run, in result/<run>/.")
     names = list(evaluation.EVALUATIONS)
     if not values["all"].value and not any(values[name].value for name in names):
         raise UsageError(
@@ -247,9 +248,7 @@ def _parse(argv: list[str], options: list[Option], purpose: str) -> flags.FlagVa
             flags.DEFINE_boolean(option.name, option.default, option.help, flag_values=values)
         else:
             serializer: flags.ArgumentSerializer = flags.ArgumentSerializer()
-            flags.DEFINE(
-                option.parser, option.name, None, option.help, values, serializer
-            )
+            flags.DEFINE(option.parser, option.name, None, option.help, values, serializer)
             values[option.name].value = option.default  # trusted: not put through the check
     script = Path(argv[0]).name
     try:

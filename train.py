@@ -46,12 +46,12 @@ def main(argv: list[str]) -> None:
         run,
         settings,
     )
-    run.finish(result.best, len(result.rows), time.perf_counter() - began)
+    best = result.best_row()
+    run.finish(best, len(result.rows), time.perf_counter() - began)
 
-    print(f"\nvalidation, in nats an image, of the best epoch ({result.best['epoch']}):")
-    row = result.rows[result.best["epoch"] - 1]
+    print(f"\nvalidation, in nats an image, of the best epoch ({best['epoch']}):")
     for name in ("loss", "reconstruction", "kl"):
-        print(f"  {name:<16}{row['val_' + name]:>10.3f}")
+        print(f"  {name:<16}{best['val_' + name]:>10.3f}")
     print("\nwritten:", *run.files(), sep="\n  ")
     print(f"\nnext: python evaluate.py --run_name {shlex.quote(run.name)} --all 1")
 
@@ -63,9 +63,10 @@ def print_plan(settings, num_train, num_validation, model, device_name, run) -> 
     rows = {
         "dataset": f"{settings['dataset']}: {num_train:,} training and {num_validation:,} "
         f"validation images, {height}×{width}×{channels}, binarize {settings['binarize']}",
-        "model": f"{settings['model']}, {settings['network']}: {settings['num_hidden_layers']} "
-        f"hidden layers of {settings['hidden_dim']} ({settings['activation']}), "
-        f"{settings['latent_dim']} latent dimensions, {model.count_params():,} parameters",
+        "model": f"{settings['model']}, {settings['network']}: hidden layers "
+        f"{'-'.join([str(settings['hidden_dim'])] * settings['num_hidden_layers'])} "
+        f"({settings['activation']}), latent dimensions {settings['latent_dim']}, "
+        f"{model.count_params():,} parameters",
         "loss": f"−log p(x|z) + {settings['beta']:g} · KL, in nats an image",
         "training": f"{settings['num_epochs']} epochs of {steps} batches of "
         f"{settings['batch_size']}, Adam {settings['learning_rate']:g}, seed {settings['seed']}",

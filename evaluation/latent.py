@@ -42,6 +42,7 @@ def draw_split(context: Context, split: str) -> list[Path]:
     else:
         z_mean, _ = batching.encode(context.model, images[chosen])
     title = f"Posterior means of {len(chosen):,} {_NAMES[split]}"
+    subtitle = context.subtitle
     if context.latent_dim == 1:
         figure = figures.draw_latent_histograms(
             z_mean[:, 0],
@@ -49,16 +50,16 @@ def draw_split(context: Context, split: str) -> list[Path]:
             context.class_names,
             "mean of $z_1$",
             title,
-            context.subtitle,
+            subtitle,
         )
     else:
         axis_names: tuple[str, str] | None = ("mean of $z_1$", "mean of $z_2$")
         if context.latent_dim > 2:
-            title = f"{title}, {context.latent_dim} dimensions mapped to the plane by t-SNE"
+            subtitle += f" · {context.latent_dim} dimensions mapped to the plane by t-SNE"
             axis_names = None
             z_mean = embed(z_mean, context.seed)
         figure = figures.draw_latent_map(
-            z_mean, labels[chosen], context.class_names, axis_names, title, context.subtitle
+            z_mean, labels[chosen], context.class_names, axis_names, title, subtitle
         )
     context.save_figure(figure, f"latent_{split}")
     return paths
@@ -94,7 +95,7 @@ class _Progress(io.TextIOBase):
 
     def write(self, text: str) -> int:
         match = re.search(r"Iteration (\d+)", text)
-        if match:
+        if match and (self.shown_on.isatty() or int(match[1]) == self.num_iterations):
             line = f"\r{self.what}: {match[1]} of {self.num_iterations} iterations"
             self.shown_on.write(line)
             self.shown_on.flush()

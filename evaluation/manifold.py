@@ -25,7 +25,7 @@ def run(context: Context) -> list[Path]:
     dims = np.sort(np.argsort(-kl, kind="stable")[:2])
     centre, spread = z_mean[:, dims].mean(axis=0), z_mean[:, dims].std(axis=0)
     panels = [
-        _decode_grid(context, dims, low, high) + (heading,)
+        (*_decode_grid(context, dims, low, high), heading)
         for low, high, heading in (
             (
                 np.full(len(dims), -_PRIOR_REACH),
@@ -44,7 +44,7 @@ def run(context: Context) -> list[Path]:
         title = "Images decoded along the latent line"
     if context.latent_dim > 2:
         first, second = dims + 1
-        title += f" of z{first} and z{second}, the two dimensions with the most KL; others 0"
+        title += f" of $z_{{{first}}}$ and $z_{{{second}}}$, the two with the most KL; the others 0"
     figure = figures.draw_manifold(
         panels, [f"$z_{{{dim + 1}}}$" for dim in dims], title, context.subtitle
     )

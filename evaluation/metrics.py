@@ -86,10 +86,9 @@ def _table(metrics: dict[str, Any]) -> str:
         ("squared error", "mean_squared_error", "summed over pixels"),
     ]
     lines = [f"{metrics['num_images']:,} test images, pixels: binarize {metrics['binarize']}"]
-    lines += [
-        f"  {label:<16}{metrics[name]['mean']:>10.3f} ± {metrics[name]['standard_error']:.3f} {unit}"
-        for label, name, unit in rows
-    ]
+    for label, name, unit in rows:
+        mean, error = metrics[name]["mean"], metrics[name]["standard_error"]
+        lines.append(f"  {label:<16}{mean:>10.3f} ± {error:.3f} {unit}")
     lines.append(f"  {'active units':<16}{metrics['active_units']:>6} of {metrics['latent_dim']}")
     kl = sorted(enumerate(metrics["kl_per_dimension"], start=1), key=lambda item: -item[1])
     shown = ", ".join(f"z{dim} {value:.2f}" for dim, value in kl[:10])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.style import CLASS_COLORS, FAINT, INK, new_axes, new_figure
+from figures.style import CLASS_COLORS, FAINT, INK, new_axes, new_figure, styled
 
 
-def draw_kl_per_dimension(
-    kl: np.ndarray, active: np.ndarray, title: str, subtitle: str
-) -> Figure:
+@styled
+def draw_kl_per_dimension(kl: np.ndarray, active: np.ndarray, title: str, subtitle: str) -> Figure:
     """Draws a bar for each dimension, the largest first, unused ones grey.
 
     Args:

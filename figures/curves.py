@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from figures.style import FAINT, TRAINING_COLOR, VALIDATION_COLOR, new_axes, new_figure
+from figures.style import FAINT, TRAINING_COLOR, VALIDATION_COLOR, new_axes, new_figure, styled
 
 _PANELS = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}
 
+_BESIDE = 1.15  # inches from panel to panel: the curves' names, the axis' numbers
 
+
+@styled
 def draw_curves(
     history: Sequence[Mapping[str, float]], best_epoch: int | None, title: str, subtitle: str
 ) -> Figure:
@@ -21,11 +24,11 @@ def draw_curves(
         history: a row an epoch with ``epoch``, the three names, and each with ``val_``.
         best_epoch: marked, where it is known.
     """
-    width, height = 2.35, 2.2
-    figure = new_figure(3 * (width + 0.75) + 0.1, height + 0.55, title, subtitle)
+    width, height = 1.95, 2.0
+    figure = new_figure(3 * (width + _BESIDE) + 0.1, height + 0.55, title, subtitle)
     epochs = [row["epoch"] for row in history]
     for panel, (name, heading) in enumerate(_PANELS.items()):
-        axes = new_axes(figure, 0.5 + panel * (width + 0.75), 0.45, width, height)
+        axes = new_axes(figure, 0.5 + panel * (width + _BESIDE), 0.45, width, height)
         ends = []
         for prefix, label, color in (
             ("", "training", TRAINING_COLOR),
@@ -34,22 +37,19 @@ def draw_curves(
             values = [row[prefix + name] for row in history]
             axes.plot(epochs, values, color=color, linewidth=1.3, marker=_marker(epochs))
             ends.append((values[-1], label, color))
-        ends.sort(key=lambda end: end[0])
-        # The names stand clear of the lines: the upper curve's above, the lower one's below.
-        for (value, label, color), offset, side in zip(ends, (-4, 4), ("top", "bottom"), strict=True):
+        low, high = axes.get_ylim()
+        for place, (_, label, color) in zip(
+            _keep_apart([end[0] for end in ends], 0.075 * (high - low)), ends, strict=True
+        ):
             axes.annotate(
                 label,
-                (epochs[-1], value),
-                (0, offset),
+                (epochs[-1], place),
+                (5, 0),
                 textcoords="offset points",
                 color=color,
-                weight="bold",
-                ha="right" if len(epochs) > 1 else "center",
-                va=side,
+                va="center",
+                annotation_clip=False,
             )
-        low, high = axes.get_ylim()
-        room = 0.12 * (high - low)
-        axes.set_ylim(low - room, high + room)
         if best_epoch is not None:
             axes.axvline(best_epoch, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
@@ -58,6 +58,15 @@ def draw_curves(
         if panel == 0:
             axes.set_ylabel("nats an image")
     return figure
+
+
+def _keep_apart(values: list[float], gap: float) -> list[float]:
+    """Returns two heights at least ``gap`` apart, in the order and around the mean of two."""
+    first, second = values
+    if abs(first - second) >= gap:
+        return values
+    middle, half = (first + second) / 2, gap / 2
+    return [middle + half, middle - half] if first >= second else [middle - half, middle + half]
 
 
 def _marker(epochs: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import FAINT, new_axes, new_figure
+from figures.style import FAINT, new_axes, new_figure, styled
 
 _INCHES = 0.42  # the side of one image
 _MARGIN = 0.12
@@ -43,6 +43,7 @@ def show(axes: Axes, sheet: np.ndarray, **kwargs) -> None:
     axes.imshow(sheet, interpolation="nearest", vmin=0, vmax=1, **kwargs)
 
 
+@styled
 def draw_images(images: np.ndarray, title: str, subtitle: str) -> Figure:
     """Draws any number of images, in about as many rows as columns.
 
@@ -62,6 +63,7 @@ def draw_images(images: np.ndarray, title: str, subtitle: str) -> Figure:
     return figure
 
 
+@styled
 def draw_reconstructions(
     images: np.ndarray,
     reconstructions: np.ndarray,

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from figures.style import CLASS_COLORS, FAINT, new_axes, new_figure
+from figures.style import CLASS_COLORS, FAINT, new_axes, new_figure, styled
 
 _SIDE = 5.0  # of the map, in inches
 _HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
 
 
+@styled
 def draw_latent_map(
     points: np.ndarray,
     labels: np.ndarray,
@@ -38,9 +40,7 @@ def draw_latent_map(
     order = np.random.default_rng(0).permutation(len(points))
     colors = np.array(CLASS_COLORS)[labels[order]]
     size = np.clip(30_000 / len(points), 2, 16)
-    axes.scatter(
-        *points[order].T, c=colors, s=size, alpha=0.75, linewidths=0, rasterized=True
-    )
+    axes.scatter(*points[order].T, c=colors, s=size, alpha=0.75, linewidths=0, rasterized=True)
     # As far as 99.8 % reach: a single far point would leave most of the paper empty.
     low, high = np.quantile(points, [0.001, 0.999], axis=0)
     margin = 0.06 * (high - low)
@@ -71,6 +71,7 @@ def draw_latent_map(
     return figure
 
 
+@styled
 def draw_latent_histograms(
     z: np.ndarray,
     labels: np.ndarray,
@@ -123,7 +124,7 @@ def draw_latent_histograms(
 
 def _densest(points: np.ndarray) -> np.ndarray:
     """Returns the centre of the fullest cell of a coarse grid over the points."""
-    counts, x_edges, y_edges = np.histogram2d(*points.T, bins=12)
+    counts, x_edges, y_edges = np.histogram2d(points[:, 0], points[:, 1], bins=12)
     column, row = np.unravel_index(np.argmax(counts), counts.shape)
     return np.array(
         [
@@ -138,23 +139,19 @@ def _spread(anchors: np.ndarray, axes: Axes) -> np.ndarray:
     low, high = np.array([axes.get_xlim(), axes.get_ylim()]).T
     spots = (anchors - low) / (high - low)
     room = np.array([0.17, 0.05])  # a label's width and height in parts of the map
+    ranks = np.sign(np.arange(len(spots))[:, None] - np.arange(len(spots)))
     for _ in range(200):
         difference = spots[:, None] - spots[None, :]
         overlap = np.clip(room - np.abs(difference), 0, None)
         hit = (overlap > 0).all(axis=-1) & ~np.eye(len(spots), dtype=bool)
         if not hit.any():
             break
-        push = np.where(difference[..., 1] >= 0, 1.0, -1.0)
-        push[difference[..., 1] == 0] = np.sign(np.arange(len(spots))[:, None] - np.arange(len(spots)))[
-            difference[..., 1] == 0
-        ]
+        push = np.where(difference[..., 1] == 0, ranks, np.sign(difference[..., 1]))
         spots[:, 1] += 0.25 * (push * overlap[..., 1] * hit).sum(axis=1)
         spots = np.clip(spots, [0.09, 0.03], [0.91, 0.97])
     return low + spots * (high - low)
 
 
 def _darken(color: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
     red, green, blue = to_rgb(color)
-    return 0.6 * red, 0.6 * green, 0.6 * blue
+    return 0.55 * red, 0.55 * green, 0.55 * blue

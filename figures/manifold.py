@@ -8,11 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures.grids import show, tile
-from figures.style import new_axes, new_figure
+from figures.style import new_axes, new_figure, styled
 
 _SIDE = 5.2  # of a panel, in inches
 
 
+@styled
 def draw_manifold(
     panels: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, str]],
     axis_names: Sequence[str],

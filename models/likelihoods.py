@@ -1,6 +1,7 @@
 """Likelihoods p(x|z): what the decoder's outputs say about the pixels.
 
-Each has ``log_prob``, ``mean`` and ``sample``. Decoders give unbounded outputs (logits).
+Each has ``log_prob`` and ``mean``. A decoder's outputs are unbounded (logits). They are
+layers so that one with parameters to learn is saved with its model.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="models")
-class Bernoulli:
+class Bernoulli(keras.layers.Layer):
     """Every pixel is black or white, white with probability sigmoid(logit).
 
     Kingma and Welling (2014), appendix C.1. Grey pixels in [0, 1] are scored by the same
@@ -34,6 +35,3 @@ class Bernoulli:
     def mean(self, logits):
         """Returns E[x|z] in [0, 1], of the shape of the logits."""
         return ops.sigmoid(logits)
-
-    def get_config(self):
-        return {}

@@ -1,4 +1,7 @@
-"""Priors p(z) and the divergence of the posterior from them."""
+"""Priors p(z) and the divergence of the posterior from them.
+
+Layers, so that one with parameters to learn is saved with its model.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="models")
-class StandardNormal:
+class StandardNormal(keras.layers.Layer):
     """p(z) = N(0, I)."""
 
     def kl(self, z_mean, z_log_var):
@@ -28,6 +31,3 @@ class StandardNormal:
     def sample(self, num_images: int, latent_dim: int, seed: int):
         """Returns z of shape (num_images, latent_dim)."""
         return keras.random.normal((num_images, latent_dim), seed=seed)
-
-    def get_config(self):
-        return {}

@@ -32,6 +32,4 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 def read_history(path: Path) -> list[dict[str, float]]:
     """Returns the rows, every value a float; raises OSError or ValueError."""
     with path.open(newline="") as file:
-        return [
-            {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
-        ]
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]

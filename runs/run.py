@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,13 @@ class Run:
             shutil.rmtree(self.logs_dir)
         self.write_record({"format": FORMAT, "run_name": self.name, **record})
 
-    def finish(self, best: dict[str, float] | None, epochs_done: int, seconds: float) -> None:
-        """Notes in run.json how the training ended."""
-        outcome = {"best": best, "epochs_done": epochs_done, "seconds": round(seconds, 1)}
+    def finish(self, best: Mapping[str, float], epochs_done: int, seconds: float) -> None:
+        """Notes in run.json how the training ended; ``best`` is a row of the history."""
+        outcome = {
+            "best": {name: best[name] for name in ("epoch", "val_loss")},
+            "epochs_done": epochs_done,
+            "seconds": round(seconds, 1),
+        }
         self.write_record({**self.read_record(), "status": "finished", **outcome})
 
     def write_record(self, record: dict[str, Any]) -> None:

@@ -25,7 +25,6 @@ class RunWriter(keras.callbacks.Callback):
 
     Attributes:
         rows: the history.
-        best: ``{"epoch": …, "val_loss": …}``, None before the first epoch's end.
     """
 
     def __init__(self, run: runs.Run, num_images: int):
@@ -33,7 +32,7 @@ class RunWriter(keras.callbacks.Callback):
         self.run = run
         self.num_images = num_images
         self.rows: list[dict[str, float]] = []
-        self.best: dict[str, float] | None = None
+        self._best_loss = float("inf")
         self._began = 0.0
         self._seconds = 0.0
 
@@ -55,10 +54,14 @@ class RunWriter(keras.callbacks.Callback):
             }
         )
         runs.write_history(self.run.history_path, self.rows)
-        if self.best is None or losses["val_loss"] < self.best["val_loss"]:
-            self.best = {"epoch": epoch + 1, "val_loss": losses["val_loss"]}
+        if losses["val_loss"] < self._best_loss:
+            self._best_loss = losses["val_loss"]
             self._save(self.run.best_path)
         self._save(self.run.last_path)
+
+    def best_row(self) -> dict[str, float]:
+        """Returns the row of the epoch that best.keras comes from."""
+        return min(self.rows, key=lambda row: row["val_loss"])
 
     def _save(self, path: Path) -> None:
         with runs.write_atomically(path) as beside:

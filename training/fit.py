@@ -14,7 +14,6 @@ import runs
 from training.callbacks import ReconstructionImages, RunWriter
 
 
-
 def fit(
     model: keras.Model,
     train: tf.data.Dataset,
