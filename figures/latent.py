@@ -40,7 +40,15 @@ def draw_latent_map(
     order = np.random.default_rng(0).permutation(len(points))
     colors = np.array(CLASS_COLORS)[labels[order]]
     size = np.clip(30_000 / len(points), 2, 16)
-    axes.scatter(*points[order].T, c=colors, s=size, alpha=0.75, linewidths=0, rasterized=True)
+    axes.scatter(
+        points[order, 0],
+        points[order, 1],
+        c=colors,
+        s=size,
+        alpha=0.75,
+        linewidths=0,
+        rasterized=True,
+    )
     # As far as 99.8 % reach: a single far point would leave most of the paper empty.
     low, high = np.quantile(points, [0.001, 0.999], axis=0)
     margin = 0.06 * (high - low)
@@ -59,7 +67,8 @@ def draw_latent_map(
     spots = _spread(anchors, axes)
     for index, spot in zip(present, spots, strict=True):
         axes.text(
-            *spot,
+            spot[0],
+            spot[1],
             class_names[index],
             color=_darken(CLASS_COLORS[index]),
             weight="bold",
