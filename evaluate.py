@@ -35,7 +35,15 @@ def main(argv: list[str]) -> None:
 
         import models  # noqa: F401  registers the classes
 
-        return keras.saving.load_model(run.folder / runs.CHECKPOINTS[checkpoint])
+        path = run.folder / runs.CHECKPOINTS[checkpoint]
+        try:
+            return keras.saving.load_model(path)
+        except Exception as error:  # a damaged file raises whatever its damage leads to
+            reason = str(error).strip().splitlines()[0][:200]
+            raise runs.RunError(
+                f"{path} cannot be opened ({type(error).__name__}: {reason}): try --checkpoint "
+                f"{'last' if checkpoint == 'best' else 'best'}, or train the run anew"
+            ) from error
 
     def load_pixels(split):
         from data import splits

@@ -52,8 +52,8 @@ def main(argv: list[str]) -> None:
     print(f"\nvalidation, in nats an image, of the best epoch ({best['epoch']}):")
     for name in ("loss", "reconstruction", "kl"):
         print(f"  {name:<16}{best['val_' + name]:>10.3f}")
+    print(f"next: python evaluate.py --run_name {shlex.quote(run.name)} --all 1")
     print("\nwritten:", *run.files(), sep="\n  ")
-    print(f"\nnext: python evaluate.py --run_name {shlex.quote(run.name)} --all 1")
 
 
 def print_plan(settings, num_train, num_validation, model, device_name, run) -> None:

@@ -25,10 +25,10 @@ def draw_curves(
         best_epoch: marked, where it is known.
     """
     width, height = 1.95, 2.0
-    figure = new_figure(3 * (width + _BESIDE) + 0.1, height + 0.55, title, subtitle)
+    figure = new_figure(3 * (width + _BESIDE) + 0.2, height + 0.55, title, subtitle)
     epochs = [row["epoch"] for row in history]
     for panel, (name, heading) in enumerate(_PANELS.items()):
-        axes = new_axes(figure, 0.5 + panel * (width + _BESIDE), 0.45, width, height)
+        axes = new_axes(figure, 0.6 + panel * (width + _BESIDE), 0.45, width, height)
         ends = []
         for prefix, label, color in (
             ("", "training", TRAINING_COLOR),

@@ -20,21 +20,22 @@ def find_run(root: Path, wanted: Mapping[str, Any]) -> Run:
         RunError: if there is none; it names the command that trains one.
     """
     candidates = []
+    unreadable = []
     for path in sorted(root.glob("*/run.json")):
         run = Run(path.parent)
         try:
             record = run.read_record()
-        except RunError:
-            continue  # another program's folder, or a damaged one: --saved_path tells which
+        except RunError as error:
+            unreadable.append(str(error))
+            continue
         if not _contradictions(record, wanted) and any(map(Path.exists, _model_paths(run))):
             candidates.append((record["started"], run.name, run))
     if not candidates:
         flags = _as_flags(wanted)
         what = f"with {flags}" if flags else "at all"
-        raise RunError(
-            f"no trained run {what} in {root}: train one with "
-            + " ".join(filter(None, ["python train.py", flags]))
-        )
+        message = f"no trained run {what} in {root}: train one with "
+        message += " ".join(filter(None, ["python train.py", flags]))
+        raise RunError("; ".join([message, *unreadable]))
     return max(candidates, key=lambda candidate: candidate[:2])[2]
 
 

@@ -1,0 +1,52 @@
+# make demo    a trained VAE and its pictures, offline, on nothing but Python
+# make test    lint, type check and tests
+# make figures the figures in the README, from real MNIST and Fashion-MNIST
+.PHONY: demo test figures clean
+
+# The first Python from 3.11 to 3.13 on this machine; PYTHON=/path/to/python overrides.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python3 python python3.13 python3.12 python3.11; do \
+	if $$python -c '$(SUITABLE)' 2>/dev/null; then echo $$python; break; fi; done)
+BIN := .venv/bin
+
+demo: .venv/requirements.installed
+	$(BIN)/python train.py --flagfile=configs/demo.flags
+	$(BIN)/python evaluate.py --run_name demo --all 1
+
+test: .venv/requirements-dev.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+figures: .venv/requirements.installed
+	$(BIN)/python train.py --flagfile=configs/mnist_mlp.flags --latent_dim 10 --overwrite
+	$(BIN)/python train.py --flagfile=configs/mnist_mlp.flags --latent_dim 2 --overwrite
+	$(BIN)/python train.py --dataset fashion_mnist --latent_dim 2 --num_epochs 20 --overwrite
+	$(BIN)/python evaluate.py --run_name mnist_vae_hd500_ld10_e50 --all 1
+	$(BIN)/python evaluate.py --run_name mnist_vae_hd500_ld2_e50 --all 1
+	$(BIN)/python evaluate.py --run_name fashion_mnist_vae_hd500_ld2_e20 --all 1
+	mkdir -p docs/figures
+	cp result/mnist_vae_hd500_ld10_e50/reconstruction.png docs/figures/mnist_ld10_reconstruction.png
+	cp result/mnist_vae_hd500_ld10_e50/generated.png docs/figures/mnist_ld10_generated.png
+	cp result/mnist_vae_hd500_ld10_e50/latent_test.png docs/figures/mnist_ld10_latent.png
+	cp result/mnist_vae_hd500_ld10_e50/curves.png docs/figures/mnist_ld10_curves.png
+	cp result/mnist_vae_hd500_ld2_e50/manifold.png docs/figures/mnist_ld2_manifold.png
+	cp result/fashion_mnist_vae_hd500_ld2_e20/latent_test.png docs/figures/fashion_ld2_latent.png
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 to 3.13 found:" \
+		"install one, or type make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# A stamp is younger than the file it was installed from; a failed install leaves none.
+.venv/requirements.installed: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/requirements-dev.installed: requirements-dev.txt requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ .venv/requirements.installed
