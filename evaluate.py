@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
         try:
             return keras.saving.load_model(path)
         except Exception as error:  # a damaged file raises whatever its damage leads to
-            reason = str(error).strip().splitlines()[0][:200]
+            reason = " ".join(str(error).split())[:200]
             raise runs.RunError(
                 f"{path} cannot be opened ({type(error).__name__}: {reason}): try --checkpoint "
                 f"{'last' if checkpoint == 'best' else 'best'}, or train the run anew"
@@ -84,7 +84,7 @@ def choose_run(flags) -> tuple[runs.Run, str]:
     elif flags.run_name:
         run, named = runs.open_run(options.TRAINED_MODEL_DIR / flags.run_name, wanted)
     else:
-        run, named = runs.find_run(options.TRAINED_MODEL_DIR, wanted), None
+        run, named = runs.find_run(options.TRAINED_MODEL_DIR, wanted, flags.checkpoint), None
     checkpoint = named or flags.checkpoint
     path = run.folder / runs.CHECKPOINTS[checkpoint]
     if not path.is_file():

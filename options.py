@@ -46,8 +46,8 @@ class _Number(flags.ArgumentParser):
     def __init__(self, kind: type, low: float, high: float = math.inf, above: bool = False):
         self.kind, self.low, self.high, self.above = kind, low, high, above
         noun = "a whole number" if kind is int else "a number"
-        bound = f"above {low:g}" if above else f"of at least {low:g}"
-        self.accepted = f"{noun} {bound}" + (f", at most {high:g}" if high < math.inf else "")
+        bound = f"above {low}" if above else f"of at least {low}"
+        self.accepted = f"{noun} {bound}" + (f", at most {high}" if high < math.inf else "")
 
     def parse(self, argument: Any) -> Any:
         try:
@@ -125,7 +125,8 @@ class Option(NamedTuple):
     letters: str = ""
 
 
-_COUNT = _Number(int, 1)
+_COUNT = _Number(int, 1, 10**9)
+_SIZE = _Number(int, 1, 10**6)  # of a layer
 
 # What is trained: the same words for train.py, and for evaluate.py to choose a run by.
 RUN_OPTIONS = [
@@ -141,10 +142,16 @@ RUN_OPTIONS = [
     ),
     Option("model", _Choice(_MODELS["MODELS"]), "vae", "what is trained"),
     Option("network", _Choice(_MODELS["NETWORKS"]), "mlp", "the encoder's and decoder's kind", "n"),
-    Option("hidden_dim", _COUNT, 500, "units of a hidden layer"),
-    Option("num_hidden_layers", _COUNT, 1, "hidden layers in the encoder, and the decoder", "nh"),
+    Option("hidden_dim", _SIZE, 500, "units of a hidden layer"),
+    Option(
+        "num_hidden_layers",
+        _Number(int, 1, 1000),
+        1,
+        "hidden layers in the encoder, and the decoder",
+        "nh",
+    ),
     Option("activation", _Choice(ACTIVATIONS), "tanh", "of the hidden layers", "act-"),
-    Option("latent_dim", _COUNT, 10, "dimensions of the latent variables"),
+    Option("latent_dim", _SIZE, 10, "dimensions of the latent variables"),
     Option("beta", _Number(float, 0), 1.0, "weight of the KL term", "beta"),
     Option("learning_rate", _Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option("batch_size", _COUNT, 100, "images a step", "b"),
@@ -240,6 +247,8 @@ def given(values: flags.FlagValues) -> dict[str, Any]:
 
 # -------------------------------------------------------------------------- parsing
 
+_TRUE_OR_FALSE = ("true", "false", "t", "f", "1", "0")
+
 
 def _parse(argv: list[str], options: list[Option], purpose: str) -> flags.FlagValues:
     values = flags.FlagValues()
@@ -252,9 +261,9 @@ def _parse(argv: list[str], options: list[Option], purpose: str) -> flags.FlagVa
             values[option.name].value = option.default  # trusted: not put through the check
     script = Path(argv[0]).name
     try:
-        words = values.read_flags_from_files(argv[1:], force_gnu=True)
         booleans = {option.name for option in options if option.parser is None}
-        left = values([argv[0], *_join_booleans(words, booleans)])[1:]
+        words = _join_booleans(_read_flag_files(argv[1:], values), booleans)
+        left = values([argv[0], *words])[1:]
     except flags.Error as error:
         message = " ".join(str(error).split())
         raise UsageError(f"{message} (python {script} --help lists the flags)") from None
@@ -271,26 +280,49 @@ def _parse(argv: list[str], options: list[Option], purpose: str) -> flags.FlagVa
     return values
 
 
+def _read_flag_files(words: list[str], values: flags.FlagValues) -> list[str]:
+    """Puts the lines of flag files in the place of ``--flagfile``, those within them too.
+
+    A line of a flag file is one word to absl; ``--flag value`` is taken apart here.
+    """
+    while True:
+        for position, word in enumerate(words):
+            if re.fullmatch(r"--?flagfile=?", word) and not "".join(words[position + 1 :][:1]):
+                raise UsageError("--flagfile with no argument: name a file")
+            if re.fullmatch(r"--?flagfile=", word):
+                raise UsageError("--flagfile= with no argument: name a file")
+        read = values.read_flags_from_files(words, force_gnu=True)
+        apart: list[str] = []
+        for word in read:
+            match = re.fullmatch(r"(--?\w+)\s+(\S.*)", word)
+            apart += match.groups() if match else [word]
+        if apart == words:
+            return words
+        words = apart
+
+
 def _join_booleans(words: list[str], booleans: Collection[str]) -> list[str]:
     """Rewrites ``--flag 0`` to ``--flag=0`` for boolean flags, as for any other.
 
-    absl takes a boolean without ``=`` as true and leaves its value over. In a flag file a
-    line is one word, so ``--flag value`` is first taken apart.
+    absl takes a boolean without ``=`` as true and leaves its value over.
+
+    Raises:
+        UsageError: if the value is neither true nor false.
     """
-    apart: list[str] = []
-    for word in words:
-        match = re.fullmatch(r"(--?\w+)\s+(\S.*)", word)
-        apart += match.groups() if match else [word]
     joined: list[str] = []
-    waiting = iter(apart)
     previous = ""
-    for word in waiting:
+    for word in words:
         if previous.lstrip("-") in booleans and previous.startswith("-") and word[:1] != "-":
-            joined[-1] = f"{previous}={word}"
+            joined[-1] = word = f"{previous}={word}"
             previous = ""
         else:
             joined.append(word)
             previous = word
+        name, equals, value = word.lstrip("-").partition("=")
+        if equals and name.removeprefix("no") in booleans and name not in booleans:
+            raise UsageError(f"flag {word}: expected --{name} alone, or --{name[2:]} 0")
+        if equals and name in booleans and value.lower() not in _TRUE_OR_FALSE:
+            raise UsageError(f"flag --{name}={value}: expected true or false, or 1 or 0")
     return joined
 
 

@@ -24,30 +24,42 @@ def main(argv: list[str]) -> None:
     data.check_available(flags.dataset, flags.data_dir)
 
     device_name = device.set_up_tensorflow()
+    with device.out_of_memory_in_one_line():
+        train(argv, flags, settings, run, device_name)
+
+
+def train(argv, flags, settings, run, device_name) -> None:
+    """Loads, builds, fits, and says what came of it."""
     import models
     from data import batches, splits
     from training.fit import fit
 
-    train, validation = splits.load_train_and_validation(
+    training, validation = splits.load_train_and_validation(
         flags.dataset, flags.data_dir, settings["num_validation"], flags.binarize
     )
-    model = models.build(train.images.shape[1:], settings)
-    print_plan(settings, len(train), len(validation), model, device_name, run)
+    model = models.build(training.images.shape[1:], settings)
+    print_plan(settings, len(training), len(validation), model, device_name, run)
 
-    record = describe(argv, settings, flags, len(train), model, device_name)
+    record = describe(argv, settings, flags, len(training), model, device_name)
     run.start(record)
     began = time.perf_counter()
     result = fit(
         model,
-        batches.training_batches(train.images, flags.batch_size, flags.seed, flags.binarize),
+        batches.training_batches(training.images, flags.batch_size, flags.seed, flags.binarize),
         batches.evaluation_batches(validation.images, flags.batch_size),
-        len(train),
+        len(training),
         validation.images[:16] / 255,
         run,
         settings,
     )
     best = result.best_row()
-    run.finish(best, len(result.rows), time.perf_counter() - began)
+    status = "diverged" if result.diverged() else "finished"
+    run.finish(status, best, len(result.rows), time.perf_counter() - began)
+    if best is None or result.diverged():
+        raise runs.RunError(
+            f"the loss is not a finite number after epoch {len(result.rows)}: type a smaller "
+            f"--learning_rate than {flags.learning_rate:g} and --overwrite"
+        )
 
     print(f"\nvalidation, in nats an image, of the best epoch ({best['epoch']}):")
     for name in ("loss", "reconstruction", "kl"):
@@ -103,4 +115,4 @@ def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, 
 
 
 if __name__ == "__main__":
-    options.run_script(main, (data.DataError, runs.RunError, OSError))
+    options.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))

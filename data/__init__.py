@@ -14,6 +14,7 @@ where ``split`` is ``"train"`` or ``"test"``, images are uint8 of shape
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -114,7 +115,7 @@ def check_available(name: str, data_dir: str | None, timeout: float = 10.0) -> N
         urllib.request.urlopen(url, timeout=timeout).close()
     except urllib.error.HTTPError:
         return  # the server answers; that it does not list the folder is fine
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise unavailable(name, data_dir, str(reason)) from error
 

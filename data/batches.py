@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+_ORDER, _PIXELS = 1, 2  # streams of randomness, apart from each other and from the model's
+
 
 def training_batches(
     images: np.ndarray, batch_size: int, seed: int, binarize: str = "none"
@@ -30,15 +32,15 @@ def training_batches(
     num_images = len(images)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(num_images), seed=tf.stack([seed, epoch])
-        )
+        epoch_seed = tf.random.experimental.stateless_fold_in([seed, _ORDER], epoch)
+        order = tf.random.experimental.stateless_shuffle(tf.range(num_images), seed=epoch_seed)
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
     def to_pixels(step: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
         pixels = _scale(tf.gather(source, indices))
         if binarize == "dynamic":
-            noise = tf.random.stateless_uniform(tf.shape(pixels), seed=tf.stack([seed, step]))
+            step_seed = tf.random.experimental.stateless_fold_in([seed, _PIXELS], step)
+            noise = tf.random.stateless_uniform(tf.shape(pixels), seed=step_seed)
             pixels = tf.cast(noise < pixels, tf.float32)
         return pixels
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from data import DATASETS, DataError, is_prepared, resolve_data_dir, unavailable
@@ -32,25 +34,28 @@ def load(name: str, split: str, data_dir: str | None = None) -> tuple[np.ndarray
             print(f"{name} is not in {folder}: downloading it", flush=True)
             builder.download_and_prepare()
     except Exception as error:  # TFDS raises a dozen kinds, from urllib's to its own
+        if is_prepared(name, data_dir):
+            raise _damaged(name, folder, _first_line(error)) from error
         raise unavailable(name, data_dir, _first_line(error)) from error
     try:
         batches = builder.as_dataset(split=split, batch_size=10_000, as_supervised=True)
         pairs = list(tfds.as_numpy(batches))
     except Exception as error:
-        raise DataError(
-            f"{name} in {folder} cannot be read ({_first_line(error)}): remove "
-            f"{folder / name} to download it again, or name another folder with --data_dir"
-        ) from error
+        raise _damaged(name, folder, _first_line(error)) from error
     images = np.concatenate([images for images, _ in pairs])
     labels = np.concatenate([labels for _, labels in pairs])
     expected = info.num_train if split == "train" else info.num_test
     if images.shape != (expected, *info.image_shape):
-        raise DataError(
-            f"{name} in {folder} is damaged: its {split} split holds images of shape "
-            f"{images.shape}, expected {(expected, *info.image_shape)}; remove {folder / name} "
-            "to download it again, or name another folder with --data_dir"
-        )
+        found = f"its {split} images are {images.shape}, not {(expected, *info.image_shape)}"
+        raise _damaged(name, folder, found)
     return images, labels
+
+
+def _damaged(name: str, folder: Path, reason: str) -> DataError:
+    return DataError(
+        f"{name} in {folder} cannot be read ({reason}): remove {folder / name} to download it "
+        "again, or name another folder with --data_dir"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -77,6 +77,8 @@ def embed(points: np.ndarray, seed: int) -> np.ndarray:
     """
     from sklearn.manifold import TSNE
 
+    if np.ptp(points, axis=0).max() == 0:  # a collapsed posterior: there is nothing to map
+        return points[:, :2]
     perplexity = min(30.0, (len(points) - 1) / 3)
     tsne = TSNE(random_state=seed, perplexity=perplexity, verbose=2, n_jobs=-1)
     with contextlib.redirect_stdout(_Progress(len(points), tsne.max_iter, sys.stdout)):

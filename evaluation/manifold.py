@@ -23,7 +23,8 @@ def run(context: Context) -> list[Path]:
     z_mean, z_log_var = context.test_posterior
     kl = np.asarray(context.model.prior.kl(z_mean, z_log_var)).mean(axis=0)  # (latent_dim,)
     dims = np.sort(np.argsort(-kl, kind="stable")[:2])
-    centre, spread = z_mean[:, dims].mean(axis=0), z_mean[:, dims].std(axis=0)
+    centre = z_mean[:, dims].mean(axis=0)
+    spread = np.maximum(z_mean[:, dims].std(axis=0), 1e-3)  # a collapsed posterior has none
     panels = [
         (*_decode_grid(context, dims, low, high), heading)
         for low, high, heading in (

@@ -12,11 +12,15 @@ from evaluation.context import Context
 
 
 def run(context: Context) -> list[Path]:
-    """Draws ``num_gen`` pairs, and the latent map of the test images."""
+    """Draws ``num_gen`` pairs, and the latent map of the test images.
+
+    A class to a column: no more rows than the smallest class has images.
+    """
     images, labels = context.test
-    num_classes = len(context.class_names)
-    chosen = choose_by_class(labels, context.num_gen)
-    columns = min(num_classes, len(chosen))
+    counts = np.bincount(labels)
+    rows = counts[counts > 0].min()
+    chosen = choose_by_class(labels, min(context.num_gen, rows * np.count_nonzero(counts)))
+    columns = min(np.count_nonzero(counts), len(chosen))
     figure = figures.draw_reconstructions(
         images[chosen],
         batching.reconstruct(context.model, images[chosen]),

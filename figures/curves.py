@@ -25,7 +25,7 @@ def draw_curves(
         best_epoch: marked, where it is known.
     """
     width, height = 1.95, 2.0
-    figure = new_figure(3 * (width + _BESIDE) + 0.2, height + 0.55, title, subtitle)
+    figure = new_figure(3 * (width + _BESIDE) + 0.2, height + 0.8, title, subtitle)
     epochs = [row["epoch"] for row in history]
     for panel, (name, heading) in enumerate(_PANELS.items()):
         axes = new_axes(figure, 0.6 + panel * (width + _BESIDE), 0.45, width, height)
@@ -53,7 +53,7 @@ def draw_curves(
         if best_epoch is not None:
             axes.axvline(best_epoch, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        axes.set_title(heading, loc="left")
+        axes.set_title(heading, loc="left", y=1, pad=13)  # above the axis' exponent, if any
         axes.set_xlabel("epoch")
         if panel == 0:
             axes.set_ylabel("nats an image")

@@ -33,8 +33,8 @@ def draw_latent_map(
         class_names: at most ten.
         axis_names: of the coordinates; None if they mean nothing, as in t-SNE.
     """
-    figure = new_figure(_SIDE + 0.7, _SIDE + 0.5, title, subtitle)
-    left, bottom = (0.52, 0.42) if axis_names else (0.35, 0.25)
+    figure = new_figure(_SIDE + 0.85, _SIDE + 0.5, title, subtitle)
+    left, bottom = (0.65, 0.42) if axis_names else (0.35, 0.25)
     axes = new_axes(figure, left, bottom, _SIDE, _SIDE)
     # One shuffled scatter: no class lies on top of all others because it was drawn last.
     order = np.random.default_rng(0).permutation(len(points))
@@ -51,7 +51,7 @@ def draw_latent_map(
     )
     # As far as 99.8 % reach: a single far point would leave most of the paper empty.
     low, high = np.quantile(points, [0.001, 0.999], axis=0)
-    margin = 0.06 * (high - low)
+    margin = np.where(high > low, 0.06 * (high - low), 0.5)  # points may all coincide
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
     if axis_names:
@@ -132,13 +132,13 @@ def draw_latent_histograms(
 
 
 def _densest(points: np.ndarray) -> np.ndarray:
-    """Returns the middle of where the points lie closest: the fullest 5×5 cells of a grid."""
+    """Returns the middle of the points where they lie closest, in 5×5 cells of a grid."""
     counts, x_edges, y_edges = np.histogram2d(points[:, 0], points[:, 1], bins=20)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(counts, 2), (5, 5))
     column, row = np.unravel_index(np.argmax(windows.sum(axis=(2, 3))), counts.shape)
-    return np.array(
-        [x_edges[column : column + 2].mean(), y_edges[row : row + 2].mean()],
-    )
+    low = x_edges[max(column - 2, 0)], y_edges[max(row - 2, 0)]
+    high = x_edges[min(column + 3, 20)], y_edges[min(row + 3, 20)]
+    return np.median(points[((low <= points) & (points <= high)).all(axis=1)], axis=0)
 
 
 def _spread(anchors: np.ndarray, axes: Axes) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -26,6 +27,7 @@ CLASS_COLORS = (
     "#92dadd",
 )
 TRAINING_COLOR, VALIDATION_COLOR = "#717581", "#bd1f01"
+_SUBTITLE_INCHES, _LINE = 0.066, 0.13  # a wide letter's width, a line's height at 7 points
 INK, FAINT = "#222222", "#757575"
 
 _STYLE = {
@@ -67,11 +69,12 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
         title: what is drawn.
         subtitle: the run, the dataset and whatever else one must know to read it.
     """
-    total = height + 0.55
+    lines = textwrap.wrap(subtitle, int((width - 0.2) / _SUBTITLE_INCHES)) or [""]
+    total = height + 0.55 + _LINE * (len(lines) - 1)
     figure = Figure(figsize=(width, total))
     FigureCanvasAgg(figure)
     figure.text(0.1 / width, 1 - 0.10 / total, title, va="top", size=10, weight="bold")
-    figure.text(0.1 / width, 1 - 0.31 / total, subtitle, va="top", size=7, color=FAINT)
+    figure.text(0.1 / width, 1 - 0.31 / total, "\n".join(lines), va="top", size=7, color=FAINT)
     return figure
 
 

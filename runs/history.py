@@ -32,4 +32,7 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 def read_history(path: Path) -> list[dict[str, float]]:
     """Returns the rows, every value a float; raises OSError or ValueError."""
     with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        header, *rows = list(csv.reader(file)) or [[]]
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError("a row is cut off, or too long")
+    return [dict(zip(header, map(float, row), strict=True)) for row in rows]

@@ -35,4 +35,7 @@ def name_run(
 
 
 def _format(value: Any) -> str:
-    return format(value, "g") if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    short = format(value, "g")
+    return short if float(short) == value else repr(value)  # no two runs share a name

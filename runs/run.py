@@ -61,14 +61,17 @@ class Run:
             shutil.rmtree(self.logs_dir)
         self.write_record({"format": FORMAT, "run_name": self.name, **record})
 
-    def finish(self, best: Mapping[str, float], epochs_done: int, seconds: float) -> None:
+    def finish(
+        self, status: str, best: Mapping[str, float] | None, epochs_done: int, seconds: float
+    ) -> None:
         """Notes in run.json how the training ended; ``best`` is a row of the history."""
         outcome = {
-            "best": {name: best[name] for name in ("epoch", "val_loss")},
+            "status": status,
+            "best": {name: best[name] for name in ("epoch", "val_loss")} if best else None,
             "epochs_done": epochs_done,
             "seconds": round(seconds, 1),
         }
-        self.write_record({**self.read_record(), "status": "finished", **outcome})
+        self.write_record({**self.read_record(), **outcome})
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Replaces run.json."""
@@ -84,9 +87,10 @@ class Run:
             raise RunError(f"{self.record_path} cannot be read ({error})") from error
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise RunError(f"{self.record_path} is not of format {FORMAT}, the one known here")
-        missing = [name for name in ("flags", "status", "started") if name not in record]
-        if missing:
-            raise RunError(f"{self.record_path} lacks {', '.join(missing)}")
+        expected = {"flags": dict, "status": str, "started": str}
+        wrong = [name for name, kind in expected.items() if not isinstance(record.get(name), kind)]
+        if wrong:
+            raise RunError(f"{self.record_path} lacks {', '.join(wrong)}, or has it wrong")
         return record
 
     def files(self) -> list[Path]:

@@ -9,12 +9,13 @@ from typing import Any
 from runs.run import CHECKPOINTS, Run, RunError
 
 
-def find_run(root: Path, wanted: Mapping[str, Any]) -> Run:
+def find_run(root: Path, wanted: Mapping[str, Any], checkpoint: str = "best") -> Run:
     """Returns the run started last among those that agree with the flags given.
 
     Args:
         root: the folder of runs.
         wanted: flag → value, for the flags that were given.
+        checkpoint: ``"best"`` or ``"last"``, the model that must be there.
 
     Raises:
         RunError: if there is none; it names the command that trains one.
@@ -28,7 +29,8 @@ def find_run(root: Path, wanted: Mapping[str, Any]) -> Run:
         except RunError as error:
             unreadable.append(str(error))
             continue
-        if not _contradictions(record, wanted) and any(map(Path.exists, _model_paths(run))):
+        there = (run.folder / CHECKPOINTS[checkpoint]).is_file()
+        if there and not _contradictions(record, wanted):
             candidates.append((record["started"], run.name, run))
     if not candidates:
         flags = _as_flags(wanted)
@@ -60,8 +62,8 @@ def open_run(path: Path, wanted: Mapping[str, Any]) -> tuple[Run, str | None]:
         path = path.parent
     if not path.is_dir():
         raise RunError(
-            f"there is no run in {path}: train one with python train.py, or leave --saved_path "
-            "out to take the newest"
+            f"there is no run in {path}: train one with python train.py, or name none to take "
+            "the newest"
         )
     run = Run(path)
     record = run.read_record()
@@ -78,10 +80,6 @@ def open_run(path: Path, wanted: Mapping[str, Any]) -> tuple[Run, str | None]:
 
 def _contradictions(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     return [name for name, value in wanted.items() if record["flags"].get(name) != value]
-
-
-def _model_paths(run: Run) -> list[Path]:
-    return [run.best_path, run.last_path]
 
 
 def _as_flags(values: Mapping[str, Any]) -> str:

@@ -58,10 +58,17 @@ class RunWriter(keras.callbacks.Callback):
             self._best_loss = losses["val_loss"]
             self._save(self.run.best_path)
         self._save(self.run.last_path)
+        if self.diverged():
+            self.model.stop_training = True
 
-    def best_row(self) -> dict[str, float]:
-        """Returns the row of the epoch that best.keras comes from."""
-        return min(self.rows, key=lambda row: row["val_loss"])
+    def best_row(self) -> dict[str, float] | None:
+        """Returns the row of the epoch that best.keras comes from, if there is one."""
+        finite = [row for row in self.rows if np.isfinite(row["val_loss"])]
+        return min(finite, key=lambda row: row["val_loss"], default=None)
+
+    def diverged(self) -> bool:
+        """Whether the last epoch's losses are no numbers any more."""
+        return not np.isfinite([self.rows[-1]["loss"], self.rows[-1]["val_loss"]]).all()
 
     def _save(self, path: Path) -> None:
         with runs.write_atomically(path) as beside:

@@ -29,6 +29,21 @@ def set_up_tensorflow() -> str:
 
 
 @contextlib.contextmanager
+def out_of_memory_in_one_line() -> Iterator[None]:
+    """Turns TensorFlow's error for lack of memory into a MemoryError for the user."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        reason = error.message.splitlines()[0][:200]
+        raise MemoryError(
+            f"the model does not fit into memory ({reason}): choose a smaller --hidden_dim, "
+            "--num_hidden_layers or --batch_size"
+        ) from error
+
+
+@contextlib.contextmanager
 def _quiet_start() -> Iterator[None]:
     """Holds back what TensorFlow's C++ prints on stderr while it starts.
 

@@ -1,0 +1,89 @@
+"""Fixtures that tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# Read when Keras is imported: the tests do not depend on the user's keras.json.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("data", "models", "runs", "figures", "training", "evaluation", "configs")
+
+Script = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the program, in which no model has been trained yet."""
+    folder = tmp_path_factory.mktemp("copy") / "of the program"
+    folder.mkdir()
+    for script in ROOT.glob("*.py"):
+        shutil.copy(script, folder)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for output in ("trained_model", "result"):
+        (folder / output).mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def no_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH in which TensorFlow and Keras fail to import."""
+    folder = tmp_path_factory.mktemp("no_tensorflow")
+    for name in ("tensorflow", "keras", "tensorflow_datasets"):
+        (folder / f"{name}.py").write_text(f"raise AssertionError('{name} was imported')\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_script(tree: Path, no_tensorflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Script:
+    """Runs a script of the copy from another folder, by default where TensorFlow is missing."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+
+    def run(script: str, *args: str, tensorflow: bool = False, **variables: str):
+        # One thread for t-SNE: on a busy machine two wait for each other at every step.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment.update(variables)
+        environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+        if not tensorflow:
+            environment["PYTHONPATH"] = str(no_tensorflow)
+        result = subprocess.run(
+            [sys.executable, str(tree / script), *args],
+            cwd=elsewhere,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert list(elsewhere.iterdir()) == [], "files must lie beside the scripts"
+        return result
+
+    return run
+
+
+@pytest.fixture
+def read_events() -> Callable[[Path, str], list[tuple[int, np.ndarray]]]:
+    """Reads what TensorBoard would show: (folder, tag) → the steps and their values."""
+    from tensorboard.backend.event_processing import (  # type: ignore[import-untyped]
+        event_accumulator,
+    )
+    from tensorboard.util import tensor_util  # type: ignore[import-untyped]
+
+    def read(folder: Path, tag: str) -> list[tuple[int, np.ndarray]]:
+        everything = {event_accumulator.TENSORS: 0}
+        events = event_accumulator.EventAccumulator(str(folder), everything).Reload()
+        return [
+            (event.step, tensor_util.make_ndarray(event.tensor_proto))
+            for event in events.Tensors(tag)
+        ]
+
+    return read

@@ -1,0 +1,80 @@
+"""A model applied to many images: 1,437 of them, so two whole batches and a part of one."""
+
+import numpy as np
+import pytest
+
+import models
+from data import digits
+from evaluation import batching
+
+LATENT_DIM = 3
+
+
+@pytest.fixture(scope="module")
+def images():
+    return digits.load("train")[0] / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def model():
+    settings = {
+        "model": "vae",
+        "network": "mlp",
+        "hidden_dim": 20,
+        "num_hidden_layers": 1,
+        "activation": "tanh",
+        "latent_dim": LATENT_DIM,
+        "beta": 1.0,
+        "seed": 0,
+    }
+    return models.build((8, 8, 1), settings)
+
+
+@pytest.mark.parametrize("count", [1, 500, 1437])
+def test_batches_give_what_one_call_gives(model, images, count):
+    chosen = images[:count]
+    z = np.random.default_rng(0).normal(size=(count, LATENT_DIM))
+    z_mean, z_log_var = batching.encode(model, chosen)
+    pairs = [
+        (z_mean, model.encode(chosen)[0]),
+        (z_log_var, model.encode(chosen)[1]),
+        (batching.decode(model, z), model.decode(z.astype(np.float32))),
+        (batching.reconstruct(model, chosen), model.reconstruct(chosen)),
+    ]
+    for found, expected in pairs:
+        assert isinstance(found, np.ndarray)
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_kl_in_batches_is_that_of_one_call_and_the_loss_is_the_sum_of_its_parts(model, images):
+    losses = batching.compute_losses(model, images, seed=0)
+    assert set(losses) == {"loss", "reconstruction", "kl"}
+    assert {values.shape for values in losses.values()} == {(1437,)}
+    expected = model.compute_losses(images)["kl"]
+    np.testing.assert_allclose(losses["kl"], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(losses["loss"], losses["reconstruction"] + losses["kl"], rtol=1e-5)
+
+
+def test_the_same_bits_come_every_time(model, images):
+    once, again = (
+        [*batching.encode(model, images), batching.reconstruct(model, images)] for _ in range(2)
+    )
+    for first, second in zip(once, again, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_losses_repeat_with_their_seed_and_differ_with_another(model, images):
+    chosen = images[:100]
+    once, again, other = (
+        batching.compute_losses(model, chosen, seed)["reconstruction"] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(once, again)
+    assert np.mean(once != other) > 0.99
+
+
+def test_every_batch_draws_noise_of_its_own(model, images):
+    """One image a thousand times: were the noise to repeat, so would its losses."""
+    copies = np.repeat(images[:1], 1000, axis=0)
+    reconstruction = batching.compute_losses(model, copies, seed=0)["reconstruction"]
+    assert np.mean(reconstruction[:500] != reconstruction[500:]) > 0.99

@@ -1,0 +1,312 @@
+"""What the evaluations hand to the figures: which images, in which place, under which name.
+
+The model is a fake whose numbers can be read off: it encodes an image as its first pixels
+and decodes z into an image whose pixels are z.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import threadpoolctl  # type: ignore[import-untyped]
+
+import figures
+import runs
+from data import digits
+from evaluation import curves, generate, latent, manifold, metrics, reconstruct
+from evaluation.context import Context
+from models import GaussianSampling, StandardNormal
+
+CLASS_NAMES = tuple("0123456789")
+
+
+class FakeModel:
+    """Posterior means ``scale`` · the first pixels, log-variances as given."""
+
+    def __init__(self, scale, z_log_var=None):
+        self.scale = tf.constant(scale, tf.float32)
+        self.z_log_var = tf.zeros_like(self.scale) if z_log_var is None else z_log_var
+        self.prior = StandardNormal()
+        self.sampling = GaussianSampling(0)
+
+    def encode(self, images):
+        pixels = tf.reshape(images, (tf.shape(images)[0], -1))
+        z_mean = self.scale * pixels[:, : len(self.scale)]
+        return z_mean, tf.zeros_like(z_mean) + self.z_log_var
+
+    def decode(self, z):
+        return tf.reshape(z, (tf.shape(z)[0], 1, -1, 1))
+
+    def reconstruct(self, images):
+        return 1 - images
+
+    def compute_losses(self, images):
+        z_mean, z_log_var = self.encode(images)
+        kl = tf.reduce_sum(self.prior.kl(z_mean, z_log_var), axis=-1)
+        return {"loss": kl, "reconstruction": tf.zeros_like(kl), "kl": kl}
+
+
+def random_images(count, seed):
+    """Images whose first pixels all differ, with labels in no order."""
+    rng = np.random.default_rng(seed)
+    return rng.random((count, 4, 4, 1)).astype(np.float32), rng.integers(0, 10, count)
+
+
+def make_context(folder, model, **changes):
+    pixels = {"test": random_images(90, 0), "train": random_images(70, 1)}
+    arguments = {
+        "run": runs.Run(folder / "a_run"),
+        "record": {"flags": {"dataset": "digits", "latent_dim": len(model.scale)}},
+        "checkpoint": "last",
+        "result_dir": folder,
+        "class_names": CLASS_NAMES,
+        "load_model": lambda: model,
+        "load_pixels": pixels.__getitem__,
+        "num_gen": 20,
+        "num_points": 1000,
+        "seed": 0,
+    }
+    context = Context(**{**arguments, **changes})
+    context.record["flags"]["binarize"] = "none"
+    return context
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The arguments of every figure drawn, by the function's name; nothing is written."""
+    calls: dict[str, list[tuple]] = {}
+
+    def record(name):
+        def draw(*args):
+            calls.setdefault(name, []).append(args)
+
+        monkeypatch.setattr(figures, name, draw)
+
+    for name in (
+        "draw_curves",
+        "draw_images",
+        "draw_latent_histograms",
+        "draw_latent_map",
+        "draw_manifold",
+        "draw_reconstructions",
+    ):
+        record(name)
+    monkeypatch.setattr(Context, "save_figure", lambda self, figure, name: [Path(name)])
+    return calls
+
+
+# ------------------------------------------------------------------------- manifold
+
+
+def grid(panel):
+    """z decoded in each place, (rows, columns, latent_dim)."""
+    images, z_x, z_y, _ = panel
+    return images.reshape(len(z_y), len(z_x), -1)
+
+
+def test_the_manifolds_top_row_has_the_largest_y_and_its_left_column_the_smallest_x(
+    drawn, tmp_path
+):
+    manifold.run(make_context(tmp_path, FakeModel([1.0, 2.0])))
+    ((panels, axis_names, _, _),) = drawn["draw_manifold"]
+    assert axis_names == ["$z_{1}$", "$z_{2}$"]
+    assert len(panels) == 2
+    for panel in panels:
+        z, (_, z_x, z_y, _) = grid(panel), panel
+        assert np.all(np.diff(z_x) > 0)
+        assert np.all(np.diff(z_y) > 0)  # the axis grows upwards
+        for row in range(len(z_y)):
+            np.testing.assert_allclose(z[row, :, 0], z_x, rtol=1e-6)
+            np.testing.assert_allclose(z[row, :, 1], z_y[-1 - row], rtol=1e-6)
+
+
+def test_the_manifolds_reach_is_the_priors_and_that_of_the_test_images(drawn, tmp_path):
+    context = make_context(tmp_path, FakeModel([1.0, 2.0]))
+    manifold.run(context)
+    ((panels, *_),) = drawn["draw_manifold"]
+    pixels = context.test[0].reshape(90, 16)[:, :2] * [1, 2]
+    centre, spread = pixels.mean(axis=0), pixels.std(axis=0)
+    for z_values, dim in ((1, 0), (2, 1)):
+        ends = panels[0][z_values][[0, -1]]
+        np.testing.assert_allclose(ends, [-2, 2])
+        ends = panels[1][z_values][[0, -1]]
+        np.testing.assert_allclose(
+            ends, [centre[dim] - 2 * spread[dim], centre[dim] + 2 * spread[dim]], rtol=1e-5
+        )
+
+
+def test_the_manifold_of_many_dimensions_takes_the_two_with_the_most_kl(drawn, tmp_path):
+    """Not those whose means vary most: z_4's variance alone makes its KL large."""
+    model = FakeModel([0.1, 3.0, 1.0, 0.2], tf.constant([0.0, 0.0, 0.0, -20.0]))
+    manifold.run(make_context(tmp_path, model))
+    ((panels, axis_names, title, _),) = drawn["draw_manifold"]
+    assert axis_names == ["$z_{2}$", "$z_{4}$"]
+    assert "$z_{2}$ and $z_{4}$" in title
+    for panel in panels:
+        z = grid(panel)
+        assert np.all(z[..., [0, 2]] == 0)
+        np.testing.assert_allclose(z[0, :, 1], panel[1], rtol=1e-6)
+        np.testing.assert_allclose(z[:, 0, 3], panel[2][::-1], rtol=1e-6)
+
+
+def test_the_manifold_of_one_dimension_is_a_line(drawn, tmp_path):
+    manifold.run(make_context(tmp_path, FakeModel([1.0])))
+    ((panels, axis_names, *_),) = drawn["draw_manifold"]
+    assert axis_names == ["$z_{1}$"]
+    for images, z_x, z_y, _ in panels:
+        assert len(z_y) == 1
+        np.testing.assert_allclose(images.ravel(), z_x, rtol=1e-6)
+
+
+# --------------------------------------------------------------------------- latent
+
+
+def test_each_point_of_the_latent_map_has_its_own_label(drawn, tmp_path):
+    context = make_context(tmp_path, FakeModel([1.0, 2.0]))
+    latent.run(context)
+    for (images, labels), (points, drawn_labels, names, *_) in zip(
+        (context.test, context.train), drawn["draw_latent_map"], strict=True
+    ):
+        expected = images.reshape(len(images), 16)[:, :2] * [1, 2]
+        np.testing.assert_allclose(points, expected, rtol=1e-6)
+        np.testing.assert_array_equal(drawn_labels, labels)
+        assert names == CLASS_NAMES
+
+
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_as_many_points_are_drawn_as_asked_for_each_once_and_with_its_label(drawn, tmp_path, split):
+    context = make_context(tmp_path, FakeModel([1.0, 1.0]), num_points=30)
+    latent.draw_split(context, split)
+    ((points, drawn_labels, *_),) = drawn["draw_latent_map"]
+    images, labels = getattr(context, split)
+    label_of = {
+        tuple(pixels): label
+        for pixels, label in zip(images.reshape(len(images), 16)[:, :2], labels, strict=True)
+    }
+    assert len({tuple(point) for point in points}) == 30
+    assert [label_of[tuple(point)] for point in points] == drawn_labels.tolist()
+
+
+def test_the_points_drawn_follow_from_the_seed(drawn, tmp_path):
+    for seed in (1, 1, 2):
+        context = make_context(tmp_path, FakeModel([1.0, 1.0]), num_points=30, seed=seed)
+        latent.draw_split(context, "test")
+    once, again, other = (points for points, *_ in drawn["draw_latent_map"])
+    np.testing.assert_array_equal(once, again)
+    assert np.any(once != other)
+
+
+def test_a_map_is_drawn_once_a_call_however_often_it_is_asked_for(drawn, tmp_path):
+    context = make_context(tmp_path, FakeModel([1.0, 1.0]))
+    first, second = reconstruct.run(context), latent.run(context)
+    assert len(drawn["draw_latent_map"]) == 2
+    assert not set(first) & set(second)
+
+
+def test_one_latent_dimension_is_drawn_as_histograms(drawn, tmp_path):
+    context = make_context(tmp_path, FakeModel([3.0]))
+    latent.draw_split(context, "test")
+    ((z, labels, *_),) = drawn["draw_latent_histograms"]
+    np.testing.assert_allclose(z, 3 * context.test[0][:, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_array_equal(labels, context.test[1])
+
+
+def test_more_than_two_dimensions_are_mapped_to_the_plane(drawn, tmp_path):
+    context = make_context(tmp_path, FakeModel([1.0, 1.0, 1.0]), num_points=20)
+    with threadpoolctl.threadpool_limits(1):  # see test_embed.py
+        latent.draw_split(context, "test")
+    ((points, labels, _, axis_names, _, subtitle),) = drawn["draw_latent_map"]
+    assert points.shape == (20, 2)
+    assert labels.shape == (20,)
+    assert axis_names is None
+    assert "t-SNE" in subtitle
+
+
+# ------------------------------------------------------------ reconstruct, generate
+
+
+def real_digits(split):
+    images, labels = digits.load(split)
+    return images / np.float32(255), labels
+
+
+@pytest.mark.parametrize("num_gen", [1, 7, 10, 25, 360])
+def test_every_column_of_reconstructions_holds_the_class_that_its_head_names(
+    drawn, tmp_path, num_gen
+):
+    """360: all test images there are, of some classes more than of others."""
+    context = make_context(
+        tmp_path, FakeModel([1.0, 1.0]), load_pixels=real_digits, num_gen=num_gen
+    )
+    reconstruct.run(context)
+    ((images, _, column_names, *_),) = drawn["draw_reconstructions"]
+    label_of = {image.tobytes(): label for image, label in zip(*real_digits("test"), strict=True)}
+    named = [CLASS_NAMES.index(name) for name in column_names]
+    for place, image in enumerate(images):
+        assert label_of[image.tobytes()] == named[place % len(named)], f"place {place}"
+
+
+def test_reconstructions_stand_beside_the_images_that_they_are_of(drawn, tmp_path):
+    reconstruct.run(make_context(tmp_path, FakeModel([1.0, 1.0]), num_gen=25))
+    ((images, reconstructions, *_),) = drawn["draw_reconstructions"]
+    assert len(images) == 25
+    np.testing.assert_allclose(reconstructions, 1 - images)
+
+
+def test_as_many_samples_of_the_prior_are_decoded_as_asked_for(drawn, tmp_path):
+    for seed in (1, 1, 2):
+        generate.run(make_context(tmp_path, FakeModel([1.0, 1.0]), num_gen=300, seed=seed))
+    once, again, other = (images.reshape(-1, 2) for images, *_ in drawn["draw_images"])
+    assert once.shape == (300, 2)
+    np.testing.assert_array_equal(once, again)
+    assert np.all(once != other)
+    assert np.all(np.abs(once.mean(axis=0)) < 5 / np.sqrt(300))
+    np.testing.assert_allclose(once.std(axis=0), 1, atol=0.2)
+
+
+# --------------------------------------------------------------------------- curves
+
+
+def test_curves_mark_the_best_epoch_of_the_history(drawn, tmp_path):
+    context = make_context(tmp_path, FakeModel([1.0]))
+    context.record["best"] = {"epoch": 2, "val_loss": 20.25}
+    context.run.folder.mkdir()
+    rows = [dict.fromkeys(runs.COLUMNS, epoch + 0.5) for epoch in range(3)]
+    runs.write_history(context.run.history_path, rows)
+    curves.run(context)
+    ((history, best_epoch, _, subtitle),) = drawn["draw_curves"]
+    assert history == rows
+    assert best_epoch == 2
+    assert "20.25, epoch 2" in subtitle
+
+
+@pytest.mark.parametrize("content", [None, "", "epoch,loss\n1,what\n"])
+def test_a_history_that_cannot_be_drawn_is_one_line_that_names_it(drawn, tmp_path, content):
+    context = make_context(tmp_path, FakeModel([1.0]))
+    context.run.folder.mkdir()
+    if content is not None:
+        context.run.history_path.write_text(content)
+    with pytest.raises(runs.RunError) as caught:
+        curves.run(context)
+    assert str(context.run.history_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# ---------------------------------------------------------------- a collapsed model
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 3])
+@pytest.mark.parametrize(
+    "evaluation", [latent, manifold, metrics], ids=lambda module: module.__name__
+)
+def test_a_model_whose_posterior_has_collapsed_is_drawn_and_measured(
+    tmp_path, monkeypatch, evaluation, latent_dim
+):
+    """Every image has the same posterior, the prior; here the figures are really drawn."""
+    model = FakeModel([0.0] * latent_dim)
+    monkeypatch.setattr(model, "decode", lambda z: tf.zeros((tf.shape(z)[0], 4, 4, 1)))
+    with threadpoolctl.threadpool_limits(1):
+        paths = evaluation.run(make_context(tmp_path, model, num_points=40))
+    assert len(paths) >= 2
+    assert all(path.stat().st_size > 0 for path in paths)

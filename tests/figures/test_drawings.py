@@ -1,0 +1,238 @@
+"""Every figure: its text is on the paper, nothing covers anything, and it is made again alike."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+import data
+import figures
+
+CLOTHES = data.DATASETS["fashion_mnist"].class_names
+DIGITS = data.DATASETS["digits"].class_names
+SHORT = "digits · run demo · epoch 1"
+LONG_NAME = "fashion_mnist_vae_hd500_ld10_e50_nv5000_bin-dynamic_nh3_act-leaky_relu_beta0.25_"
+LONG = f"fashion_mnist · run {LONG_NAME} · epoch 50"
+SHAPES = [(8, 8, 1), (28, 28, 1), (32, 20, 3)]
+COUNTS = [1, 7, 50, 137]
+assert len(LONG_NAME) == 80
+
+
+def make_images(count: int, shape: tuple[int, int, int]) -> np.ndarray:
+    return np.random.default_rng(0).random((count, *shape)).astype(np.float32)
+
+
+def draw_images(count: int, shape: tuple[int, int, int], subtitle: str) -> Figure:
+    title = "Samples from the prior, decoded"
+    return figures.draw_images(make_images(count, shape), title, f"{subtitle} · seed 0")
+
+
+def draw_reconstructions(count: int, shape: tuple[int, int, int], names, subtitle: str) -> Figure:
+    images = make_images(count, shape)
+    title = "Test images and their reconstructions"
+    return figures.draw_reconstructions(images, images, names[:count], title, subtitle)
+
+
+def draw_latent_map(count: int, names, axis_names, subtitle: str, spread: float = 1.0) -> Figure:
+    generator = np.random.default_rng(count)
+    labels = generator.integers(0, 10, count)
+    centres = generator.normal(size=(10, 2)) * spread
+    points = centres[labels] + generator.normal(size=(count, 2))
+    title = f"Posterior means of {count:,} training images"
+    if axis_names is None:
+        subtitle += " · 10 dimensions mapped to the plane by t-SNE"
+    return figures.draw_latent_map(points, labels, names, axis_names, title, subtitle)
+
+
+def draw_latent_histograms(count: int, names, subtitle: str) -> Figure:
+    generator = np.random.default_rng(count)
+    labels = generator.integers(0, 10, count)
+    z = labels + generator.normal(size=count)
+    title = f"Posterior means of {count:,} training images"
+    return figures.draw_latent_histograms(z, labels, names, "mean of $z_1$", title, subtitle)
+
+
+def draw_manifold(latent_dim: int, shape: tuple[int, int, int], subtitle: str) -> Figure:
+    steps, rows = 20, 1 if latent_dim == 1 else 20
+    images = make_images(1, shape).repeat(rows * steps, axis=0)
+    wide = np.linspace(-2, 2, steps), np.linspace(-2, 2, rows) if rows > 1 else np.zeros(1)
+    narrow = wide[0] * 1e-3 - 0.123, wide[1] * 1e-3 + 123
+    panels = [
+        (images, *wide, "prior: 0 ± 2"),
+        (images, *narrow, "test images: mean ± 2 std of their posterior means"),
+    ]
+    title = "Images decoded over the latent plane"
+    if latent_dim > 2:
+        title += " of $z_{8}$ and $z_{10}$, the two with the most KL; the others 0"
+    axis_names = ["$z_{8}$", "$z_{10}$"][: min(latent_dim, 2)]
+    return figures.draw_manifold(panels, axis_names, title, subtitle)
+
+
+def draw_kl_per_dimension(latent_dim: int, num_active: int, subtitle: str) -> Figure:
+    kl = np.random.default_rng(0).exponential(2.5, latent_dim)
+    active = np.arange(latent_dim) < num_active
+    title = f"KL of each latent dimension, {kl.sum():.2f} nats in all"
+    return figures.draw_kl_per_dimension(kl, active, title, subtitle)
+
+
+def draw_curves(num_epochs: int, scale: float, subtitle: str, gap: float = 0.0) -> Figure:
+    names = [prefix + name for prefix in ("", "val_") for name in ("loss", "reconstruction", "kl")]
+    history = [
+        {"epoch": epoch}
+        | {name: scale * (1 + 1 / epoch) + gap * name.startswith("val_") for name in names}
+        for epoch in range(1, num_epochs + 1)
+    ]
+    subtitle += f" · dotted: best validation loss {2 * scale:.2f}, epoch {num_epochs}"
+    return figures.draw_curves(history, num_epochs, "Losses over epochs", subtitle)
+
+
+def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
+    for subtitle in (SHORT, LONG):
+        length = "short" if subtitle == SHORT else "long"
+        names = DIGITS if subtitle == SHORT else CLOTHES
+        for count, shape in itertools.product(COUNTS, SHAPES):
+            about = f"{count} of {shape[1]}x{shape[0]}, {length}"
+            yield f"images {about}", functools.partial(draw_images, count, shape, subtitle)
+            yield (
+                f"reconstructions {about}",
+                functools.partial(draw_reconstructions, count, shape, names, subtitle),
+            )
+        for count in (*COUNTS, 2000):
+            for axis_names in (None, ("mean of $z_1$", "mean of $z_2$")):
+                kind = "plane" if axis_names else "t-SNE"
+                yield (
+                    f"{kind} {count}, {length}",
+                    functools.partial(draw_latent_map, count, names, axis_names, subtitle),
+                )
+            yield (
+                f"histograms {count}, {length}",
+                functools.partial(draw_latent_histograms, count, names, subtitle),
+            )
+        for latent_dim, shape in itertools.product((1, 2, 100), SHAPES):
+            yield (
+                f"manifold {latent_dim} of {shape[1]}x{shape[0]}, {length}",
+                functools.partial(draw_manifold, latent_dim, shape, subtitle),
+            )
+        for latent_dim in (1, 2, 10, 30, 100):
+            for num_active in {0, latent_dim // 2, latent_dim}:
+                yield (
+                    f"kl {latent_dim} with {num_active} active, {length}",
+                    functools.partial(draw_kl_per_dimension, latent_dim, num_active, subtitle),
+                )
+        for num_epochs, scale in itertools.product((1, 50), (1e-5, 100.0, 1e9)):
+            yield (
+                f"curves {num_epochs} around {scale:g}, {length}",
+                functools.partial(draw_curves, num_epochs, scale, subtitle),
+            )
+
+
+CASES = dict(cases())
+
+
+@functools.cache
+def drawn_texts(name: str) -> tuple[tuple[int, int], list[tuple[str, Bbox]]]:
+    """Draws a case; returns its width and height, and every text on it with its box, in pixels."""
+    figure = CASES[name]()
+    figure.draw_without_rendering()  # by Agg, which places everything and paints nothing
+    hidden: set[Text] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if not axes.axison:
+                hidden.update(axis.findobj(Text))
+            low, high = sorted(axis.get_view_interval())
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                if not low <= tick.get_loc() <= high:
+                    hidden.update((tick.label1, tick.label2))
+    shown = [
+        (text.get_text(), text.get_window_extent())
+        for text in figure.findobj(Text)
+        if text not in hidden and text.get_visible() and text.get_text().strip()
+    ]
+    return figure.canvas.get_width_height(), shown
+
+
+def overlap(one: Bbox, other: Bbox) -> bool:
+    """Whether two boxes share more than an edge: half a pixel is rounding."""
+    both = Bbox.intersection(one, other)
+    return both is not None and both.width > 0.5 and both.height > 0.5
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_text_lies_on_the_paper(name):
+    (width, height), texts = drawn_texts(name)
+    assert len(texts) >= 2  # at least the title and the subtitle
+    for text, box in texts:
+        assert box.x0 >= 0, f"{text!r} begins {-box.x0:.0f} pixels left of the paper"
+        assert box.x1 <= width, f"{text!r} ends {box.x1 - width:.0f} pixels right of the paper"
+        assert box.y0 >= 0, f"{text!r} reaches {-box.y0:.0f} pixels below the paper"
+        assert box.y1 <= height, f"{text!r} reaches {box.y1 - height:.0f} pixels above the paper"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_text_covers_another(name):
+    _, texts = drawn_texts(name)
+    for (one, box), (other, other_box) in itertools.combinations(texts, 2):
+        assert not overlap(box, other_box), f"{one!r} and {other!r}"
+
+
+@pytest.mark.parametrize("spread", [0, 0.3, 1, 3, 10, 1e6])
+@pytest.mark.parametrize("axis_names", [None, ("mean of $z_1$", "mean of $z_2$")])
+def test_the_names_on_a_latent_map_stay_apart_wherever_the_classes_lie(axis_names, spread):
+    for count in (100, 200, 300):
+        figure = draw_latent_map(count, CLOTHES, axis_names, SHORT, spread)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        boxes = {text.get_text(): text.get_window_extent() for text in axes.texts}
+        assert sorted(boxes) == sorted(CLOTHES)
+        for one, other in itertools.combinations(boxes, 2):
+            assert not overlap(boxes[one], boxes[other]), f"{one} and {other}, {count} images"
+
+
+def test_the_names_stay_apart_where_all_classes_lie_in_one_corner():
+    # One far image stretches the map; everything else has the same place in a corner of it.
+    for corner in itertools.product((0.0, 1.0), repeat=2):
+        points = np.tile(corner, (500, 1))
+        points[:10] = 1 - np.array(corner)
+        labels = np.arange(500) % 10
+        figure = figures.draw_latent_map(points, labels, CLOTHES, None, "Title", SHORT)
+        figure.draw_without_rendering()
+        boxes = [(text.get_text(), text.get_window_extent()) for text in figure.axes[0].texts]
+        for (one, box), (other, other_box) in itertools.combinations(boxes, 2):
+            assert not overlap(box, other_box), f"{one} and {other}"
+
+
+def test_a_map_of_images_that_all_have_one_place_can_be_drawn():
+    # A collapsed posterior: every image is encoded alike.
+    points, labels = np.zeros((50, 2)), np.arange(50) % 10
+    figure = figures.draw_latent_map(points, labels, DIGITS, ("x", "y"), "Title", SHORT)
+    figure.draw_without_rendering()
+    assert len(figure.axes[0].texts) == 10
+
+
+def test_classes_without_an_image_have_no_name_on_the_map_and_no_row_in_the_histograms():
+    labels = np.repeat([3, 7], 25)
+    points = np.random.default_rng(0).normal(size=(50, 2))
+    drawn = [
+        figures.draw_latent_map(points, labels, CLOTHES, None, "Title", SHORT),
+        figures.draw_latent_histograms(points[:, 0], labels, CLOTHES, "z", "Title", SHORT),
+    ]
+    for figure in drawn:
+        names = {text.get_text() for text in figure.axes[0].texts}
+        assert names == {CLOTHES[3], CLOTHES[7]}
+
+
+def test_the_curves_of_a_diverged_run_can_be_drawn():
+    row = {"epoch": 1.0} | dict.fromkeys(("loss", "reconstruction", "kl"), 100.0)
+    row |= dict.fromkeys(("val_loss", "val_reconstruction", "val_kl"), 101.0)
+    nans = dict.fromkeys(row, np.nan) | {"epoch": 2.0}
+    for history in ([row, nans], [nans]):
+        figure = figures.draw_curves(history, None, "Losses over epochs", SHORT)
+        figure.draw_without_rendering()
+        assert len(figure.axes) == 3

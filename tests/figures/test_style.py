@@ -1,0 +1,157 @@
+"""What all figures share: their files' bytes, and their colours."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+import figures
+from figures import style
+
+NAMES = tuple("0123456789")
+
+
+def draw_all(seed: int = 0) -> dict[str, Figure]:
+    """Draws one figure of each kind from random numbers."""
+    generator = np.random.default_rng(seed)
+    images = generator.random((20, 8, 8, 1)).astype(np.float32)
+    points, labels = generator.normal(size=(60, 2)), np.arange(60) % 10
+    names = [prefix + name for prefix in ("", "val_") for name in ("loss", "reconstruction", "kl")]
+    history = [
+        {"epoch": epoch, **{name: generator.random() for name in names}} for epoch in (1, 2, 3)
+    ]
+    axis, texts = np.linspace(-2, 2, 5), ("Title", "subtitle")
+    return {
+        "curves": figures.draw_curves(history, 2, *texts),
+        "images": figures.draw_images(images, *texts),
+        "kl": figures.draw_kl_per_dimension(points[:9, 0] ** 2, points[:9, 1] > 0, *texts),
+        "histograms": figures.draw_latent_histograms(points[:, 0], labels, NAMES, "z", *texts),
+        "map": figures.draw_latent_map(points, labels, NAMES, ("$z_1$", "$z_2$"), *texts),
+        "manifold": figures.draw_manifold([(images, axis, axis[:4], "0 ± 2")], "xy", *texts),
+        "reconstructions": figures.draw_reconstructions(images, images, NAMES, *texts),
+    }
+
+
+def test_every_drawing_function_is_among_those_tested():
+    assert len(draw_all()) == sum(name.startswith("draw_") for name in figures.__all__)
+
+
+def save_all(folder: Path) -> dict[str, bytes]:
+    folder.mkdir()
+    for name, figure in draw_all().items():
+        figures.save(figure, folder / f"{name}.png")
+        figures.save(figure, folder / f"{name}.pdf")
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The bytes of every figure, as PNG and PDF."""
+    return save_all(tmp_path_factory.mktemp("figures") / "first")
+
+
+def test_the_same_arrays_give_the_same_files_on_any_day_and_in_any_style(
+    saved, tmp_path, monkeypatch
+):
+    # What a date would be taken from, and what a user may have in a matplotlibrc.
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    with matplotlib.rc_context({"font.size": 30, "savefig.dpi": 40, "axes.linewidth": 9}):
+        again = save_all(tmp_path / "second")
+    assert len(saved) == 14
+    assert [name for name in saved if saved[name] != again[name]] == []
+
+
+def test_other_arrays_give_other_files(saved, tmp_path):
+    figures.save(draw_all(seed=1)["kl"], tmp_path / "kl.png")
+    assert (tmp_path / "kl.png").read_bytes() != saved["kl.png"]
+
+
+def test_no_file_says_when_or_by_which_version_it_was_made(saved):
+    for name, content in saved.items():
+        assert content.startswith(b"%PDF" if name.endswith(".pdf") else b"\x89PNG")
+        for word in (b"CreationDate", b"Software", b"matplotlib", b"Matplotlib", b"tIME"):
+            assert word not in content, f"{word!r} in {name}"
+
+
+def test_a_format_that_is_not_known_is_refused(tmp_path):
+    with pytest.raises(KeyError, match="svg"):
+        figures.save(draw_all()["kl"], tmp_path / "kl.svg")
+
+
+def test_drawing_and_saving_leave_the_settings_of_matplotlib_as_they_were(tmp_path):
+    before = dict(matplotlib.rcParams)
+    drawn = draw_all()
+    assert dict(matplotlib.rcParams) == before
+    figures.save(drawn["kl"], tmp_path / "kl.png")
+    assert dict(matplotlib.rcParams) == before
+
+
+# ------------------------------------------------------------------------- colours
+
+# Machado, Oliveira and Fernandes (2009), severity 1.0: how a dichromat sees linear RGB.
+VISION: dict[str, Any] = {
+    "trichromat": np.eye(3),
+    "deuteranope": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "protanope": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+}
+
+# Linear sRGB to CIE XYZ, white D65 (IEC 61966-2-1).
+TO_XYZ = np.array(
+    [
+        [0.4124, 0.3576, 0.1805],
+        [0.2126, 0.7152, 0.0722],
+        [0.0193, 0.1192, 0.9505],
+    ]
+)
+
+# One just noticeable difference is 2.3 (Mahy et al., 1994) for patches side by side. Dots of
+# a few pixels apart from each other need several: five. Matplotlib's own ten colours fall to
+# 4.6 for protanopes, which is why they are not used.
+ENOUGH = 5 * 2.3
+
+
+def smallest_distance(colors: Sequence[str], vision: str) -> float:
+    """Returns the smallest CIE 1976 distance between two of the colours as they are seen."""
+    encoded = np.array([to_rgb(color) for color in colors])  # (num_colors, 3)
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.transpose(VISION[vision]), 0, 1)
+    ratio = seen @ TO_XYZ.T / TO_XYZ.sum(axis=1)
+    bent = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
+    x, y, z = bent.T
+    lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    return min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(lab, 2))
+
+
+def test_the_distance_is_that_of_the_cie():
+    # Black to white is 100 by definition; red to green is 170.6 (Sharma, 2003).
+    assert smallest_distance(["#000000", "#ffffff"], "trichromat") == pytest.approx(100, abs=0.1)
+    assert smallest_distance(["#ff0000", "#00ff00"], "trichromat") == pytest.approx(170.6, abs=0.2)
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_ten_classes_and_two_curves_stay_apart_with_any_colour_vision(vision):
+    assert len(style.CLASS_COLORS) == 10
+    assert smallest_distance(style.CLASS_COLORS, vision) > ENOUGH
+    assert smallest_distance([style.TRAINING_COLOR, style.VALIDATION_COLOR], vision) > ENOUGH
+
+
+def test_colours_that_do_not_stay_apart_are_noticed():
+    tab10 = matplotlib.color_sequences["tab10"]
+    assert smallest_distance(tab10, "trichromat") > ENOUGH
+    assert smallest_distance(tab10, "protanope") < ENOUGH

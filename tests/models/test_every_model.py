@@ -1,0 +1,186 @@
+"""What every model in the table must do, whatever its network."""
+
+import importlib
+import itertools
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models
+from data import splits
+from models.table import MODELS, NETWORKS
+
+IMAGE_SHAPE = (8, 8, 1)
+LATENT_DIM = 3
+
+
+def build(model, network, **changes):
+    settings = {
+        "model": model,
+        "network": network,
+        "hidden_dim": 32,
+        "num_hidden_layers": 1,
+        "activation": "tanh",
+        "latent_dim": LATENT_DIM,
+        "beta": 1.0,
+        "seed": 0,
+        **changes,
+    }
+    return models.build(IMAGE_SHAPE, settings)
+
+
+@pytest.fixture(params=itertools.product(MODELS, NETWORKS), ids="-".join)
+def names(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Sixteen real digits, black and white."""
+    return splits.load_test("digits", binarize="static").images[:16] / np.float32(255)
+
+
+def copy_weights(model):
+    return [weight.numpy() for weight in model.weights]
+
+
+def test_the_modules_that_the_table_names_are_there(names):
+    model, network = (importlib.import_module(f"models.{name}") for name in names)
+    assert callable(model.build)
+    assert issubclass(network.Encoder, keras.layers.Layer)
+    assert issubclass(network.Decoder, keras.layers.Layer)
+
+
+@pytest.mark.parametrize("num_hidden_layers", [1, 2])
+@pytest.mark.parametrize("batch_size", [1, 16])
+def test_every_public_method_gives_the_shapes_and_ranges_it_promises(
+    names, images, num_hidden_layers, batch_size
+):
+    model = build(*names, num_hidden_layers=num_hidden_layers)
+    batch = images[:batch_size]
+    z_mean, z_log_var = model.encode(batch)
+    assert z_mean.shape == z_log_var.shape == (batch_size, LATENT_DIM)
+    assert model(batch).shape == batch.shape
+    for name, losses in model.compute_losses(batch).items():
+        assert losses.shape == (batch_size,), name
+    for pictures in (
+        model.decode(z_mean),
+        model.reconstruct(batch),
+        model.generate(batch_size),
+    ):
+        assert pictures.shape == batch.shape
+        assert np.min(pictures) > 0
+        assert np.max(pictures) < 1
+
+
+def test_reconstruct_decodes_the_mean_of_the_posterior_without_noise(names, images):
+    model = build(*names)
+    z_mean, _ = model.encode(images)
+    np.testing.assert_allclose(model.reconstruct(images), model.decode(z_mean), rtol=1e-6)
+    np.testing.assert_array_equal(model.reconstruct(images), model.reconstruct(images))
+    assert np.any(np.asarray(model(images)) != np.asarray(model(images)))  # that one samples z
+
+
+def test_generate_repeats_with_its_seed_and_differs_with_another(names):
+    model = build(*names)
+    once, again, other = (np.asarray(model.generate(4, seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(once, again)
+    assert np.all(np.any(once != other, axis=(1, 2, 3)))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(names):
+    once, again, other = (build(*names, seed=seed) for seed in (1, 1, 2))
+    assert len(once.trainable_variables) > 0
+    for first, second in zip(copy_weights(once), copy_weights(again), strict=True):
+        np.testing.assert_array_equal(first, second)
+    kernels = [
+        (first, second)
+        for first, second in zip(once.trainable_variables, other.trainable_variables, strict=True)
+        if np.ptp(first) > 0  # biases begin at 0 whatever the seed
+    ]
+    assert len(kernels) >= 4
+    for first, second in kernels:
+        assert np.any(first.numpy() != second.numpy()), first.path
+
+
+def test_no_two_kernels_begin_alike(names):
+    model = build(*names, num_hidden_layers=2)
+    kernels = [weight.numpy() for weight in model.trainable_variables if np.ptp(weight) > 0]
+    for first, second in itertools.combinations(kernels, 2):
+        assert first.shape != second.shape or np.any(first != second)
+
+
+@pytest.mark.parametrize("num_hidden_layers", [1, 2])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "elu", "leaky_relu"])
+def test_a_gradient_reaches_every_variable(names, images, activation, num_hidden_layers):
+    model = build(*names, activation=activation, num_hidden_layers=num_hidden_layers)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(model.compute_losses(images, training=True)["loss"])
+    gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, variable.path
+        assert np.all(np.isfinite(gradient)), variable.path
+        assert np.any(gradient != 0), variable.path
+
+
+def test_one_batch_overfits(names, images):
+    """From the 44 nats of 64 coin tosses to little more than the log 16 = 2.8 needed to say
+    which of the sixteen images it is."""
+    model = build(*names)
+    model.compile(optimizer=keras.optimizers.Adam(0.01))
+    before = float(np.mean(model.compute_losses(images)["loss"]))
+    model.fit(tf.data.Dataset.from_tensors(images).repeat(400), verbose=0, shuffle=False)
+    after = float(np.mean(model.compute_losses(images)["loss"]))
+    assert before > 40
+    assert after < 12
+    assert np.mean(np.round(model.reconstruct(images)) == images) > 0.98
+
+
+def test_training_changes_every_weight(names, images):
+    model = build(*names)
+    model.compile(optimizer=keras.optimizers.Adam(0.01))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.train_step(tf.constant(images))
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        assert np.any(variable.numpy() != old), variable.path
+
+
+def test_a_test_step_changes_no_weight(names, images):
+    model = build(*names)
+    model.compile(optimizer=keras.optimizers.Adam(0.01))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.test_step(tf.constant(images))
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), old)
+    assert model.optimizer.iterations.numpy() == 0
+
+
+def test_steps_return_one_value_for_each_metric_by_its_name(names, images):
+    model = build(*names)
+    model.compile(optimizer=keras.optimizers.Adam(0.01))
+    expected = {metric.name for metric in model.metrics}
+    assert {"loss", "reconstruction", "kl"} <= expected
+    assert set(model.train_step(tf.constant(images))) == expected
+    assert set(model.test_step(tf.constant(images))) == expected
+
+
+@pytest.mark.parametrize("num_hidden_layers", [1, 2])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_saved_model_opens_with_its_sizes_and_gives_the_same_outputs(
+    names, images, tmp_path, activation, num_hidden_layers
+):
+    model = build(
+        *names, activation=activation, num_hidden_layers=num_hidden_layers, beta=2.5, seed=3
+    )
+    model.save(tmp_path / "model.keras")
+    opened = keras.saving.load_model(tmp_path / "model.keras")
+    # By way of JSON, which knows no tuples: what comes from a file has lists.
+    assert json.dumps(opened.get_config()) == json.dumps(model.get_config())
+    np.testing.assert_array_equal(opened.encode(images), model.encode(images))
+    np.testing.assert_array_equal(opened.reconstruct(images), model.reconstruct(images))
+    expected = model.compute_losses(images)
+    for name, losses in opened.compute_losses(images).items():
+        np.testing.assert_array_equal(losses, expected[name], err_msg=name)

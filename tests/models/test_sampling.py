@@ -1,0 +1,103 @@
+"""The reparameterisation trick."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+from data.batches import training_batches
+from models import GaussianSampling
+
+
+def noise(sampling, shape):
+    """The ε that the next draw of this shape uses."""
+    return np.asarray(sampling(tf.zeros(shape), tf.zeros(shape)))
+
+
+def test_samples_have_the_mean_and_the_variance_they_were_asked_for():
+    z_mean = np.array([-3.0, 0.0, 0.5, 10.0], np.float32)
+    z_log_var = np.array([-4.0, 0.0, 1.0, 3.0], np.float32)
+    count = 20_000
+    z = GaussianSampling(1)(np.tile(z_mean, (count, 1)), np.tile(z_log_var, (count, 1)))
+    for column, (mean, log_var) in enumerate(zip(z_mean, z_log_var, strict=True)):
+        expected = scipy.stats.norm(mean, np.exp(log_var / 2))
+        assert scipy.stats.kstest(np.asarray(z)[:, column], expected.cdf).pvalue > 1e-3
+
+
+def test_noise_is_independent_between_images_dimensions_and_calls():
+    sampling = GaussianSampling(0)
+    first, second = noise(sampling, (5000, 3)), noise(sampling, (5000, 3))
+    columns = np.concatenate([first, second, np.roll(first, 1, axis=0)], axis=1)
+    correlation = np.corrcoef(columns, rowvar=False) - np.eye(9)
+    assert np.abs(correlation).max() < 5 / np.sqrt(5000)
+
+
+def test_gradients_reach_both_arguments():
+    rng = np.random.default_rng(0)
+    z_mean, z_log_var = (tf.constant(rng.normal(size=(6, 4)), tf.float32) for _ in range(2))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([z_mean, z_log_var])
+        z = GaussianSampling(2)(z_mean, z_log_var)
+    np.testing.assert_array_equal(tape.gradient(z, z_mean), np.ones((6, 4)))
+    # d(σ·ε)/d(log σ²) = σ·ε/2
+    np.testing.assert_allclose(tape.gradient(z, z_log_var), (z - z_mean) / 2, rtol=1e-4, atol=1e-6)
+
+
+def test_restart_repeats_the_stream_and_another_seed_differs():
+    sampling = GaussianSampling(0)
+    noise(sampling, (2, 2))
+    sampling.restart(7)
+    once = [noise(sampling, (5, 3)) for _ in range(3)]
+    sampling.restart(7)
+    again = [noise(sampling, (5, 3)) for _ in range(3)]
+    sampling.restart(8)
+    other = [noise(sampling, (5, 3)) for _ in range(3)]
+    np.testing.assert_array_equal(once, again)
+    assert np.all(np.array(once) != np.array(other))
+    assert np.all(once[0] != once[1])
+
+
+def test_restart_begins_the_stream_with_which_the_seed_begins():
+    restarted = GaussianSampling(0)
+    restarted.restart(7)
+    np.testing.assert_array_equal(
+        noise(GaussianSampling(7), (5, 3)),
+        noise(restarted, (5, 3)),
+    )
+
+
+def test_restart_reaches_a_function_that_is_already_compiled():
+    sampling = GaussianSampling(0)
+    compiled = tf.function(lambda: sampling(tf.zeros((5, 3)), tf.zeros((5, 3))))
+    once = compiled().numpy()
+    assert np.all(compiled().numpy() != once)
+    sampling.restart(0)
+    np.testing.assert_array_equal(compiled().numpy(), once)
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_the_config_makes_the_same_layer_again(seed):
+    sampling = GaussianSampling(seed, name="sampling")
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(sampling))
+    assert (copy.seed, copy.name) == (seed, "sampling")
+    np.testing.assert_array_equal(noise(copy, (5, 3)), noise(sampling, (5, 3)))
+
+
+def test_the_noise_in_z_is_independent_of_the_noise_in_binarised_pixels():
+    """Both streams are drawn from the run's one seed, and both count the steps.
+
+    q(z|x) asks for ε independent of x; were the two keyed alike, Philox would hand the same
+    bits to a step's pixels and to its ε.
+    """
+    seed, count = 0, 4000
+    grey = np.full((1, 1, count, 1), 128, np.uint8)
+    sampling = GaussianSampling(seed)
+    for pixels in training_batches(grey, 1, seed, "dynamic").take(3):
+        white = pixels.numpy().ravel()
+        epsilon = noise(sampling, (1, count)).ravel()
+        # Box and Muller turn two uniforms into two normals: a radius and an angle.
+        radius = np.repeat(np.hypot(epsilon[::2], epsilon[1::2]), 2)
+        for name, values in (("ε", epsilon), ("|ε|", np.abs(epsilon)), ("radius", radius)):
+            correlation = np.corrcoef(white, values)[0, 1]
+            assert abs(correlation) < 5 / np.sqrt(count / 2), (name, correlation)

@@ -1,0 +1,125 @@
+"""A model saved here and opened elsewhere: by plain Keras, in a process of its own."""
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models
+from data import splits
+from models.table import MODELS, NETWORKS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+READER = """
+import sys
+import keras, numpy as np, tensorflow as tf
+import models
+
+images = np.load("images.npy")
+for name in sys.argv[1:]:
+    model = keras.saving.load_model(f"{name}.keras")
+    outputs = {"z_mean": model.encode(images)[0], "z_log_var": model.encode(images)[1]}
+    outputs["reconstruction"] = model.reconstruct(images)
+    outputs["samples"] = model.generate(4, seed=1)
+    for index, variable in enumerate(model.optimizer.variables):
+        outputs[f"optimizer_{index}"] = variable.numpy()
+    model.sampling.restart(7)
+    model.train_step(tf.constant(images))
+    for index, variable in enumerate(model.variables):
+        outputs[f"after_{index}"] = variable.numpy()
+    np.savez(f"{name}.found.npz", **{key: np.asarray(value) for key, value in outputs.items()})
+"""
+
+
+@pytest.fixture(scope="module")
+def images():
+    return splits.load_test("digits").images[:16] / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def opened(images, tmp_path_factory):
+    """For each model: what it is here, and what it is in the other process, by name."""
+    folder = tmp_path_factory.mktemp("saved")
+    np.save(folder / "images.npy", images)
+    expected = {}
+    for model_name, network in itertools.product(MODELS, NETWORKS):
+        settings = {
+            "model": model_name,
+            "network": network,
+            "hidden_dim": 16,
+            "num_hidden_layers": 2,
+            "activation": "tanh",
+            "latent_dim": 3,
+            "beta": 2.0,
+            "seed": 5,
+        }
+        model = models.build((8, 8, 1), settings)
+        model.compile(optimizer=keras.optimizers.Adam(0.003))
+        model.fit(tf.data.Dataset.from_tensors(images).repeat(3), verbose=0, shuffle=False)
+        name = f"{model_name}-{network}"
+        model.save(folder / f"{name}.keras")
+        z_mean, z_log_var = model.encode(images)
+        outputs = {
+            "z_mean": z_mean,
+            "z_log_var": z_log_var,
+            "reconstruction": model.reconstruct(images),
+            "samples": model.generate(4, seed=1),
+        }
+        for index, variable in enumerate(model.optimizer.variables):
+            outputs[f"optimizer_{index}"] = variable.numpy()
+        model.sampling.restart(7)  # the file does not say how much noise was drawn
+        model.train_step(tf.constant(images))
+        for index, variable in enumerate(model.variables):
+            outputs[f"after_{index}"] = variable.numpy()
+        expected[name] = {key: np.asarray(value) for key, value in outputs.items()}
+    ignored = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", "-W", ignored, "-c", READER, *expected],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return {name: (expected[name], np.load(folder / f"{name}.found.npz")) for name in expected}
+
+
+def names_beginning(arrays, *prefixes):
+    return [name for name in arrays if name.startswith(prefixes)]
+
+
+@pytest.fixture(params=[f"{model}-{network}" for model in MODELS for network in NETWORKS])
+def expected_and_found(request, opened):
+    return opened[request.param]
+
+
+def test_an_opened_model_gives_the_same_outputs(expected_and_found):
+    expected, found = expected_and_found
+    for name in ("z_mean", "z_log_var", "reconstruction", "samples"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
+
+
+def test_an_opened_model_has_the_optimisers_state(expected_and_found):
+    expected, found = expected_and_found
+    names = names_beginning(expected, "optimizer_")
+    assert expected["optimizer_0"] == 3  # steps done
+    assert len(names) > 10
+    assert names == names_beginning(found.files, "optimizer_")
+    for name in names:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+def test_an_opened_model_learns_on_as_if_it_had_never_been_closed(expected_and_found):
+    """One more step, with the same noise, needs all that was saved: weights, β, Adam's moments."""
+    expected, found = expected_and_found
+    names = names_beginning(expected, "after_")
+    assert names == names_beginning(found.files, "after_")
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-6, err_msg=name)

@@ -1,0 +1,71 @@
+"""history.csv, written and read back."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import runs
+
+
+def row(epoch: int, value: float) -> dict[str, float]:
+    return dict.fromkeys(runs.COLUMNS, value) | {"epoch": epoch}
+
+
+def test_a_history_comes_back_with_all_its_digits(tmp_path):
+    values = [0.1 + 0.2, 1 / 3, 1e-300, 12345678.912345678, -0.0, math.inf]
+    rows = [row(epoch, value) for epoch, value in enumerate(values, start=1)]
+    runs.write_history(tmp_path / "history.csv", rows)
+    assert runs.read_history(tmp_path / "history.csv") == rows
+
+
+def test_the_losses_of_a_diverged_run_come_back_as_nan(tmp_path):
+    runs.write_history(tmp_path / "history.csv", [row(1, math.nan)])
+    assert math.isnan(runs.read_history(tmp_path / "history.csv")[0]["val_loss"])
+
+
+def test_the_file_is_plain_csv_with_a_header(tmp_path):
+    runs.write_history(tmp_path / "history.csv", [row(1, 2.5)])
+    header, first, *more = (tmp_path / "history.csv").read_text().splitlines()
+    assert header == ",".join(runs.COLUMNS)
+    assert first == "1" + 8 * ",2.5"
+    assert more == []
+
+
+def test_a_longer_history_takes_the_place_of_the_shorter(tmp_path):
+    path = tmp_path / "history.csv"
+    for num_epochs in (1, 2, 3):
+        runs.write_history(path, [row(epoch, 1.0) for epoch in range(1, num_epochs + 1)])
+        assert [read["epoch"] for read in runs.read_history(path)] == list(range(1, num_epochs + 1))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_unknown_column_is_refused_and_the_old_history_stays(tmp_path):
+    path = tmp_path / "history.csv"
+    runs.write_history(path, [row(1, 1.0)])
+    with pytest.raises(ValueError, match="objective"):
+        runs.write_history(path, [{**row(1, 1.0), "objective": 2.0}])
+    assert runs.read_history(path) == [row(1, 1.0)]
+
+
+def test_a_missing_history_is_an_oserror(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        runs.read_history(tmp_path / "history.csv")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "1,2,3,4,5,6,7,8,nonsense\n",
+        "1,2,3,4\n",
+        "1,2,3,4,5,6,7,8,9,10\n",
+        "1,,3,4,5,6,7,8,9\n",
+    ],
+    ids=["not a number", "cut off", "too long", "empty value"],
+)
+def test_a_damaged_history_is_a_valueerror(tmp_path, damaged):
+    path = tmp_path / "history.csv"
+    path.write_text(",".join(runs.COLUMNS) + "\n" + damaged)
+    with pytest.raises(ValueError, match=r".+"):
+        runs.read_history(path)

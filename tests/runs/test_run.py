@@ -1,0 +1,159 @@
+"""A run's folder and its record."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+import runs
+
+RECORD = {"status": "training", "started": "2026-01-01T00:00:00+00:00", "flags": {"beta": 1.0}}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> runs.Run:
+    return runs.Run(tmp_path / "trained_model" / "a run")
+
+
+def write_all_files(run: runs.Run) -> None:
+    for path in (run.best_path, run.last_path, run.history_path):
+        path.write_text("old")
+    run.logs_dir.mkdir()
+    (run.logs_dir / "events").write_text("old")
+
+
+# ---------------------------------------------------------------- check_startable
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_run_may_start_where_nothing_is(run, overwrite):
+    run.check_startable(overwrite)
+    assert not run.folder.exists()
+    run.folder.mkdir(parents=True)
+    run.check_startable(overwrite)
+
+
+def test_a_run_that_is_there_is_lost_only_when_asked_for(run):
+    run.start(RECORD)
+    with pytest.raises(runs.RunError, match=r"already holds a run: type --overwrite .*--run_name"):
+        run.check_startable(overwrite=False)
+    run.check_startable(overwrite=True)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_with_files_of_another_program_is_refused(run, overwrite):
+    run.folder.mkdir(parents=True)
+    (run.folder / "thesis.tex").touch()
+    with pytest.raises(runs.RunError, match=r"holds files but no run\.json"):
+        run.check_startable(overwrite)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_in_the_place_of_the_folder_is_refused(run, overwrite):
+    run.folder.parent.mkdir()
+    run.folder.touch()
+    with pytest.raises(runs.RunError, match="is a file"):
+        run.check_startable(overwrite)
+
+
+# --------------------------------------------------------------------------- start
+
+
+def test_a_run_that_starts_has_a_record_and_nothing_else(run):
+    run.start(RECORD)
+    assert list(run.folder.iterdir()) == [run.record_path]
+    assert run.read_record() == {"format": 1, "run_name": "a run", **RECORD}
+
+
+def test_a_run_that_starts_anew_removes_its_own_files_and_keeps_all_others(run):
+    run.start(RECORD)
+    write_all_files(run)
+    foreign = [run.folder / name for name in ("notes.txt", "best.keras.bak", "my/model.keras")]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    run.start({**RECORD, "status": "again"})
+    left = sorted(path for path in run.folder.rglob("*") if path.is_file())
+    assert left == sorted([*foreign, run.record_path])
+    assert [path.read_text() for path in foreign] == ["mine"] * 3
+    assert run.read_record()["status"] == "again"
+
+
+def test_files_are_those_that_are_there_the_record_last(run):
+    run.start(RECORD)
+    assert run.files() == [run.record_path]
+    write_all_files(run)
+    (run.folder / "notes.txt").touch()
+    assert {path.name for path in run.files()} == {
+        "best.keras",
+        "model.keras",
+        "history.csv",
+        "logs",
+        "run.json",
+    }
+    assert run.files()[-1] == run.record_path
+
+
+# ---------------------------------------------------------------------- the record
+
+
+def test_a_finished_run_knows_its_best_epoch_and_keeps_what_it_started_with(run):
+    run.start(RECORD)
+    best = dict.fromkeys(runs.COLUMNS, 0.5) | {"epoch": 3, "val_loss": 95.25}
+    run.finish("finished", best, epochs_done=4, seconds=12.3456)
+    assert run.read_record() == {
+        "format": 1,
+        "run_name": "a run",
+        **RECORD,
+        "status": "finished",
+        "best": {"epoch": 3, "val_loss": 95.25},
+        "epochs_done": 4,
+        "seconds": 12.3,
+    }
+
+
+def test_a_record_is_json_that_people_can_read(run):
+    run.start({**RECORD, "command": "python train.py --data_dir ~/Bücher"})
+    text = run.record_path.read_text(encoding="utf-8")
+    assert "Bücher" in text
+    assert json.loads(text) == run.read_record()
+
+
+def test_a_number_that_json_does_not_know_is_refused_and_the_old_record_stays(run):
+    run.start(RECORD)
+    with pytest.raises(ValueError, match="JSON"):
+        run.write_record({**run.read_record(), "loss": math.nan})
+    assert run.read_record() == {"format": 1, "run_name": "a run", **RECORD}
+    assert list(run.folder.iterdir()) == [run.record_path]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (None, "cannot be read"),
+        (b"", "cannot be read"),
+        (b'{"format": 1, "flags"', "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"[]", "is not of format 1"),
+        (b"null", "is not of format 1"),
+        (b"{}", "is not of format 1"),
+        (b'{"format": 2, "flags": {}, "status": "", "started": ""}', "is not of format 1"),
+        (b'{"format": 1, "flags": {}, "status": ""}', "lacks started"),
+        (b'{"format": 1}', "lacks flags, status, started"),
+        (b'{"format": 1, "flags": null, "status": "", "started": ""}', "flags"),
+        (b'{"format": 1, "flags": [1], "status": "", "started": ""}', "flags"),
+        (b'{"format": 1, "flags": {}, "status": "", "started": 5}', "started"),
+    ],
+)
+def test_a_record_that_is_not_one_is_told_with_its_path(run, text, part):
+    run.folder.mkdir(parents=True)
+    if text is not None:
+        run.record_path.write_bytes(text)
+    with pytest.raises(runs.RunError) as error:
+        run.read_record()
+    assert part in str(error.value)
+    assert str(run.record_path) in str(error.value)
+    assert "\n" not in str(error.value)

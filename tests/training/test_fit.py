@@ -1,0 +1,134 @@
+"""Real training runs on a few of scikit-learn's digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+
+import models
+import runs
+from data import batches, splits
+from training.callbacks import RunWriter
+from training.fit import fit
+
+SETTINGS: dict[str, Any] = {
+    "model": "vae",
+    "network": "mlp",
+    "hidden_dim": 32,
+    "num_hidden_layers": 1,
+    "activation": "tanh",
+    "latent_dim": 2,
+    "beta": 1.0,
+    "learning_rate": 2e-3,
+    "batch_size": 60,
+    "num_epochs": 3,
+    "seed": 0,
+}
+NUM_IMAGES = 250  # no multiple of the batch size
+
+
+class Fitted(NamedTuple):
+    model: keras.Model
+    writer: RunWriter
+    validation: np.ndarray  # uint8 images
+
+
+def train(folder: Path) -> Fitted:
+    train, validation = splits.load_train_and_validation("digits")
+    images = train.images[:NUM_IMAGES]
+    model = models.build((8, 8, 1), SETTINGS)
+    run = runs.Run(folder)
+    run.start({"status": "training", "started": "now", "flags": SETTINGS})
+    writer = fit(
+        model,
+        batches.training_batches(images, SETTINGS["batch_size"], SETTINGS["seed"]),
+        batches.evaluation_batches(validation.images, SETTINGS["batch_size"]),
+        len(images),
+        validation.images[:4] / np.float32(255),
+        run,
+        SETTINGS,
+    )
+    return Fitted(model, writer, validation.images)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    return train(tmp_path_factory.mktemp("fit") / "run")
+
+
+def test_the_history_has_exactly_its_columns_and_a_row_an_epoch(fitted):
+    path = fitted.writer.run.history_path
+    assert path.read_text().splitlines()[0] == ",".join(runs.COLUMNS)
+    rows = runs.read_history(path)
+    assert rows == fitted.writer.rows
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+
+
+def test_the_loss_is_the_sum_of_its_parts_and_goes_down(fitted):
+    rows = fitted.writer.rows
+    for row in rows:
+        assert row["loss"] == pytest.approx(row["reconstruction"] + row["kl"], rel=1e-5)
+        assert row["val_loss"] == pytest.approx(row["val_reconstruction"] + row["val_kl"], rel=1e-5)
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert rows[-1]["val_loss"] < rows[0]["val_loss"]
+
+
+def test_the_losses_are_in_nats_an_image(fitted):
+    # An untrained Bernoulli decoder says ½ of each of 64 pixels: 64·ln 2 = 44.4 nats.
+    assert fitted.writer.rows[0]["reconstruction"] == pytest.approx(64 * np.log(2), rel=0.1)
+
+
+def test_the_validation_kl_is_the_mean_over_images_and_not_over_batches(fitted):
+    # 144 images in batches of 60: the last is shorter. The KL needs no noise, NumPy suffices.
+    encoded = fitted.model.encode(fitted.validation / np.float32(255))
+    z_mean, z_log_var = (np.asarray(part, np.float64) for part in encoded)
+    kl = 0.5 * (z_mean**2 + np.exp(z_log_var) - z_log_var - 1).sum(axis=1)
+    assert fitted.writer.rows[-1]["val_kl"] == pytest.approx(kl.mean(), rel=1e-5)
+
+
+def test_the_last_model_comes_back_as_it_was_trained(fitted):
+    restored = keras.saving.load_model(fitted.writer.run.last_path)
+    # The weights: Keras does not save how far the stream of noise has come.
+    for ours, theirs in zip(fitted.model.weights, restored.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+    images = fitted.validation[:5] / np.float32(255)
+    np.testing.assert_allclose(
+        restored.reconstruct(images), fitted.model.reconstruct(images), rtol=1e-6
+    )
+
+
+def test_an_epoch_takes_every_image_once(fitted):
+    # 250 images in batches of 60: five steps an epoch, the last with 10 images.
+    assert int(fitted.model.optimizer.iterations) == 3 * 5
+
+
+def test_the_learning_rate_is_that_of_the_settings(fitted):
+    assert float(fitted.model.optimizer.learning_rate) == np.float32(2e-3)
+
+
+@pytest.mark.parametrize(("folder", "prefix"), [("train", ""), ("validation", "val_")])
+def test_tensorboard_shows_the_losses_of_the_history(fitted, read_events, folder, prefix):
+    for name in ("loss", "reconstruction", "kl"):
+        shown = read_events(fitted.writer.run.logs_dir / folder, f"epoch_{name}")
+        assert [step for step, _ in shown] == [0, 1, 2]
+        expected = [row[prefix + name] for row in fitted.writer.rows]
+        assert [float(value) for _, value in shown] == pytest.approx(expected, rel=1e-6)
+
+
+def test_tensorboard_shows_reconstructions_after_every_one_of_three_epochs(fitted, read_events):
+    shown = read_events(fitted.writer.run.logs_dir / "images", "reconstruction")
+    assert [step for step, _ in shown] == [0, 1, 2]
+    for _, (_, _, png) in shown:
+        assert png.startswith(b"\x89PNG")
+
+
+def test_the_same_seed_gives_the_same_history(fitted, tmp_path):
+    losses = runs.COLUMNS[1:7]
+    ours = [[row[name] for name in losses] for row in fitted.writer.rows]
+    again = [[row[name] for name in losses] for row in train(tmp_path / "again").writer.rows]
+    np.testing.assert_allclose(again, ours, rtol=1e-4)
