@@ -55,7 +55,7 @@ def draw_split(context: Context, split: str) -> list[Path]:
     else:
         axis_names: tuple[str, str] | None = ("mean of $z_1$", "mean of $z_2$")
         if context.latent_dim > 2:
-            subtitle += f" · {context.latent_dim} dimensions mapped to the plane by t-SNE"
+            subtitle += f" · t-SNE of {context.latent_dim} dimensions"
             axis_names = None
             z_mean = embed(z_mean, context.seed)
         figure = figures.draw_latent_map(
