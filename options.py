@@ -30,6 +30,7 @@ RESULT_DIR = ROOT / "result"
 _MODELS = runpy.run_path(str(ROOT / "models" / "table.py"))
 
 BINARIZE = ("none", "dynamic", "static")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 
 
@@ -156,6 +157,14 @@ RUN_OPTIONS = [
     Option("learning_rate", _Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option("batch_size", _COUNT, 100, "images a step", "b"),
     Option("num_epochs", _COUNT, 50, "passes over the training images"),
+    Option("dropout", _Number(float, 0, 0.99), 0.0, "part of the hidden units set to 0", "do"),
+    Option(
+        "precision",
+        _Choice(PRECISIONS),
+        "float32",
+        "of the networks' arithmetic; likelihood and KL are always in float32",
+        "p-",
+    ),
 ]
 _SEED = Option(
     "seed", _Number(int, 0, 2**31 - 1), 0, "of weights, order and noise; same seed, same run", "s"
@@ -166,12 +175,33 @@ _DATA_DIR = Option(
 _RUN_NAME = Option("run_name", _RunName(), None, "the run's folder in trained_model/")
 _HELP = Option("help", None, False, "print this and stop")
 
+# How it is trained; the result is the same.
+EXECUTION_OPTIONS = [
+    Option("resume", None, False, "go on with the run of these flags, from its last checkpoint"),
+    Option(
+        "checkpoint_minutes",
+        _Number(float, 0),
+        10.0,
+        "between checkpoints within an epoch; there is one after every epoch too",
+    ),
+    Option(
+        "steps_per_execution", _COUNT, None, "steps a call; measured, if not given: half a second"
+    ),
+    Option(
+        "jit_compile",
+        _Choice(("auto", "1", "0")),
+        "auto",
+        "compile the steps with XLA; auto: all but convolutions on a CPU",
+    ),
+]
+
 TRAIN_OPTIONS = [
     *RUN_OPTIONS,
     _SEED,
     _DATA_DIR,
     _RUN_NAME,
     Option("overwrite", None, False, "train a run of this name anew; the old one is lost"),
+    *EXECUTION_OPTIONS,
     _HELP,
 ]
 EVALUATE_OPTIONS = [
@@ -199,6 +229,8 @@ EVALUATE_OPTIONS = [
 def parse_train(argv: list[str]) -> flags.FlagValues:
     """Returns train.py's flags; raises UsageError. Prints and exits for ``--help``."""
     values = _parse(argv, TRAIN_OPTIONS, "Trains a model and saves it in trained_model/<run>/.")
+    if values.resume and values.overwrite:
+        raise UsageError("--resume and --overwrite contradict each other: give one of them")
     num_train = data.DATASETS[values.dataset].num_train
     if values.num_validation is not None and values.num_validation >= num_train:
         raise UsageError(
@@ -228,6 +260,11 @@ def settings(values: flags.FlagValues) -> dict[str, Any]:
     if chosen["num_validation"] is None:
         chosen["num_validation"] = data.DATASETS[values.dataset].num_validation
     return chosen
+
+
+def execution(values: flags.FlagValues) -> dict[str, Any]:
+    """Returns how the run is to be trained, by flag; none of it changes the result."""
+    return {option.name: values[option.name].value for option in EXECUTION_OPTIONS}
 
 
 def run_name(values: flags.FlagValues) -> str:

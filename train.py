@@ -6,6 +6,7 @@ import datetime
 import platform
 import shlex
 import subprocess
+import sys
 import time
 from importlib import metadata
 from typing import Any
@@ -13,22 +14,33 @@ from typing import Any
 import data
 import options
 import runs
-from training import device
+from training import device, signals
 
 
 def main(argv: list[str]) -> None:
     flags = options.parse_train(argv)
     settings = options.settings(flags)
-    run = runs.Run(options.TRAINED_MODEL_DIR / options.run_name(flags))
-    run.check_startable(flags.overwrite)
+    root = options.TRAINED_MODEL_DIR
+    if flags.resume:
+        run = runs.find_resumable(root, settings, flags.run_name)
+    else:
+        run = runs.Run(root / options.run_name(flags))
+        run.check_startable(flags.overwrite)
     data.check_available(flags.dataset, flags.data_dir)
 
-    device_name = device.set_up_tensorflow()
-    with device.out_of_memory_in_one_line():
-        train(argv, flags, settings, run, device_name)
+    with signals.StopSignals() as stop_signals:
+        device_name = device.set_up_tensorflow()
+        try:
+            with device.out_of_memory_in_one_line():
+                train(argv, flags, settings, run, device_name, stop_signals)
+        except signals.Stopped as stopped:
+            again = ["python", *argv, *(["--overwrite=0"] if flags.overwrite else [])]
+            again += [] if flags.resume else ["--resume"]
+            print(f"\n{stopped}: saved. Go on with: {shlex.join(again)}")
+            sys.exit(stopped.status)
 
 
-def train(argv, flags, settings, run, device_name) -> None:
+def train(argv, flags, settings, run, device_name, stop_signals) -> None:
     """Loads, builds, fits, and says what came of it."""
     import models
     from data import batches, splits
@@ -40,21 +52,28 @@ def train(argv, flags, settings, run, device_name) -> None:
     model = models.build(training.images.shape[1:], settings)
     print_plan(settings, len(training), len(validation), model, device_name, run)
 
-    record = describe(argv, settings, flags, len(training), model, device_name)
-    run.start(record)
+    record: dict[str, Any] = {}
+    if flags.resume:
+        record = run.resume(flags.num_epochs)
+    else:
+        run.start(describe(argv, settings, flags, len(training), model, device_name))
     began = time.perf_counter()
+    binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
     result = fit(
         model,
-        batches.training_batches(training.images, flags.batch_size, flags.seed, flags.binarize),
-        batches.evaluation_batches(validation.images, flags.batch_size),
+        batches.ResidentBatches(training.images, flags.batch_size, flags.seed, binarize_with),
+        batches.ResidentBatches(validation.images, batches.even_size(len(validation))),
         len(training),
         validation.images[:16] / 255,
         run,
-        settings,
+        {**settings, **options.execution(flags)},
+        stop_signals,
+        resume=flags.resume,
     )
     best = result.best_row()
+    seconds = record.get("seconds", 0.0) + time.perf_counter() - began
     status = "diverged" if result.diverged() else "finished"
-    run.finish(status, best, len(result.rows), time.perf_counter() - began)
+    run.finish(status, best, len(result.rows), seconds)
     if best is None or result.diverged():
         raise runs.RunError(
             f"the loss is not a finite number after epoch {len(result.rows)}: type a smaller "
@@ -86,8 +105,7 @@ def print_plan(settings, num_train, num_validation, model, device_name, run) -> 
         "run": str(run.folder),
     }
     for name, text in rows.items():
-        print(f"{name:<10}{text}")
-    print(flush=True)
+        print(f"{name:<10}{text}", flush=True)
 
 
 def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, Any]:

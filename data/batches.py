@@ -1,59 +1,91 @@
-"""Batches of images for training and validation, as tf.data pipelines.
+"""Batches of training and validation images: which images, in which order, as what pixels.
 
-Every training batch is a function of the seed and its position alone: the order of an
-epoch and the noise of binarised pixels are drawn statelessly, from (seed, epoch) and
-(seed, step).
+Everything is a function of the seed and the position: the order of an epoch is drawn from
+(seed, epoch), the noise of binarised pixels from (seed, step). So a run that stops goes on
+with the very batches it would have seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import tensorflow as tf
 
-_ORDER, _PIXELS = 1, 2  # streams of randomness, apart from each other and from the model's
+Draw = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (shape, seed) → numbers in [0, 1)
 
 
-def training_batches(
-    images: np.ndarray, batch_size: int, seed: int, binarize: str = "none"
-) -> tf.data.Dataset:
-    """Yields batches for ever, every epoch all images once in a new order.
+class ResidentBatches:
+    """Batches of images that stay in memory as uint8 and are picked by their positions.
 
     Args:
-        images: uint8 (num_images, height, width, channels) in 0..255, kept in memory once.
+        images: uint8 (num_images, height, width, channels) in 0..255.
         batch_size: images in a batch; the last of an epoch holds what is left.
-        seed: fixes the order and the noise.
-        binarize: ``"dynamic"`` draws every pixel black or white, its grey value the
-            probability of white, anew each time (Salakhutdinov and Murray, 2008).
-
-    Returns:
-        A dataset of float32 (batch, height, width, channels) in [0, 1].
+        seed: fixes the order and the noise; None for the order of the images.
+        binarize_with: draws the noise that turns pixels black or white, a grey value being
+            the probability of white, anew each time (Salakhutdinov and Murray, 2008); None
+            keeps them grey.
     """
-    source = tf.constant(images)
-    num_images = len(images)
 
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        epoch_seed = tf.random.experimental.stateless_fold_in([seed, _ORDER], epoch)
-        order = tf.random.experimental.stateless_shuffle(tf.range(num_images), seed=epoch_seed)
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    def __init__(
+        self,
+        images: np.ndarray,
+        batch_size: int,
+        seed: int | None = None,
+        binarize_with: Draw | None = None,
+    ):
+        self.num_images = len(images)
+        self.batch_size = min(batch_size, self.num_images)
+        self.seed = seed
+        self.binarize_with = binarize_with
+        self.element = tf.TensorSpec([self.batch_size], tf.int32)
+        self._images = tf.constant(images)
 
-    def to_pixels(step: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-        pixels = _scale(tf.gather(source, indices))
-        if binarize == "dynamic":
-            step_seed = tf.random.experimental.stateless_fold_in([seed, _PIXELS], step)
-            noise = tf.random.stateless_uniform(tf.shape(pixels), seed=step_seed)
-            pixels = tf.cast(noise < pixels, tf.float32)
-        return pixels
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.num_images // self.batch_size)
 
-    epochs = tf.data.Dataset.range(np.iinfo(np.int64).max)
-    batches = epochs.flat_map(one_epoch).enumerate()
-    return batches.map(to_pixels).prefetch(tf.data.AUTOTUNE)
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
+        """Yields the positions of each batch's images, int32 (batch,), from a step on."""
+        order = np.arange(self.num_images, dtype=np.int32)
+        if self.seed is not None:
+            np.random.default_rng([self.seed, epoch]).shuffle(order)
+        for step in range(first_step, self.steps_per_epoch):
+            yield order[step * self.batch_size : (step + 1) * self.batch_size]
+
+    def fetch(self, positions: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Returns the images of a batch, float32 (batch, height, width, channels) in [0, 1].
+
+        Runs inside the compiled step.
+
+        Args:
+            positions: what ``epoch`` yields.
+            step: int64, counted from the beginning of training.
+        """
+        return to_pixels(tf.gather(self._images, positions), self.seed, step, self.binarize_with)
 
 
-def evaluation_batches(images: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """Yields every image once, in order. Takes and returns what ``training_batches`` does."""
-    return tf.data.Dataset.from_tensor_slices(images).batch(batch_size).map(_scale)
+def even_size(num_images: int, most: int = 1000) -> int:
+    """Returns the largest size up to ``most`` that divides the images into equal batches.
+
+    Every other size of batch is compiled separately. Numbers that only small batches divide
+    get ``most``, and a smaller last batch.
+    """
+    if num_images <= most:
+        return num_images
+    divisors = [size for size in range(most // 4, most + 1) if num_images % size == 0]
+    return divisors[-1] if divisors else most
 
 
-def _scale(images: tf.Tensor) -> tf.Tensor:
-    """Turns uint8 0..255 into float32 [0, 1]."""
-    return tf.cast(images, tf.float32) / 255.0
+def to_pixels(
+    images: tf.Tensor, seed: int | None, step: tf.Tensor, binarize_with: Draw | None
+) -> tf.Tensor:
+    """Turns uint8 0..255 into float32 [0, 1], or into draws from Bernoulli(pixel)."""
+    pixels = tf.cast(images, tf.float32) / 255.0
+    if binarize_with is not None:
+        # Negative: a key that no stream of the model's noise has.
+        noise = binarize_with(
+            tf.shape(pixels), tf.stack([-1 - (seed or 0), tf.cast(step, tf.int32)])
+        )
+        pixels = tf.cast(noise < pixels, tf.float32)
+    return pixels

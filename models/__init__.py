@@ -17,8 +17,9 @@ if keras.backend.backend() != "tensorflow":
     )
 
 from models.build import build
+from models.dropout import Dropout
 from models.likelihoods import Bernoulli
-from models.mlp import Decoder, Encoder
+from models.mlp import Decoder, Encoder, HiddenLayer
 from models.priors import StandardNormal
 from models.sampling import GaussianSampling
 from models.vae import VAE
@@ -27,8 +28,10 @@ __all__ = [
     "VAE",
     "Bernoulli",
     "Decoder",
+    "Dropout",
     "Encoder",
     "GaussianSampling",
+    "HiddenLayer",
     "StandardNormal",
     "build",
 ]

@@ -18,6 +18,7 @@ def build(image_shape: tuple[int, int, int], settings: Mapping[str, Any]) -> ker
             which take what they need from the others.
     """
     keras.utils.set_random_seed(settings["seed"])  # for the layers' initialisers
+    keras.config.set_dtype_policy(settings["precision"])
     network = importlib.import_module(f"models.{settings['network']}")
     model = importlib.import_module(f"models.{settings['model']}")
     built = model.build(network, image_shape, settings)

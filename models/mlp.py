@@ -8,6 +8,9 @@ from typing import Any
 
 import keras
 
+from models import noise
+from models.dropout import Dropout
+
 
 @keras.saving.register_keras_serializable(package="models")
 class Encoder(keras.Model):
@@ -17,6 +20,8 @@ class Encoder(keras.Model):
         latent_dim: dimensions of z.
         hidden_dims: units of each hidden layer, in order.
         activation: of the hidden layers, by its Keras name.
+        dropout: part of each hidden layer's units set to 0 while training.
+        seed: of the dropout's noise.
     """
 
     def __init__(
@@ -24,16 +29,20 @@ class Encoder(keras.Model):
         latent_dim: int,
         hidden_dims: Sequence[int] = (500,),
         activation: str = "tanh",
+        dropout: float = 0.0,
+        seed: int = 0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
         self.hidden_dims = tuple(hidden_dims)
         self.activation = activation
-        self.flatten = keras.layers.Flatten()
-        self.hidden = _hidden_layers(self.hidden_dims, activation)
-        self.z_mean = keras.layers.Dense(latent_dim, name="z_mean")
-        self.z_log_var = keras.layers.Dense(latent_dim, name="z_log_var")
+        self.dropout = dropout
+        self.seed = seed
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.hidden = _hidden_layers(self)
+        self.z_mean = keras.layers.Dense(latent_dim, dtype=self.dtype_policy, name="z_mean")
+        self.z_log_var = keras.layers.Dense(latent_dim, dtype=self.dtype_policy, name="z_log_var")
 
     def build(self, input_shape):
         self.flatten.build(input_shape)
@@ -51,7 +60,7 @@ class Encoder(keras.Model):
         """
         features = self.flatten(images)  # (batch, height·width·channels)
         for layer in self.hidden:
-            features = layer(features)
+            features = layer(features, training=training)
         return self.z_mean(features), self.z_log_var(features)
 
     def get_config(self):
@@ -60,6 +69,8 @@ class Encoder(keras.Model):
             "latent_dim": self.latent_dim,
             "hidden_dims": list(self.hidden_dims),
             "activation": self.activation,
+            "dropout": self.dropout,
+            "seed": self.seed,
         }
 
 
@@ -71,6 +82,8 @@ class Decoder(keras.Model):
         image_shape: (height, width, channels) of the images.
         hidden_dims: units of each hidden layer, in order.
         activation: of the hidden layers, by its Keras name.
+        dropout: part of each hidden layer's units set to 0 while training.
+        seed: of the dropout's noise.
     """
 
     def __init__(
@@ -78,15 +91,21 @@ class Decoder(keras.Model):
         image_shape: Sequence[int],
         hidden_dims: Sequence[int] = (500,),
         activation: str = "tanh",
+        dropout: float = 0.0,
+        seed: int = 0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.hidden_dims = tuple(hidden_dims)
         self.activation = activation
-        self.hidden = _hidden_layers(self.hidden_dims, activation)
-        self.logits = keras.layers.Dense(math.prod(self.image_shape), name="logits")
-        self.reshape = keras.layers.Reshape(self.image_shape)
+        self.dropout = dropout
+        self.seed = seed
+        self.hidden = _hidden_layers(self)
+        self.logits = keras.layers.Dense(
+            math.prod(self.image_shape), dtype=self.dtype_policy, name="logits"
+        )
+        self.reshape = keras.layers.Reshape(self.image_shape, dtype=self.dtype_policy)
 
     def build(self, input_shape):
         num_features = _build_chain(self.hidden, input_shape[-1])
@@ -102,7 +121,7 @@ class Decoder(keras.Model):
         """
         features = z
         for layer in self.hidden:
-            features = layer(features)
+            features = layer(features, training=training)
         return self.reshape(self.logits(features))
 
     def get_config(self):
@@ -111,17 +130,65 @@ class Decoder(keras.Model):
             "image_shape": list(self.image_shape),
             "hidden_dims": list(self.hidden_dims),
             "activation": self.activation,
+            "dropout": self.dropout,
+            "seed": self.seed,
         }
 
 
-def _hidden_layers(hidden_dims: Sequence[int], activation: str) -> list[keras.layers.Dense]:
+@keras.saving.register_keras_serializable(package="models")
+class HiddenLayer(keras.layers.Layer):
+    """A fully connected layer, and dropout on its units.
+
+    Args:
+        units: how many.
+        activation: by its Keras name.
+        dropout, seed: as of ``Dropout``.
+    """
+
+    def __init__(self, units: int, activation: str, dropout: float = 0.0, seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = activation
+        self.dropout_rate = dropout
+        self.seed = seed
+        shared: dict[str, Any] = {"dtype": self.dtype_policy}
+        self.dense = keras.layers.Dense(units, activation=activation, name="dense", **shared)
+        own_seed = noise.derive_seed(seed, self.name)
+        self.dropout = Dropout(dropout, seed=own_seed, name="dropout", **shared)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.dropout.build((*input_shape[:-1], self.units))
+
+    def call(self, features, training=False):
+        """Returns (batch, units)."""
+        return self.dropout(self.dense(features), training=training)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation,
+            "dropout": self.dropout_rate,
+            "seed": self.seed,
+        }
+
+
+def _hidden_layers(network: Encoder | Decoder) -> list[HiddenLayer]:
     return [
-        keras.layers.Dense(units, activation=activation, name=f"hidden_{index}")
-        for index, units in enumerate(hidden_dims, start=1)
+        HiddenLayer(
+            units,
+            network.activation,
+            network.dropout,
+            network.seed,
+            dtype=network.dtype_policy,
+            name=f"{network.name}_hidden_{index}",
+        )
+        for index, units in enumerate(network.hidden_dims, start=1)
     ]
 
 
-def _build_chain(layers: Sequence[keras.layers.Dense], num_features: int) -> int:
+def _build_chain(layers: Sequence[HiddenLayer], num_features: int) -> int:
     """Builds each layer on the one before; returns the features the last one gives."""
     for layer in layers:
         layer.build((None, num_features))

@@ -18,11 +18,16 @@ from models.sampling import GaussianSampling
 def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
     """Returns a VAE with the encoder and decoder of ``network``, in the sizes of ``settings``."""
     hidden_dims = [settings["hidden_dim"]] * settings["num_hidden_layers"]
-    activation = settings["activation"]
+    shared = {
+        "activation": settings["activation"],
+        "dropout": settings["dropout"],
+        "seed": settings["seed"],
+    }
     return VAE(
-        network.Encoder(settings["latent_dim"], hidden_dims, activation, name="encoder"),
-        network.Decoder(image_shape, hidden_dims[::-1], activation, name="decoder"),
+        network.Encoder(settings["latent_dim"], hidden_dims, name="encoder", **shared),
+        network.Decoder(image_shape, hidden_dims, name="decoder", **shared),
         beta=settings["beta"],
+        name="vae",
         seed=settings["seed"],
     )
 
@@ -81,9 +86,9 @@ class VAE(keras.Model):
         Returns:
             ``loss``, ``reconstruction`` (−log p(x|z)) and ``kl``, each of shape (batch,).
         """
-        z_mean, z_log_var = self.encoder(images, training=training)
+        z_mean, z_log_var = self._posterior(images, training)
         z = self.sampling(z_mean, z_log_var)
-        logits = self.decoder(z, training=training)
+        logits = self._logits(z, training)
         reconstruction = -self.likelihood.log_prob(images, logits)
         kl = ops.sum(self.prior.kl(z_mean, z_log_var), axis=-1)
         return {
@@ -96,7 +101,7 @@ class VAE(keras.Model):
         """One step of the optimiser; returns the means since the epoch began, by name."""
         with tf.GradientTape() as tape:
             losses = self.compute_losses(images, training=True)
-            objective = ops.mean(losses["loss"])
+            objective = self.optimizer.scale_loss(ops.mean(losses["loss"]))
         gradients = tape.gradient(objective, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         return self._track(losses)
@@ -119,8 +124,7 @@ class VAE(keras.Model):
 
     def call(self, images, training=False):
         """Returns the logits of a reconstruction from a sampled z, of the images' shape."""
-        z_mean, z_log_var = self.encoder(images, training=training)
-        return self.decoder(self.sampling(z_mean, z_log_var), training=training)
+        return self._logits(self.sampling(*self._posterior(images, training)), training)
 
     def encode(self, images):
         """Returns the posterior's (z_mean, z_log_var), each (batch, latent_dim).
@@ -128,7 +132,7 @@ class VAE(keras.Model):
         Args:
             images: (batch, height, width, channels) in [0, 1].
         """
-        return self.encoder(images, training=False)
+        return self._posterior(images, training=False)
 
     def decode(self, z):
         """Returns E[x|z], (batch, height, width, channels) in [0, 1].
@@ -136,7 +140,7 @@ class VAE(keras.Model):
         Args:
             z: (batch, latent_dim).
         """
-        return self.likelihood.mean(self.decoder(z, training=False))
+        return self.likelihood.mean(self._logits(z, training=False))
 
     def reconstruct(self, images):
         """Returns E[x|z] at the posterior's mean z, of the shape and range of the images.
@@ -150,6 +154,15 @@ class VAE(keras.Model):
     def generate(self, num_images, seed=0):
         """Returns E[x|z] for z from the prior, (num_images, height, width, channels)."""
         return self.decode(self.prior.sample(num_images, self.encoder.latent_dim, seed))
+
+    # The networks may run in half precision; what is made of their outputs is float32.
+
+    def _posterior(self, images, training):
+        z_mean, z_log_var = self.encoder(images, training=training)
+        return ops.cast(z_mean, "float32"), ops.cast(z_log_var, "float32")
+
+    def _logits(self, z, training):
+        return ops.cast(self.decoder(z, training=training), "float32")
 
     # ------------------------------------------------------------------------ saving
 

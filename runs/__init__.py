@@ -5,6 +5,7 @@
         history.csv    a row an epoch
         best.keras     the model after the epoch with the lowest validation loss
         model.keras    the model after the last epoch
+        checkpoint.npz what it takes to go on exactly: --resume 1
         logs/          for TensorBoard
 
 No module here imports TensorFlow.
@@ -14,13 +15,14 @@ from runs.files import write_atomically
 from runs.history import COLUMNS, read_history, write_history
 from runs.naming import name_run
 from runs.run import CHECKPOINTS, Run, RunError
-from runs.search import find_run, open_run
+from runs.search import find_resumable, find_run, open_run
 
 __all__ = [
     "CHECKPOINTS",
     "COLUMNS",
     "Run",
     "RunError",
+    "find_resumable",
     "find_run",
     "name_run",
     "open_run",

@@ -32,6 +32,7 @@ class Run:
         self.history_path = folder / "history.csv"
         self.logs_dir = folder / "logs"
         self.best_path = folder / CHECKPOINTS["best"]
+        self.checkpoint_path = folder / "checkpoint.npz"
         self.last_path = folder / CHECKPOINTS["last"]
 
     def check_startable(self, overwrite: bool) -> None:
@@ -55,11 +56,29 @@ class Run:
     def start(self, record: dict[str, Any]) -> None:
         """Makes the folder, removes what an earlier run wrote there, and writes run.json."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in (self.best_path, self.last_path, self.history_path, self.record_path):
+        paths = (self.checkpoint_path, self.best_path, self.last_path, self.history_path)
+        for path in (*paths, self.record_path):
             path.unlink(missing_ok=True)
         if self.logs_dir.exists():
             shutil.rmtree(self.logs_dir)
         self.write_record({"format": FORMAT, "run_name": self.name, **record})
+
+    def resume(self, num_epochs: int) -> dict[str, Any]:
+        """Notes in run.json that the training goes on, up to this many epochs; returns it.
+
+        Raises:
+            RunError: if it has had them already.
+        """
+        record = self.read_record()
+        if record["status"] == "finished" and record["epochs_done"] >= num_epochs:
+            raise RunError(
+                f"{self.folder} has had its {record['epochs_done']} epochs: type --num_epochs "
+                "with more to go on"
+            )
+        flags = {**record["flags"], "num_epochs": num_epochs}
+        record = {**record, "status": "training", "flags": flags}
+        self.write_record(record)
+        return record
 
     def finish(
         self, status: str, best: Mapping[str, float] | None, epochs_done: int, seconds: float
@@ -99,6 +118,7 @@ class Run:
             self.last_path,
             self.best_path,
             self.history_path,
+            self.checkpoint_path,
             self.logs_dir,
             self.record_path,
         )

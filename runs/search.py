@@ -21,14 +21,8 @@ def find_run(root: Path, wanted: Mapping[str, Any], checkpoint: str = "best") ->
         RunError: if there is none; it names the command that trains one.
     """
     candidates = []
-    unreadable = []
-    for path in sorted(root.glob("*/run.json")):
-        run = Run(path.parent)
-        try:
-            record = run.read_record()
-        except RunError as error:
-            unreadable.append(str(error))
-            continue
+    readable, unreadable = _read_all(root)
+    for run, record in readable:
         there = (run.folder / CHECKPOINTS[checkpoint]).is_file()
         if there and not _contradictions(record, wanted):
             candidates.append((record["started"], run.name, run))
@@ -39,6 +33,51 @@ def find_run(root: Path, wanted: Mapping[str, Any], checkpoint: str = "best") ->
         message += " ".join(filter(None, ["python train.py", flags]))
         raise RunError("; ".join([message, *unreadable]))
     return max(candidates, key=lambda candidate: candidate[:2])[2]
+
+
+def find_resumable(root: Path, settings: Mapping[str, Any], run_name: str | None) -> Run:
+    """Returns the run to go on with: the newest trained with these settings.
+
+    How many epochs it was to have is no part of the match.
+
+    Args:
+        root: the folder of runs.
+        settings: every flag that changes the result.
+        run_name: the run's folder, where the user named it.
+
+    Raises:
+        RunError: if there is none with a checkpoint, or the one named contradicts a setting.
+    """
+    wanted = {name: value for name, value in settings.items() if name != "num_epochs"}
+    if run_name:
+        run, _ = open_run(root / run_name, wanted)
+        candidates = [(0, run.name, run)]
+    else:
+        readable, _ = _read_all(root)
+        candidates = [
+            (record["started"], run.name, run)
+            for run, record in readable
+            if not _contradictions(record, wanted)
+        ]
+    candidates = [candidate for candidate in candidates if candidate[2].checkpoint_path.is_file()]
+    if not candidates:
+        raise RunError(
+            f"no run in {root} that can go on has these flags: start it with the same command, "
+            "less --resume"
+        )
+    return max(candidates, key=lambda candidate: candidate[:2])[2]
+
+
+def _read_all(root: Path) -> tuple[list[tuple[Run, dict[str, Any]]], list[str]]:
+    """Returns the runs with their records, and what is wrong with those that have none."""
+    readable, unreadable = [], []
+    for path in sorted(root.glob("*/run.json")):
+        run = Run(path.parent)
+        try:
+            readable.append((run, run.read_record()))
+        except RunError as error:
+            unreadable.append(str(error))
+    return readable, unreadable
 
 
 def open_run(path: Path, wanted: Mapping[str, Any]) -> tuple[Run, str | None]:

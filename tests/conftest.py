@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import data
+import options
+import runs
 
 # Read when Keras is imported: the tests do not depend on the user's keras.json.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -66,6 +71,23 @@ def run_script(tree: Path, no_tensorflow: Path, tmp_path_factory: pytest.TempPat
         )
         assert list(elsewhere.iterdir()) == [], "files must lie beside the scripts"
         return result
+
+    return run
+
+
+@pytest.fixture
+def in_process(tmp_path, monkeypatch):
+    """Runs a script in this process, which spares the seconds of importing TensorFlow.
+
+    By default in a folder of its own; ``root`` names the copy where its runs are needed.
+    """
+
+    def run(script: str, *args: str, root: Path = tmp_path) -> None:
+        monkeypatch.setattr(options, "TRAINED_MODEL_DIR", root / "trained_model")
+        monkeypatch.setattr(options, "RESULT_DIR", root / "result")
+        monkeypatch.setattr(sys, "argv", [f"{script}.py", *args])
+        main = importlib.import_module(script).main
+        options.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
 
     return run
 

@@ -225,6 +225,12 @@ BAD_TRAIN = [
     ("--nooverwrite 1", "unexpected argument '1'"),
     ("-- 5", "unexpected argument '5'"),
     ("--latent_dim", "Missing value for flag --latent_dim"),
+    ("--dropout 1", "flag --dropout=1: expected a number of at least 0, at most 0.99"),
+    ("--precision half", "expected float32, mixed_bfloat16 or mixed_float16"),
+    ("--resume --overwrite", "--resume and --overwrite contradict each other"),
+    ("--steps_per_execution 0", "expected a whole number of at least 1"),
+    ("--checkpoint_minutes=-1", "expected a number of at least 0"),
+    ("--jit_compile yes", "flag --jit_compile=yes: expected auto, 1 or 0"),
     ("--overwrite maybe", "flag --overwrite=maybe: expected "),
     ("--overwrite=2", "flag --overwrite=2: expected "),
     ("--nooverwrite=1", "--nooverwrite=1"),
@@ -327,6 +333,11 @@ def test_a_script_that_fails_prints_one_line_and_says_so_to_the_shell(
         ("--data_dir /d --overwrite", "mnist_vae_hd500_ld10_e50"),
         ("--run_name mine --beta 4", "mine"),
         (
+            "--dropout 0.1 --precision mixed_bfloat16",
+            "mnist_vae_hd500_ld10_e50_do0.1_p-mixed_bfloat16",
+        ),
+        ("--resume --jit_compile 0 --steps_per_execution 5", "mnist_vae_hd500_ld10_e50"),
+        (
             "--seed 7 --activation relu --num_hidden_layers 2 --binarize static",
             "mnist_vae_hd500_ld10_e50_bin-static_nh2_act-relu_s7",
         ),
@@ -364,6 +375,8 @@ def draw_settings(source: random.Random) -> dict[str, Any]:
         "learning_rate": 10 ** -source.randint(0, 8) * source.randint(1, 9),
         "batch_size": source.randint(1, 1000),
         "num_epochs": source.randint(1, 500),
+        "dropout": round(source.uniform(0, 0.9), source.randint(1, 3)),
+        "precision": source.choice(options.PRECISIONS),
         "seed": source.randint(0, 2**31 - 1),
     }
     return dict(source.sample(list(drawn.items()), source.randint(0, len(drawn))))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
-import data
 import options
 import runs
 
@@ -74,23 +71,6 @@ def evaluated(tree, run_script, trained):
     return result
 
 
-@pytest.fixture
-def in_process(tmp_path, monkeypatch):
-    """Runs a script in this process, which spares the seconds of importing TensorFlow.
-
-    By default in a folder of its own; ``root`` names the copy where its runs are needed.
-    """
-
-    def run(script: str, *args: str, root: Path = tmp_path) -> None:
-        monkeypatch.setattr(options, "TRAINED_MODEL_DIR", root / "trained_model")
-        monkeypatch.setattr(options, "RESULT_DIR", root / "result")
-        monkeypatch.setattr(sys, "argv", [f"{script}.py", *args])
-        main = importlib.import_module(script).main
-        options.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
-
-    return run
-
-
 def check_failed_in_process(stopped, capsys, *parts: str) -> None:
     """Checks the same of a script that ran in this process."""
     error = capsys.readouterr().err
@@ -105,7 +85,7 @@ def check_failed_in_process(stopped, capsys, *parts: str) -> None:
 
 def test_training_writes_a_run_and_names_every_file(tree, trained):
     folder = tree / "trained_model" / NAME
-    files = {"run.json", "history.csv", "best.keras", "model.keras"}
+    files = {"run.json", "history.csv", "best.keras", "model.keras", "checkpoint.npz"}
     assert {path.name for path in folder.iterdir()} == files | {"logs"}
     paths = written(trained.stdout)
     assert all(path.exists() for path in paths)

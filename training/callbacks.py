@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -22,26 +23,37 @@ class RunWriter(keras.callbacks.Callback):
     Args:
         run: already started.
         num_images: training images in an epoch.
+        rows: the history so far, of a run that goes on.
+        seconds: that the epoch in which it goes on has taken so far.
 
     Attributes:
         rows: the history.
     """
 
-    def __init__(self, run: runs.Run, num_images: int):
+    def __init__(
+        self,
+        run: runs.Run,
+        num_images: int,
+        rows: Sequence[dict[str, float]] = (),
+        seconds: float = 0.0,
+    ):
         super().__init__()
         self.run = run
         self.num_images = num_images
-        self.rows: list[dict[str, float]] = []
-        self._best_loss = float("inf")
+        self.rows = list(rows)
+        best = self.best_row()
+        self._best_loss = best["val_loss"] if best else float("inf")
         self._began = 0.0
+        self._before = seconds
         self._seconds = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() - self._before
+        self._before = 0.0
 
     def on_test_begin(self, logs=None):
         # Validation begins: the epoch's training is over.
-        self._seconds = time.perf_counter() - self._began
+        self._seconds = self.seconds_in_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
         losses = {name: float(value) for name, value in logs.items()}
@@ -60,6 +72,10 @@ class RunWriter(keras.callbacks.Callback):
         self._save(self.run.last_path)
         if self.diverged():
             self.model.stop_training = True
+
+    def seconds_in_epoch(self) -> float:
+        """Returns how long the epoch has trained."""
+        return time.perf_counter() - self._began
 
     def best_row(self) -> dict[str, float] | None:
         """Returns the row of the epoch that best.keras comes from, if there is one."""

@@ -11,45 +11,107 @@ import numpy as np
 import tensorflow as tf
 
 import runs
+from training import checkpoint
 from training.callbacks import ReconstructionImages, RunWriter
+from training.loop import Batches, BeginEpochs, CompiledLoop
+from training.signals import StopSignals
 
 
 def fit(
     model: keras.Model,
-    train: tf.data.Dataset,
-    validation: tf.data.Dataset,
+    batches: Batches,
+    validation: Batches,
     num_images: int,
     shown_images: np.ndarray,
     run: runs.Run,
     settings: Mapping[str, Any],
+    signals: StopSignals,
+    resume: bool = False,
 ) -> RunWriter:
     """Trains a model with Adam and writes its run.
 
     Args:
         model: built, not compiled.
-        train: batches without end; an epoch takes as many as hold ``num_images``.
+        batches: training batches.
         validation: batches of the images to choose by.
         num_images: training images.
         shown_images: float32 images in [0, 1], reconstructed for TensorBoard.
         run: already started.
-        settings: flags by name; of them ``learning_rate``, ``batch_size``, ``num_epochs``.
+        settings: flags by name; of them ``learning_rate``, ``num_epochs``,
+            ``steps_per_execution``, ``jit_compile`` and ``checkpoint_minutes``.
+        signals: entered; a signal saves a checkpoint and raises ``Stopped``.
+        resume: whether to go on from the run's checkpoint.
 
     Returns:
         the history and the best epoch.
     """
     model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]))
-    writer = RunWriter(run, num_images)
+    model.optimizer.build(model.trainable_variables)
+    mode, why = choose_mode(model, settings["jit_compile"])
+    loop = CompiledLoop(model, model.train_step, batches, mode)
+    test_loop = CompiledLoop(model, model.test_step, validation, mode)
+
+    untouched = checkpoint.capture(model)
+    steps = settings["steps_per_execution"]
+    loop.steps_per_call = min(steps, loop.room) if steps else loop.choose_steps_per_call()
+    checkpoint.restore(model, untouched)
+    test_loop.steps_per_call = min(loop.steps_per_call, test_loop.room)
+    print(f"loop      {why}; {loop.steps_per_call} steps a call\n", flush=True)
+
+    resumed = checkpoint.load(run.checkpoint_path) if resume else None
+    progress: dict[str, Any] = {"position": 0, "history": [], "seconds": 0.0}
+    if resumed is not None:
+        progress = resumed[1]
+        checkpoint.restore(model, resumed[0])
+    epoch, step = divmod(progress["position"], batches.steps_per_epoch)
+    writer = RunWriter(run, num_images, progress["history"], progress["seconds"] if step else 0.0)
+
+    model.steps_per_execution = loop.steps_per_call
+    model.train_function = loop  # fit finds it made, and calls it for each stack
+    model.test_function = test_loop
     model.fit(
-        train,
-        steps_per_epoch=-(-num_images // settings["batch_size"]),
+        loop.stacks(epoch, step),
+        steps_per_epoch=batches.steps_per_epoch,
+        initial_epoch=epoch,
         epochs=settings["num_epochs"],
-        validation_data=validation,
+        validation_data=test_loop.stacks(),
+        validation_steps=validation.steps_per_epoch,
         shuffle=False,  # the batches are shuffled
         verbose=1 if sys.stdout.isatty() else 2,
         callbacks=[
+            BeginEpochs(loop, test_loop),
             writer,
             keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
             ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
+            checkpoint.Checkpointer(
+                run.checkpoint_path,
+                loop,
+                writer,
+                signals,
+                settings["checkpoint_minutes"],
+                resumed if step else None,
+            ),
         ],
     )
     return writer
+
+
+def choose_mode(model: keras.Model, jit_compile: str) -> tuple[str, str]:
+    """Returns how the steps are compiled, and the reason in words.
+
+    Measured on CPU (docs/speed.md): a convolution inside a loop compiled by XLA takes 60
+    times as long as alone, and compiled alone still longer than not compiled.
+
+    Args:
+        model: built.
+        jit_compile: ``"auto"``, ``"1"`` or ``"0"``.
+    """
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    convolves = any("Conv" in type(layer).__name__ for layer in model._flatten_layers())
+    if jit_compile == "0":
+        return "graph", "TensorFlow graph, as --jit_compile 0 asks"
+    if not (convolves and on_cpu):
+        return "xla_loop", "compiled by XLA, many steps in one computation"
+    if jit_compile == "1":
+        return "xla_step", "each step compiled by XLA: convolutions in a compiled loop are slow"
+    return "graph", "TensorFlow graph: on a CPU, convolutions are faster so than with XLA"

@@ -23,6 +23,8 @@ def model():
         "hidden_dim": 20,
         "num_hidden_layers": 1,
         "activation": "tanh",
+        "dropout": 0.0,
+        "precision": "float32",
         "latent_dim": LATENT_DIM,
         "beta": 1.0,
         "seed": 0,

@@ -24,6 +24,8 @@ def build(model, network, **changes):
         "hidden_dim": 32,
         "num_hidden_layers": 1,
         "activation": "tanh",
+        "dropout": 0.0,
+        "precision": "float32",
         "latent_dim": LATENT_DIM,
         "beta": 1.0,
         "seed": 0,

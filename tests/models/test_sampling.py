@@ -6,8 +6,9 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from data.batches import training_batches
+from data.batches import ResidentBatches
 from models import GaussianSampling
+from models import noise as random_numbers
 
 
 def noise(sampling, shape):
@@ -87,13 +88,15 @@ def test_the_config_makes_the_same_layer_again(seed):
 def test_the_noise_in_z_is_independent_of_the_noise_in_binarised_pixels():
     """Both streams are drawn from the run's one seed, and both count the steps.
 
-    q(z|x) asks for ε independent of x; were the two keyed alike, Philox would hand the same
+    q(z|x) asks for ε independent of x; were the two keyed alike, Threefry would hand the same
     bits to a step's pixels and to its ε.
     """
     seed, count = 0, 4000
     grey = np.full((1, 1, count, 1), 128, np.uint8)
     sampling = GaussianSampling(seed)
-    for pixels in training_batches(grey, 1, seed, "dynamic").take(3):
+    batches = ResidentBatches(grey, 1, seed, random_numbers.uniform)
+    for step in range(3):
+        pixels = batches.fetch(tf.constant([0]), tf.constant(step, tf.int64))
         white = pixels.numpy().ravel()
         epsilon = noise(sampling, (1, count)).ravel()
         # Box and Muller turn two uniforms into two normals: a radius and an angle.

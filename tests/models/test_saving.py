@@ -56,6 +56,8 @@ def opened(images, tmp_path_factory):
             "hidden_dim": 16,
             "num_hidden_layers": 2,
             "activation": "tanh",
+            "dropout": 0.0,
+            "precision": "float32",
             "latent_dim": 3,
             "beta": 2.0,
             "seed": 5,

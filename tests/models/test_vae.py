@@ -61,17 +61,6 @@ def draw_noise(model, shape, seed):
     return epsilon
 
 
-@pytest.fixture
-def float64():
-    """Everything in double precision, for finite differences."""
-    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(floatx)
-    keras.config.set_dtype_policy(policy)
-
-
 @pytest.mark.parametrize("hidden_dims", [(7,), (7, 5)])
 @pytest.mark.parametrize("beta", [1.0, 0.0, 4.0])
 def test_losses_are_those_of_a_forward_pass_in_numpy(hidden_dims, beta):
@@ -97,42 +86,45 @@ def test_an_images_kl_does_not_depend_on_its_neighbours():
     np.testing.assert_allclose(together, alone, rtol=1e-5)
 
 
-def numerical_gradients(objective, variables, step=1e-5):
-    """Central differences in every single weight."""
+def numerical_gradients(objective, variables, step=1e-3):
+    """Central differences in every single weight, between the very float32 weights there are."""
     gradients = []
     for variable in variables:
         value = variable.numpy()
-        gradient = np.zeros_like(value)
+        gradient = np.zeros(value.shape)
         for index in np.ndindex(value.shape):
-            ends = []
+            ends, weights = [], []
             for sign in (1, -1):
                 moved = value.copy()
                 moved[index] += sign * step
                 variable.assign(moved)
                 ends.append(objective())
-            gradient[index] = (ends[0] - ends[1]) / (2 * step)
+                weights.append(float(moved[index]))
+            gradient[index] = (ends[0] - ends[1]) / (weights[0] - weights[1])
         variable.assign(value)
         gradients.append(gradient)
     return gradients
 
 
-def test_a_step_moves_the_weights_down_the_finite_differences_of_the_mean_loss(float64):
-    """The whole chain at once: objective, tape, mean over images, optimiser."""
+def test_a_step_moves_the_weights_down_the_finite_differences_of_the_mean_loss():
+    """The whole chain at once: objective, tape, mean over images, optimiser.
+
+    The differences are of the forward pass in NumPy, in float64.
+    """
     model = make(hidden_dims=(3,), beta=2.0, image_shape=(2, 2, 1), latent_dim=2)
-    images = tf.constant(make_images(4, (2, 2, 1)), tf.float64)
+    images = make_images(4, (2, 2, 1))
     model.compile(optimizer=keras.optimizers.SGD(0.5))
+    epsilon = draw_noise(model, (4, 2), seed=5)
 
     def objective():
-        model.sampling.restart(5)
-        return np.mean(model.compute_losses(images)["loss"])
+        return np.mean(losses_in_numpy(model, images, epsilon)["loss"])
 
     before = [variable.numpy() for variable in model.trainable_variables]
     gradients = numerical_gradients(objective, model.trainable_variables)
-    model.sampling.restart(5)
-    model.train_step(images)
+    model.train_step(tf.constant(images))
     for variable, old, gradient in zip(model.trainable_variables, before, gradients, strict=True):
         np.testing.assert_allclose(
-            variable.numpy(), old - 0.5 * gradient, rtol=1e-6, atol=1e-8, err_msg=variable.path
+            variable.numpy(), old - 0.5 * gradient, rtol=1e-5, atol=1e-6, err_msg=variable.path
         )
 
 

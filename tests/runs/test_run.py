@@ -19,7 +19,7 @@ def run(tmp_path: Path) -> runs.Run:
 
 
 def write_all_files(run: runs.Run) -> None:
-    for path in (run.best_path, run.last_path, run.history_path):
+    for path in (run.best_path, run.last_path, run.history_path, run.checkpoint_path):
         path.write_text("old")
     run.logs_dir.mkdir()
     (run.logs_dir / "events").write_text("old")
@@ -91,6 +91,7 @@ def test_files_are_those_that_are_there_the_record_last(run):
         "best.keras",
         "model.keras",
         "history.csv",
+        "checkpoint.npz",
         "logs",
         "run.json",
     }
@@ -113,6 +114,19 @@ def test_a_finished_run_knows_its_best_epoch_and_keeps_what_it_started_with(run)
         "epochs_done": 4,
         "seconds": 12.3,
     }
+
+
+def test_a_run_that_goes_on_has_the_record_it_began_with_and_more_epochs(run):
+    run.start({**RECORD, "flags": {"beta": 1.0, "num_epochs": 4}})
+    run.resume(4)  # stopped in its middle
+    run.finish("finished", None, epochs_done=4, seconds=1.0)
+    before = run.read_record()
+    with pytest.raises(runs.RunError, match="has had its 4 epochs: type --num_epochs"):
+        run.resume(4)
+    assert run.read_record() == before
+    run.resume(6)
+    flags = {"beta": 1.0, "num_epochs": 6}
+    assert run.read_record() == {**before, "status": "training", "flags": flags}
 
 
 def test_a_record_is_json_that_people_can_read(run):

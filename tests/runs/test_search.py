@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,3 +147,44 @@ def test_flags_that_contradict_the_run_are_told_with_what_it_was_trained_with(tm
     assert message.startswith(f"--latent_dim 5 --seed 3 contradicts {run.folder}, trained with")
     assert "trained with --latent_dim 10 --seed" in message
     assert message.endswith("python train.py --latent_dim 5 --beta 1.0 --seed 3")
+
+
+# ------------------------------------------------------------------ find_resumable
+
+SETTINGS: dict[str, Any] = {"latent_dim": 10, "beta": 1.0, "num_epochs": 5}
+
+
+def make_resumable(root: Path, name: str, day: int = 1, **changes) -> None:
+    run = make_run(root, name, day, **{**SETTINGS, **changes})
+    run.checkpoint_path.touch()
+
+
+def test_the_run_to_go_on_with_is_the_newest_with_these_settings_and_a_checkpoint(tmp_path):
+    make_resumable(tmp_path, "old")
+    make_resumable(tmp_path, "new", day=2)
+    make_resumable(tmp_path, "other", day=3, beta=2.0)
+    make_run(tmp_path, "without", day=4, **SETTINGS)
+    assert runs.find_resumable(tmp_path, SETTINGS, None).name == "new"
+    assert runs.find_resumable(tmp_path, SETTINGS, "old").name == "old"
+
+
+def test_a_run_may_go_on_for_more_epochs_than_it_was_to_have(tmp_path):
+    make_resumable(tmp_path, "a")
+    assert runs.find_resumable(tmp_path, {**SETTINGS, "num_epochs": 9}, None).name == "a"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (None, "no run in .* that can go on"),
+        ("other", "--beta 1.0 contradicts"),
+        ("without", "no run in .* that can go on"),
+        ("missing", "there is no run in"),
+    ],
+)
+def test_without_a_run_to_go_on_with_that_is_told(tmp_path, name, message):
+    make_resumable(tmp_path, "other", beta=2.0)
+    make_run(tmp_path, "without", **SETTINGS)
+    with pytest.raises(runs.RunError, match=message) as error:
+        runs.find_resumable(tmp_path, SETTINGS, name)
+    assert "\n" not in str(error.value)

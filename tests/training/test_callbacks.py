@@ -21,6 +21,8 @@ SETTINGS = {
     "hidden_dim": 3,
     "num_hidden_layers": 1,
     "activation": "tanh",
+    "dropout": 0.0,
+    "precision": "float32",
     "latent_dim": 2,
     "beta": 1.0,
     "seed": 0,

@@ -14,6 +14,7 @@ import runs
 from data import batches, splits
 from training.callbacks import RunWriter
 from training.fit import fit
+from training.signals import StopSignals
 
 SETTINGS: dict[str, Any] = {
     "model": "vae",
@@ -21,6 +22,8 @@ SETTINGS: dict[str, Any] = {
     "hidden_dim": 32,
     "num_hidden_layers": 1,
     "activation": "tanh",
+    "dropout": 0.0,
+    "precision": "float32",
     "latent_dim": 2,
     "beta": 1.0,
     "learning_rate": 2e-3,
@@ -28,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "num_epochs": 3,
     "seed": 0,
 }
+EXECUTION = {"steps_per_execution": None, "jit_compile": "auto", "checkpoint_minutes": 10.0}
 NUM_IMAGES = 250  # no multiple of the batch size
 
 
@@ -45,12 +49,13 @@ def train(folder: Path) -> Fitted:
     run.start({"status": "training", "started": "now", "flags": SETTINGS})
     writer = fit(
         model,
-        batches.training_batches(images, SETTINGS["batch_size"], SETTINGS["seed"]),
-        batches.evaluation_batches(validation.images, SETTINGS["batch_size"]),
+        batches.ResidentBatches(images, SETTINGS["batch_size"], SETTINGS["seed"]),
+        batches.ResidentBatches(validation.images, SETTINGS["batch_size"]),
         len(images),
         validation.images[:4] / np.float32(255),
         run,
-        SETTINGS,
+        {**SETTINGS, **EXECUTION},
+        StopSignals(),
     )
     return Fitted(model, writer, validation.images)
 

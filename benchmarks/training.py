@@ -1,0 +1,171 @@
+"""Seconds an epoch of this project and of its peers, taken in turn in one run.
+
+    make bench                                  everything
+    python -m benchmarks.training --rows mlp    one table
+    python -m benchmarks.training --json docs/bench.json
+
+Machines drift by tens of percent within minutes. So all contenders are ready at once, each
+in a process of its own, and train one epoch after another in turn; medians of the epochs
+are compared, and only within one run. Compilation is counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import data
+
+ROOT = Path(__file__).resolve().parent.parent
+# Multiplications and additions of one image: forward, both gradients of every layer, but
+# not the gradient of the images.
+FLOP_PER_IMAGE = 2 * (3 * (2 * 500 * 10 + 10 * 500 + 500 * 784) + 2 * 784 * 500)
+
+PEERS = ("keras_fit", "torch_fused", "torch_compile", "jax_scan", "matrix_rate")
+ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "mlp": {name: (name, {"batch_size": 100}) for name in ("ours", *PEERS)},
+    "noise": {
+        "ours": ("ours", {"batch_size": 100}),
+        "dropout 0.1": ("ours", {"batch_size": 100, "dropout": 0.1}),
+        "dynamic binarisation": ("ours", {"batch_size": 100, "binarize": "dynamic"}),
+    },
+    "precision": {
+        f"{precision}, batch {size}": ("ours", {"batch_size": size, "precision": precision})
+        for size in (100, 1000)
+        for precision in ("float32", "mixed_bfloat16")
+    },
+    "batch_size": {
+        str(size): ("ours", {"batch_size": size}) for size in (32, 128, 512, 2048, 8192)
+    },
+    "dataset_size": {
+        f"{copies}×": ("ours", {"batch_size": 100, "copies": copies}) for copies in (1, 3, 10, 30)
+    },
+}
+
+
+class Contender:
+    """A worker in its own process, ready to train epochs on demand."""
+
+    def __init__(self, worker: str, options: dict[str, Any]):
+        self.command = [sys.executable, "-m", "benchmarks.workers", worker, json.dumps(options)]
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.ready_seconds = self._answer()["ready"]
+        self.seconds: list[float] = []
+        self.losses: list[float] = []
+
+    def train_epoch(self) -> None:
+        """Has it train one epoch, and notes the time and the loss."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("epoch\n")
+        self.process.stdin.flush()
+        answer = self._answer()
+        self.seconds.append(answer["seconds"])
+        self.losses.append(answer["loss"])
+
+    def peak_memory(self) -> float:
+        """Returns its peak memory in MiB (Linux)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+
+    def stop(self) -> None:
+        """Ends its process."""
+        self.process.terminate()
+        self.process.wait()
+
+    def _answer(self) -> dict[str, float]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        raise RuntimeError(f"a worker ended with status {self.process.wait()}: {self.command}")
+
+
+def compare(table: str, rounds: int) -> dict[str, Any]:
+    """Runs one table; returns medians, ratios to the first row, losses, memory."""
+    contenders = {}
+    for name, (worker, options) in ROWS[table].items():
+        print(f"  getting {name} ready", file=sys.stderr, flush=True)
+        contenders[name] = Contender(worker, options)
+    for _ in range(rounds):
+        for contender in contenders.values():
+            contender.train_epoch()
+    first = next(iter(contenders.values()))
+    base = statistics.median(first.seconds)
+    rows = {}
+    for name, contender in contenders.items():
+        seconds = statistics.median(contender.seconds)
+        rows[name] = {
+            "seconds": seconds,
+            "ratio": seconds / base,
+            "all_seconds": contender.seconds,
+            "loss": contender.losses[-1],
+            "ready_seconds": contender.ready_seconds,
+            "peak_memory_mib": contender.peak_memory(),
+        }
+        contender.stop()
+    return rows
+
+
+def report(table: str, rows: dict[str, Any]) -> None:
+    """Prints a table."""
+    print(f"\n{table}\n{'':<26}{'s/epoch':>9}{'ratio':>8}{'loss':>10}{'ready s':>9}{'MiB':>7}")
+    for name, row in rows.items():
+        print(
+            f"{name:<26}{row['seconds']:>9.3f}{row['ratio']:>8.2f}{row['loss']:>10.2f}"
+            f"{row['ready_seconds']:>9.1f}{row['peak_memory_mib']:>7.0f}"
+        )
+    if table == "mlp":
+        losses = [row["loss"] for name, row in rows.items() if name != "matrix_rate"]
+        spread = max(losses) / min(losses) - 1
+        rate = 60_000 * FLOP_PER_IMAGE / rows["matrix_rate"]["seconds"] / 1e9
+        limit = rows["matrix_rate"]["seconds"] / rows["ours"]["seconds"]
+        print(f"losses agree within {100 * spread:.2f} % (accepted: 1 %)")
+        print(f"matrix products alone: {rate:.0f} GFLOP/s; ours runs at {limit:.2f} of that limit")
+        if spread > 0.01:
+            sys.exit("the contenders do not train the same model")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--rounds", type=int, default=7, help="epochs each, at least 5")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    arguments = parser.parse_args()
+    try:
+        data.check_available("mnist", None)
+    except data.DataError as error:
+        sys.exit(f"benchmarks.training: {error}")
+    machine = {"cores": os.cpu_count(), "processor": platform.machine(), "date": _today()}
+    results: dict[str, Any] = {"machine": machine, "rounds": arguments.rounds, "tables": {}}
+    for table in arguments.rows:
+        rows = compare(table, arguments.rounds)
+        report(table, rows)
+        results["tables"][table] = rows
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+        print(f"\nwritten:\n  {arguments.json}")
+
+
+def _today() -> str:
+    import datetime
+
+    return datetime.date.today().isoformat()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""The same training, written for each framework: what ``benchmarks.training`` compares.
+
+    python -m benchmarks.workers NAME '{"batch_size": 100, …}'
+
+A worker gets ready (builds, compiles, trains one epoch that does not count), then answers
+each line on its standard input with one epoch of training and a line of JSON: seconds, and
+the loss of the epoch. All train the one-hidden-layer VAE of Kingma and Welling (2014), on
+the same images, with Adam, in the order of a fresh permutation each epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+PIXELS, HIDDEN, LATENT, RATE = 784, 500, 10, 1e-3
+Epoch = Callable[[np.ndarray], float]  # the order of the images → the epoch's mean loss
+
+
+def load_images(copies: float) -> np.ndarray:
+    """Returns MNIST's training images, repeated or cut, uint8 (num_images, 28, 28, 1)."""
+    from data import mnist
+
+    images, _ = mnist.load("train")
+    return np.resize(images, (int(copies * len(images)), *images.shape[1:]))
+
+
+def initial_weights() -> dict[str, np.ndarray]:
+    """Returns Glorot-uniform weights, the same for all; keys are input→output."""
+    generator = np.random.default_rng(0)
+    shapes = {
+        "hidden": (PIXELS, HIDDEN),
+        "mean": (HIDDEN, LATENT),
+        "log_var": (HIDDEN, LATENT),
+        "decoder": (LATENT, HIDDEN),
+        "logits": (HIDDEN, PIXELS),
+    }
+    return {
+        name: generator.uniform(-1, 1, shape).astype(np.float32) * math.sqrt(6 / sum(shape))
+        for name, shape in shapes.items()
+    }
+
+
+# ------------------------------------------------------------------------------- Keras
+
+
+def _keras_model(images: np.ndarray, options: dict[str, Any]) -> Any:
+    from training import device
+
+    device.set_up_tensorflow()
+    import keras
+
+    import models
+
+    settings = {
+        "seed": 0,
+        "model": "vae",
+        "network": "mlp",
+        "hidden_dim": HIDDEN,
+        "num_hidden_layers": 1,
+        "activation": "tanh",
+        "latent_dim": LATENT,
+        "beta": 1.0,
+        "dropout": options.get("dropout", 0.0),
+        "precision": options.get("precision", "float32"),
+    }
+    model = models.build(images.shape[1:], settings)
+    weights = initial_weights()
+    for layer, name in (
+        (model.encoder.hidden[0].dense, "hidden"),
+        (model.encoder.z_mean, "mean"),
+        (model.encoder.z_log_var, "log_var"),
+        (model.decoder.hidden[0].dense, "decoder"),
+        (model.decoder.logits, "logits"),
+    ):
+        layer.kernel.assign(weights[name])
+    model.compile(optimizer=keras.optimizers.Adam(RATE))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """This project's way: what train.py does, through fit."""
+    model = _keras_model(images, options)
+    import keras
+
+    import models
+    from data.batches import ResidentBatches
+    from training import checkpoint
+    from training.loop import BeginEpochs, CompiledLoop
+
+    binarize_with = models.noise.uniform if options.get("binarize") == "dynamic" else None
+    batches = ResidentBatches(images, options["batch_size"], 0, binarize_with)
+    loop = CompiledLoop(model, model.train_step, batches)
+    untouched = checkpoint.capture(model)
+    loop.choose_steps_per_call()
+    checkpoint.restore(model, untouched)
+    model.steps_per_execution = loop.steps_per_call
+    model.train_function = loop
+    epochs_done = 0
+
+    def epoch(order: np.ndarray) -> float:
+        nonlocal epochs_done
+        history = model.fit(
+            loop.stacks(epochs_done, 0),
+            steps_per_epoch=batches.steps_per_epoch,
+            verbose=0,
+            shuffle=False,
+            callbacks=[BeginEpochs(loop, loop), keras.callbacks.Callback()],
+        )
+        epochs_done += 1
+        return history.history["loss"][0]
+
+    return epoch
+
+
+def keras_fit(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """The same model through Keras' fit as everybody calls it: a shuffled tf.data pipeline."""
+    model = _keras_model(images, options)
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images), seed=0)
+    dataset = dataset.batch(options["batch_size"])
+    dataset = dataset.map(lambda batch: tf.cast(batch, tf.float32) / 255.0)
+    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    return lambda order: model.fit(dataset, verbose=0, shuffle=False).history["loss"][0]
+
+
+# ----------------------------------------------------------------------------- PyTorch
+
+
+def _torch(images: np.ndarray, options: dict[str, Any], compiled: bool) -> Epoch:
+    import torch
+    import torch.nn.functional as F
+
+    torch.manual_seed(0)
+    torch.set_num_threads(os.cpu_count() or 1)
+    resident = torch.from_numpy(images.reshape(-1, PIXELS))
+
+    class VAE(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name, weight in initial_weights().items():
+                layer = torch.nn.Linear(*weight.shape)
+                with torch.no_grad():
+                    layer.weight.copy_(torch.from_numpy(weight.T))
+                    layer.bias.zero_()
+                setattr(self, name, layer)
+
+        def forward(self, x):
+            hidden = torch.tanh(self.hidden(x))
+            mean, log_var = self.mean(hidden), self.log_var(hidden)
+            z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+            logits = self.logits(torch.tanh(self.decoder(z)))
+            bce = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+            kl = -0.5 * torch.sum(1 + log_var - mean**2 - torch.exp(log_var))
+            return (bce + kl) / len(x)
+
+    model = VAE()
+    adam = torch.optim.Adam(model.parameters(), RATE, eps=1e-7, fused=True)
+    forward = torch.compile(model) if compiled else model
+    half = options.get("precision") == "mixed_bfloat16"
+
+    def epoch(order: np.ndarray) -> float:
+        total = torch.zeros(())
+        positions = torch.from_numpy(order)
+        for start in range(0, len(order), options["batch_size"]):
+            x = resident[positions[start : start + options["batch_size"]]].float() / 255
+            adam.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                loss = forward(x)
+            loss.backward()
+            adam.step()
+            total += loss.detach() * len(x)
+        return float(total) / len(order)
+
+    return epoch
+
+
+def torch_fused(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """PyTorch, eager, with its fused Adam."""
+    return _torch(images, options, compiled=False)
+
+
+def torch_compile(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """PyTorch, the forward and backward pass compiled, with its fused Adam."""
+    return _torch(images, options, compiled=True)
+
+
+# --------------------------------------------------------------------------------- JAX
+
+
+def jax_scan(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """JAX, the whole epoch one compiled scan, with optax' Adam."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    resident = jnp.asarray(images.reshape(-1, PIXELS))
+    parameters = {
+        name: (jnp.asarray(weight), jnp.zeros(weight.shape[1]))
+        for name, weight in initial_weights().items()
+    }
+    adam = optax.adam(RATE, eps=1e-7)
+    state = (parameters, adam.init(parameters), jax.random.key(0))
+
+    def dense(layer, x):
+        return x @ layer[0] + layer[1]
+
+    def loss_of(layers, x, key):
+        hidden = jnp.tanh(dense(layers["hidden"], x))
+        mean, log_var = dense(layers["mean"], hidden), dense(layers["log_var"], hidden)
+        z = mean + jnp.exp(0.5 * log_var) * jax.random.normal(key, mean.shape)
+        logits = dense(layers["logits"], jnp.tanh(dense(layers["decoder"], z)))
+        bce = jnp.sum(jax.nn.softplus(logits) - x * logits)
+        kl = -0.5 * jnp.sum(1 + log_var - mean**2 - jnp.exp(log_var))
+        return (bce + kl) / len(x)
+
+    def step(carry, positions):
+        layers, moments, key = carry
+        key, noise_key = jax.random.split(key)
+        x = resident[positions].astype(jnp.float32) / 255
+        loss, gradients = jax.value_and_grad(loss_of)(layers, x, noise_key)
+        updates, moments = adam.update(gradients, moments)
+        return (optax.apply_updates(layers, updates), moments, key), loss
+
+    scan = jax.jit(lambda carry, stack: jax.lax.scan(step, carry, stack), donate_argnums=0)
+
+    def epoch(order: np.ndarray) -> float:
+        nonlocal state
+        state, losses = scan(state, order.reshape(-1, options["batch_size"]))
+        return float(losses.mean())
+
+    return epoch
+
+
+# ------------------------------------------------------------------- the arithmetic limit
+
+
+def matrix_rate(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """Not a training: the necessary matrix products of an epoch alone, by PyTorch (oneDNN).
+
+    Forward x·W, backward hᵀ·δ and δ·Wᵀ of every layer, less the gradient of the images,
+    which nobody needs.
+    """
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    batch = options["batch_size"]
+    products = []
+    for name, weight in initial_weights().items():
+        w = torch.from_numpy(weight)
+        x, delta = torch.rand(batch, w.shape[0]), torch.rand(batch, w.shape[1])
+        products += [(x, w), (x.T, delta)]
+        if name != "hidden":
+            products.append((delta, w.T))
+    results = [left @ right for left, right in products]
+
+    def epoch(order: np.ndarray) -> float:
+        with torch.no_grad():
+            for _ in range(len(order) // batch):
+                for (left, right), result in zip(products, results, strict=True):
+                    torch.mm(left, right, out=result)
+        return math.nan
+
+    return epoch
+
+
+WORKERS = {
+    function.__name__: function
+    for function in (ours, keras_fit, torch_fused, torch_compile, jax_scan, matrix_rate)
+}
+
+
+def main() -> None:
+    name, options = sys.argv[1], json.loads(sys.argv[2])
+    images = load_images(options.get("copies", 1))
+    generator = np.random.default_rng(0)
+    began = time.perf_counter()
+    epoch = WORKERS[name](images, options)
+    order = generator.permutation(len(images)).astype(np.int32)
+    epoch(order)
+    print(json.dumps({"ready": time.perf_counter() - began}), flush=True)
+    for _ in sys.stdin:
+        order = generator.permutation(len(images)).astype(np.int32)
+        began = time.perf_counter()
+        loss = epoch(order)
+        print(json.dumps({"seconds": time.perf_counter() - began, "loss": loss}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""The one source of randomness inside a step.
+
+Counter-based: every draw is a function of its seed alone (Salmon et al., 2011, Threefry),
+so it is the same whether steps run one by one or a thousand in one compiled loop, and goes
+on exactly where a checkpoint left off. TensorFlow has Threefry under XLA only; compiled
+here, it gives the same bits inside an uncompiled step too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+
+@tf.function(jit_compile=True, autograph=False)
+def normal(shape, seed):
+    """Returns draws from N(0, 1): float32 of the given shape; ``seed`` is two integers."""
+    return tf.random.stateless_normal(shape, tf.cast(seed, tf.int32), alg="threefry")
+
+
+@tf.function(jit_compile=True, autograph=False)
+def uniform(shape, seed):
+    """Returns draws from [0, 1): float32 of the given shape; ``seed`` is two integers."""
+    return tf.random.stateless_uniform(shape, tf.cast(seed, tf.int32), alg="threefry")
+
+
+def derive_seed(seed: int, stream: str) -> int:
+    """Returns a seed for one stream of noise, independent of those of other names."""
+    words = [seed, *stream.encode()]
+    return int(np.random.SeedSequence(words).generate_state(1)[0]) % 2**31

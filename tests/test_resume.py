@@ -1,0 +1,167 @@
+"""Trainings that stop and go on: they end as if they had never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import options
+import runs
+from training.signals import Stopped
+
+FLAGS = (
+    *("--dataset", "digits", "--binarize", "dynamic", "--dropout", "0.1"),
+    *("--hidden_dim", "16", "--latent_dim", "3", "--batch_size", "10"),
+)
+STEPS = 130  # in an epoch: 1,293 images in batches of 10, the last with 3
+TIMES = ("seconds", "images_per_second")
+
+
+def start(tree: Path, folder: Path, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(tree / "train.py"), *args],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def arrays_of(run: runs.Run) -> dict[str, np.ndarray]:
+    """Returns the arrays of a checkpoint: all in it but the progress."""
+    with np.load(run.checkpoint_path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files if name != "json"}
+
+
+def progress_of(run: runs.Run) -> dict:
+    with np.load(run.checkpoint_path, allow_pickle=False) as file:
+        return json.loads(file["json"].tobytes())
+
+
+def check_same_result(found: runs.Run, expected: runs.Run) -> None:
+    """Checks that two runs ended with the same bits and the same history."""
+    ours, theirs = arrays_of(found), arrays_of(expected)
+    assert ours.keys() == theirs.keys()
+    for name in theirs:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    rows, others = (runs.read_history(run.history_path) for run in (found, expected))
+    for row in (*rows, *others):
+        for name in TIMES:
+            del row[name]
+    assert rows == others
+
+
+@pytest.fixture(scope="module")
+def whole(tree, tmp_path_factory) -> runs.Run:
+    """A run of three epochs that was never stopped."""
+    words = (*FLAGS, "--num_epochs", "3", "--run_name", "whole")
+    process = start(tree, tmp_path_factory.mktemp("whole"), *words)
+    output, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, ""), output
+    return runs.Run(tree / "trained_model" / "whole")
+
+
+def test_a_run_stopped_in_an_epoch_goes_on_as_if_it_had_not_been(whole, tree, tmp_path):
+    run = runs.Run(tree / "trained_model" / "stopped once")
+    words = (*FLAGS, "--num_epochs", "3", "--run_name", run.name)
+    often = ("--steps_per_execution", "1", "--checkpoint_minutes", "0")
+    process = start(tree, tmp_path, *words, *often)
+    deadline = time.monotonic() + 120
+    while not run.checkpoint_path.exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (143, "")
+    assert "SIGTERM" in output
+    assert 0 < progress_of(run)["position"] < STEPS, "this was to stop within the first epoch"
+    assert run.read_record()["status"] == "training"
+
+    python, script, *again = shlex.split(output.partition("Go on with: ")[2])
+    assert (python, Path(script)) == ("python", tree / "train.py")
+    assert again == [*words, *often, "--resume"]
+    process = start(tree, tmp_path, *again)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert progress_of(run)["position"] == 3 * STEPS
+    assert run.read_record()["status"] == "finished"
+    check_same_result(run, whole)
+    assert errors == ""
+
+
+def test_a_finished_run_goes_on_for_more_epochs_in_its_folder(whole, in_process, tmp_path, capsys):
+    keras.utils.clear_session()  # variables are named as in a process of their own
+    in_process("train", *FLAGS, "--num_epochs", "2")
+    (folder,) = (tmp_path / "trained_model").iterdir()
+    run = runs.Run(folder)
+    started = run.read_record()["started"]
+    with pytest.raises(SystemExit) as stopped:
+        in_process("train", *FLAGS, "--num_epochs", "2", "--resume")
+    error = capsys.readouterr().err
+    assert (stopped.value.code, error.count("\n")) == (1, 1)
+    assert "has had its 2 epochs: type --num_epochs with more" in error
+
+    keras.utils.clear_session()
+    in_process("train", *FLAGS, "--num_epochs", "3", "--resume")
+    assert list((tmp_path / "trained_model").iterdir()) == [folder]
+    record = run.read_record()
+    assert (record["status"], record["epochs_done"], record["started"]) == ("finished", 3, started)
+    assert record["flags"]["num_epochs"] == 3
+    check_same_result(run, whole)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "part"),
+    [
+        (["--resume"], 1, "no run in"),
+        (["--resume", "--run_name", "missing"], 1, "there is no run in"),
+        (["--resume", "--overwrite"], 2, "--resume and --overwrite contradict each other"),
+    ],
+)
+def test_what_cannot_go_on_is_told_in_one_line_without_tensorflow(run_script, words, status, part):
+    result = run_script("train.py", "--dataset", "digits", "--beta", "7", *words)
+    assert (result.returncode, result.stderr.count("\n")) == (status, 1), result.stderr
+    assert part in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--beta", "2"],
+        ["--run_name", "to resume"],
+        ["--run_name", "overwrite"],
+        ["--overwrite"],
+        ["--overwrite", "1"],
+        ["--overwrite=true"],
+        ["--flagfile={folder}/anew.flags"],
+    ],
+)
+def test_the_command_to_go_on_is_the_one_that_began_with_resume(
+    words, in_process, tmp_path, monkeypatch, capsys
+):
+    def fit(*args, **kwargs):
+        raise Stopped(signal.SIGINT)
+
+    (tmp_path / "anew.flags").write_text("--overwrite\n--beta 3\n")
+    words = ["--dataset", "digits", *(word.format(folder=tmp_path) for word in words)]
+    monkeypatch.setattr("training.fit.fit", fit)
+    with pytest.raises(SystemExit) as stopped:
+        in_process("train", *words)
+    assert stopped.value.code == 130
+    _, *again = shlex.split(capsys.readouterr().out.partition("Go on with: ")[2])
+    began, goes_on = (options.parse_train(argv) for argv in (["train.py", *words], again))
+    assert goes_on.resume
+    assert not goes_on.overwrite
+    assert options.settings(goes_on) == options.settings(began)
+    assert goes_on.run_name == began.run_name

@@ -1,0 +1,215 @@
+"""What a run keeps to go on exactly."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models
+import runs
+from training import checkpoint
+
+SETTINGS: dict[str, Any] = {
+    "model": "vae",
+    "network": "mlp",
+    "hidden_dim": 6,
+    "num_hidden_layers": 2,
+    "activation": "tanh",
+    "dropout": 0.2,
+    "precision": "float32",
+    "latent_dim": 3,
+    "beta": 1.0,
+    "seed": 0,
+}
+IMAGES = tf.constant(np.random.default_rng(0).random((10, 4, 4, 1)).astype(np.float32))
+PROGRESS = {"position": 12, "history": [{"epoch": 1, "loss": 1 / 3}], "seconds": 0.25}
+
+
+def make_model(**changes) -> keras.Model:
+    keras.utils.clear_session()  # variables are named as in a process of their own
+    model = models.build((4, 4, 1), {**SETTINGS, **changes})
+    model.compile(optimizer=keras.optimizers.Adam(0.01))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def train(model: keras.Model, steps: int) -> dict[str, float]:
+    for _ in range(steps):
+        logs = model.train_step(IMAGES)
+    return {name: float(value) for name, value in logs.items()}
+
+
+def check_equal(found, expected) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.fixture(autouse=True)
+def no_file_stays_open():
+    """An unclosed file is a warning, and thereby an error, of the test that left it open."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def policy():
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_a_model_that_is_restored_goes_on_as_the_one_that_was_captured(policy, precision):
+    """Also one made in the meantime: with noise, running means and Adam's moments."""
+    model = make_model(precision=precision)
+    train(model, 3)
+    values = checkpoint.capture(model)
+    logs = train(model, 4)
+    after = checkpoint.capture(model)
+    assert any(np.any(after[name] != values[name]) for name in values)
+    fresh = make_model(precision=precision, seed=9)
+    for again in (model, fresh):
+        checkpoint.restore(again, values)
+        check_equal(checkpoint.capture(again), values)
+        assert train(again, 4) == logs
+        check_equal(checkpoint.capture(again), after)
+
+
+def test_everything_that_changes_in_a_step_is_captured():
+    model = make_model()
+    train(model, 1)
+    values = checkpoint.capture(model)
+    copies = {name: value.copy() for name, value in values.items()}
+    train(model, 1)
+    check_equal(values, copies)  # copies, not views
+    names = " ".join(values)
+    # Weights, two moments, iterations and rate; z's stream and four of dropout; three means.
+    assert len(values) == 3 * len(model.trainable_variables) + 2 + 5 + 2 * 3
+    for part in ("encoder", "decoder", "seed_generator", "kl", "adam"):
+        assert part in names
+    after = checkpoint.capture(model)
+    changed = {name for name in values if np.any(after[name] != values[name])}
+    assert {name for name in values if "learning_rate" in name} == values.keys() - changed
+
+
+def damage_name(values):
+    first, *_ = values
+    values["0000 other/kernel"] = values.pop(first)
+
+
+def damage_shape(values):
+    *_, last = (name for name in values if values[name].ndim == 2)
+    values[last] = values[last].T[:, :1]
+
+
+def leave_out(values):
+    values.popitem()
+
+
+def add_one(values):
+    values["9999 more"] = np.zeros(3)
+
+
+@pytest.mark.parametrize("damage", [damage_name, damage_shape, leave_out, add_one])
+def test_values_of_another_model_are_refused_and_change_nothing(damage):
+    model = make_model()
+    values = checkpoint.capture(model)
+    train(model, 2)
+    before = checkpoint.capture(model)
+    damage(values)
+    with pytest.raises(ValueError, match=r"do not fit|has shape"):
+        checkpoint.restore(model, values)
+    check_equal(checkpoint.capture(model), before)
+
+
+def test_a_checkpoint_comes_back_from_its_file_without_pickle(tmp_path):
+    model = make_model()
+    train(model, 2)
+    path = tmp_path / "checkpoint.npz"
+    checkpoint.save(path, model, PROGRESS)
+    assert list(tmp_path.iterdir()) == [path]
+    values, progress = checkpoint.load(path)
+    assert progress == PROGRESS
+    check_equal(values, checkpoint.capture(model))
+    with np.load(path, allow_pickle=False) as file:
+        assert all(file[name].dtype != object for name in file.files)
+
+
+def test_saving_again_replaces_the_file(tmp_path):
+    model = make_model()
+    path = tmp_path / "checkpoint.npz"
+    for position in (1, 2):
+        checkpoint.save(path, model, {**PROGRESS, "position": position})
+    assert checkpoint.load(path)[1]["position"] == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def cut(content: bytes, part: float) -> bytes:
+    return content[: int(part * len(content))]
+
+
+def flip(content: bytes, part: float) -> bytes:
+    """Changes one byte inside an array."""
+    place = int(part * len(content))
+    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
+    "missing": lambda content: None,
+    "empty": lambda content: b"",
+    "text": lambda content: b"not a checkpoint",
+    "zip only": lambda content: b"PK\x03\x04",
+    "npy": lambda content: b"\x93NUMPY\x01\x00",
+    "cut at 0.1": lambda content: cut(content, 0.1),
+    "cut at 0.5": lambda content: cut(content, 0.5),
+    "cut at 0.99": lambda content: cut(content, 0.99),
+    "flipped": lambda content: flip(content, 0.4),
+    "pickle": lambda content: b"\x80\x04K\x01.",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_told_in_one_line_with_its_path(tmp_path, damage):
+    path: Path = tmp_path / "checkpoint.npz"
+    checkpoint.save(path, make_model(hidden_dim=300), PROGRESS)
+    content = DAMAGES[damage](path.read_bytes())
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(runs.RunError) as error:
+        checkpoint.load(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"0000 a": np.zeros(3)},
+        {"json": np.frombuffer(b"{", np.uint8)},
+        {"json": np.frombuffer(b"\xff\xff", np.uint8)},
+        {"json": np.array([{}], object)},
+    ],
+    ids=["no progress", "half a progress", "no text", "an object"],
+)
+def test_a_file_that_is_no_checkpoint_is_told_too(tmp_path, arrays):
+    path = tmp_path / "checkpoint.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read"):
+        checkpoint.load(path)
+
+
+def test_a_plain_array_under_the_name_of_a_checkpoint_is_told_too(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read"):
+        checkpoint.load(path)

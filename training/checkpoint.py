@@ -1,0 +1,134 @@
+"""What must be kept to go on as if nothing had happened, in one file without pickle.
+
+A ``.keras`` file is not enough: it brings weights and the optimiser back, but the streams
+of noise at their beginning. Here is every variable of the model and of its optimiser (the
+streams' positions and the running means are among them) as NumPy arrays by name, and the
+position in the data and the history as JSON, in one ``.npz``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import runs
+from training.callbacks import RunWriter
+from training.loop import CompiledLoop
+from training.signals import StopSignals
+
+_JSON = "json"
+
+
+def capture(model: keras.Model) -> dict[str, np.ndarray]:
+    """Returns a copy of every variable of the model and its optimiser, by place and path."""
+    return {name: np.array(variable) for name, variable in _variables(model).items()}
+
+
+def restore(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:
+    """Gives every variable its value back.
+
+    Raises:
+        ValueError: if the model has other variables, or of other shapes, than the values.
+    """
+    variables = _variables(model)
+    if variables.keys() != values.keys():
+        odd = sorted(variables.keys() ^ values.keys())
+        raise ValueError(f"the model and the values do not fit: {', '.join(odd[:3])}")
+    for name, variable in variables.items():
+        if variable.shape != values[name].shape:
+            raise ValueError(f"{name} has shape {variable.shape}, not {values[name].shape}")
+    for name, variable in variables.items():
+        variable.assign(values[name])
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    everything = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
+    return {f"{place:04d} {variable.path}": variable for place, variable in enumerate(everything)}
+
+
+def save(path: Path, model: keras.Model, progress: Mapping[str, Any]) -> None:
+    """Writes a checkpoint; ``progress`` is what JSON can hold."""
+    arrays: dict[str, Any] = capture(model)
+    arrays[_JSON] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
+    with runs.write_atomically(path) as beside, beside.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Returns the values and the progress of a checkpoint.
+
+    Raises:
+        RunError: if it is not there or damaged (each array has a checksum).
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            values = {name: file[name] for name in file.files}
+        progress = json.loads(values.pop(_JSON).tobytes())
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise runs.RunError(
+            f"{path} cannot be read ({error}): train the run anew with --overwrite"
+        ) from error
+    return values, progress
+
+
+class Checkpointer(keras.callbacks.Callback):
+    """Keeps a run's checkpoint: every epoch, every few minutes, and when asked to stop.
+
+    Args:
+        path: of the checkpoint.
+        loop: the training loop; it knows the position in the data.
+        writer: it has the history.
+        signals: looked at after every stack.
+        minutes: between checkpoints within an epoch.
+        resumed: of ``load``, to go on from; None to begin.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        loop: CompiledLoop,
+        writer: RunWriter,
+        signals: StopSignals,
+        minutes: float,
+        resumed: tuple[dict[str, np.ndarray], dict[str, Any]] | None = None,
+    ):
+        super().__init__()
+        self.path = path
+        self.loop = loop
+        self.writer = writer
+        self.signals = signals
+        self.minutes = minutes
+        self.resumed = resumed
+        self._saved = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.resumed is not None:
+            # Again, now that fit has reset the running means.
+            restore(self.model, self.resumed[0])
+            self.resumed = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        due = time.monotonic() - self._saved > 60 * self.minutes
+        if (due or self.signals.received) and not self.loop.epoch_ended:
+            self._save()
+            self.signals.stop_if_received()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save()
+        self.signals.stop_if_received()
+
+    def _save(self) -> None:
+        progress = {
+            "position": self.loop.position,
+            "history": self.writer.rows,
+            "seconds": self.writer.seconds_in_epoch(),
+        }
+        save(self.path, self.model, progress)
+        self._saved = time.monotonic()

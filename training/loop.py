@@ -1,0 +1,192 @@
+"""Many steps in one call: a model's own ``train_step`` in a loop compiled by XLA.
+
+Keras' ``fit`` calls ``model.train_function`` with an iterator and gets the logs back; what
+happens in that call is its own business. Here it takes a *stack* of batches from the
+iterator and runs them all inside one ``tf.while_loop``, so that of each step only the
+arithmetic is left. Callbacks, progress bar, validation and history are Keras' as usual.
+
+The trip count is an argument of the compiled loop: stacks of any length, up to the room
+they were compiled for, run the same instructions, and how steps are stacked changes no bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_SECONDS = 0.5  # that a stack should take: callbacks and signals wait for its end
+_MAX_STEPS = 1000  # in a stack
+_MAX_BYTES = 64 * 2**20  # of a stack, where its elements are images
+
+
+class Batches(Protocol):
+    """Where batches come from; ``data.batches`` has them."""
+
+    element: tf.TensorSpec  # of one full batch
+    batch_size: int
+
+    @property
+    def steps_per_epoch(self) -> int: ...
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]: ...
+    def fetch(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor: ...
+
+
+class Stack(NamedTuple):
+    """Batches that follow each other, for one call."""
+
+    batches: Any  # (room, batch, …), of which the first ``count`` count
+    count: Any  # int32
+    rest: Any  # (smaller batch, …): an epoch's last, if it is not full; else (0, …)
+    first_step: Any  # int64, counted from the beginning of training
+    ends_epoch: Any  # bool
+
+
+class BeginEpochs(keras.callbacks.Callback):
+    """Tells the loops where fit begins an epoch, and where it begins to validate."""
+
+    def __init__(self, loop: CompiledLoop, test_loop: CompiledLoop):
+        super().__init__()
+        self.loop = loop
+        self.test_loop = test_loop
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.loop.begin_epoch()
+
+    def on_test_begin(self, logs=None):
+        self.test_loop.begin_epoch()
+
+
+class CompiledLoop:
+    """Stands in for ``model.train_function`` or ``model.test_function``.
+
+    Args:
+        model: compiled; its metrics' results are the logs.
+        step: ``model.train_step`` or ``model.test_step``.
+        batches: where the stacks' batches come from.
+        mode: ``"xla_loop"``: the loop is one XLA computation. ``"xla_step"``: each step is.
+            ``"graph"``: a TensorFlow graph runs the loop, for what XLA is slow at.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        step: Callable[[tf.Tensor], Any],
+        batches: Batches,
+        mode: str = "xla_loop",
+    ):
+        self.model = model
+        self.step = step
+        self.batches = batches
+        self.mode = mode
+        self.steps_per_call = 1
+        self.position = 0  # steps run since the beginning of training
+        self.epoch_ended = False
+        element_bytes = batches.element.dtype.size * int(np.prod(batches.element.shape))
+        self.room = int(
+            np.clip(_MAX_BYTES // element_bytes, 1, min(_MAX_STEPS, batches.steps_per_epoch))
+        )
+        compiled = {"autograph": False, "jit_compile": mode != "graph"}
+        self._run_one = tf.function(self._one_step, reduce_retracing=False, **compiled)
+        self._run_many = tf.function(
+            self._many_steps, autograph=False, jit_compile=mode == "xla_loop"
+        )
+
+    # ----------------------------------------------------------------- the loop itself
+
+    def _many_steps(self, stack: tf.Tensor, count: tf.Tensor, first_step: tf.Tensor) -> None:
+        def body(index):
+            self._one_step(stack[index], first_step + tf.cast(index, tf.int64))
+            return (index + 1,)
+
+        tf.while_loop(lambda index: index < count, body, (tf.constant(0),), parallel_iterations=1)
+
+    def _one_step(self, batch: tf.Tensor, step: tf.Tensor) -> None:
+        self.step(self.batches.fetch(batch, step))
+
+    def run(self, stack: Stack) -> None:
+        """Runs the steps of a stack."""
+        if self.mode == "xla_step":
+            for index in range(int(stack.count)):
+                self._run_one(stack.batches[index], stack.first_step + index)
+        elif int(stack.count):
+            self._run_many(stack.batches, stack.count, stack.first_step)
+        if len(stack.rest):
+            last_step = stack.first_step + tf.cast(stack.count, tf.int64)
+            self._run_one(stack.rest, last_step)
+
+    # ------------------------------------------------------------------- Keras' side
+
+    def __call__(self, iterator: Iterator[tuple]) -> dict[str, tf.Tensor]:
+        """Runs the next stack; returns the means since the epoch began, by name."""
+        # An epoch that was resumed in its middle has fewer stacks than fit calls for.
+        if not self.epoch_ended:
+            stack = Stack(*next(iterator))
+            self.run(stack)
+            self.position = int(stack.first_step) + int(stack.count) + int(len(stack.rest) > 0)
+            self.epoch_ended = bool(stack.ends_epoch)
+        return {metric.name: metric.result() for metric in self.model.metrics}
+
+    def begin_epoch(self) -> None:
+        """Lets the next call take the stacks of a new epoch."""
+        self.epoch_ended = False
+
+    def stacks(self, epoch: int = 0, step: int = 0, forever: bool = True) -> tf.data.Dataset:
+        """Returns the stacks from a position on, without end, for ``fit``."""
+        element = self.batches.element
+        signature = Stack(
+            tf.TensorSpec([self.room, *element.shape], element.dtype),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([None, *element.shape[1:]], element.dtype),
+            tf.TensorSpec([], tf.int64),
+            tf.TensorSpec([], tf.bool),
+        )
+        dataset = tf.data.Dataset.from_generator(
+            lambda: self._generate(epoch, step), output_signature=tuple(signature)
+        )
+        return dataset.prefetch(1)
+
+    def _generate(self, epoch: int, step: int) -> Iterator[tuple]:
+        total = self.batches.steps_per_epoch
+        while True:
+            batches = self.batches.epoch(epoch, step)
+            while step < total:
+                taken = [next(batches) for _ in range(min(self.steps_per_call, total - step))]
+                full = [batch for batch in taken if len(batch) == self.batches.batch_size]
+                stacked = np.zeros(
+                    (self.room, *self.batches.element.shape),
+                    self.batches.element.dtype.as_numpy_dtype,
+                )
+                if full:
+                    stacked[: len(full)] = full
+                rest = taken[-1] if len(full) < len(taken) else taken[-1][:0]
+                first, step = epoch * total + step, step + len(taken)
+                yield tuple(Stack(stacked, len(full), rest, first, step == total))
+            epoch, step = epoch + 1, 0
+
+    def choose_steps_per_call(self) -> int:
+        """Sets how many steps a call runs, from a measurement: about half a second's worth.
+
+        Trains for some steps to measure them; the caller puts the model back as it was.
+        """
+        batches = self.batches.epoch(0)
+        first = next(batches)
+        stacked = np.broadcast_to(first, (self.room, *first.shape))
+        probe = Stack(
+            tf.constant(stacked), tf.constant(1), first[:0], tf.constant(0, tf.int64), False
+        )
+        self.run(probe)  # compiles
+        seconds = []
+        for _ in range(3):
+            began = time.perf_counter()
+            self.run(probe)
+            _ = [metric.result().numpy() for metric in self.model.metrics]
+            seconds.append(time.perf_counter() - began)
+        most = int(np.clip(_SECONDS / min(seconds), 1, self.room))
+        calls = -(-self.batches.steps_per_epoch // most)
+        self.steps_per_call = -(-self.batches.steps_per_epoch // calls)
+        return self.steps_per_call
