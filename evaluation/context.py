@@ -29,7 +29,8 @@ class Context:
         result_dir: where figures and tables go.
         class_names: of the dataset.
         load_model: returns the trained model.
-        load_pixels: ``"train"`` or ``"test"`` → images as the model was trained on them,
+        load_pixels: ``"train"`` or ``"test"`` → images as the model was trained on them (grey
+            training images where their binarisation is dynamic),
             float32 (num_images, height, width, channels) in [0, 1], and their labels.
         num_gen: images to draw.
         num_points: images in a latent map.

@@ -44,8 +44,8 @@ class Run:
         if self.record_path.exists():
             if not overwrite:
                 raise RunError(
-                    f"{self.folder} already holds a run: type --overwrite to train it anew, or "
-                    "--run_name NAME to keep both"
+                    f"{self.folder} already holds a run: type --resume to go on with it, "
+                    "--overwrite to train it anew, or --run_name NAME to keep both"
                 )
         elif any(self.folder.iterdir()):
             raise RunError(

@@ -38,7 +38,9 @@ def test_a_run_may_start_where_nothing_is(run, overwrite):
 
 def test_a_run_that_is_there_is_lost_only_when_asked_for(run):
     run.start(RECORD)
-    with pytest.raises(runs.RunError, match=r"already holds a run: type --overwrite .*--run_name"):
+    with pytest.raises(
+        runs.RunError, match=r"already holds a run: type --resume .*--overwrite .*--run_name"
+    ):
         run.check_startable(overwrite=False)
     run.check_startable(overwrite=True)
 
