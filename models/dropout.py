@@ -12,7 +12,7 @@ from models import noise
 class Dropout(keras.layers.Layer):
     """Sets a part of the features to 0 while training, and scales up the others.
 
-    Keras' own takes 50 times as long inside a loop compiled by XLA.
+    Keras' own draws with an algorithm that is slow inside a loop compiled by XLA.
 
     Args:
         rate: the part set to 0, in [0, 1).

@@ -99,8 +99,8 @@ def fit(
 def choose_mode(model: keras.Model, jit_compile: str) -> tuple[str, str]:
     """Returns how the steps are compiled, and the reason in words.
 
-    Measured on CPU (docs/speed.md): a convolution inside a loop compiled by XLA takes 60
-    times as long as alone, and compiled alone still longer than not compiled.
+    On a CPU, a convolution inside a loop compiled by XLA takes far longer than alone, and
+    compiled alone still longer than not compiled. No network here convolves yet.
 
     Args:
         model: built.
