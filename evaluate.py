@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+import command_line
 import data
 import evaluation
 import options
@@ -93,4 +94,4 @@ def choose_run(flags) -> tuple[runs.Run, str]:
 
 
 if __name__ == "__main__":
-    options.run_script(main, (data.DataError, runs.RunError, OSError))
+    command_line.run_script(main, (data.DataError, runs.RunError, OSError))

@@ -11,6 +11,7 @@ import time
 from importlib import metadata
 from typing import Any
 
+import command_line
 import data
 import options
 import runs
@@ -133,4 +134,4 @@ def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, 
 
 
 if __name__ == "__main__":
-    options.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
+    command_line.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))

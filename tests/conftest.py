@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import command_line
 import data
 import options
 import runs
@@ -87,7 +88,7 @@ def in_process(tmp_path, monkeypatch):
         monkeypatch.setattr(options, "RESULT_DIR", root / "result")
         monkeypatch.setattr(sys, "argv", [f"{script}.py", *args])
         main = importlib.import_module(script).main
-        options.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
+        command_line.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
 
     return run
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from absl.flags import FlagValues
 
+import command_line
 import data
 import evaluation
 import options
@@ -167,7 +168,7 @@ def test_a_flag_file_may_read_another(form, inner, recipe, tmp_path):
     ],
 )
 def test_a_mistake_in_a_flag_file_is_told(text, part, recipe):
-    with pytest.raises(options.UsageError) as error:
+    with pytest.raises(command_line.UsageError) as error:
         parse_train(recipe(text))
     assert part in str(error.value)
     assert "\n" not in str(error.value)
@@ -265,7 +266,7 @@ BAD_EVALUATE = [
     ],
 )
 def test_a_bad_command_line_is_told_in_one_line(parse, words, part):
-    with pytest.raises(options.UsageError) as error:
+    with pytest.raises(command_line.UsageError) as error:
         parse(*words.split())
     assert part in str(error.value)
     assert "\n" not in str(error.value)
@@ -273,7 +274,7 @@ def test_a_bad_command_line_is_told_in_one_line(parse, words, part):
 
 def test_values_with_line_breaks_are_told_in_one_line():
     for name in ("latent_dim", "run_name", "dataset", "a\nb"):
-        with pytest.raises(options.UsageError) as error:
+        with pytest.raises(command_line.UsageError) as error:
             parse_train(f"--{name}", "5\n6")
         assert "\n" not in str(error.value)
 
@@ -297,7 +298,7 @@ def test_help_names_every_flag_with_what_it_accepts_and_its_default(capsys):
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [
-        (options.UsageError("bad flag"), 2, "train.py: bad flag\n"),
+        (command_line.UsageError("bad flag"), 2, "train.py: bad flag\n"),
         (data.DataError("no images"), 1, "train.py: no images\n"),
         (KeyboardInterrupt(), 130, "\ntrain.py: interrupted\n"),
     ],
@@ -310,7 +311,7 @@ def test_a_script_that_fails_prints_one_line_and_says_so_to_the_shell(
 
     monkeypatch.setattr("sys.argv", ["/somewhere/train.py"])
     with pytest.raises(SystemExit) as stopped:
-        options.run_script(main, (data.DataError,))
+        command_line.run_script(main, (data.DataError,))
     assert stopped.value.code == status
     assert capsys.readouterr() == ("", line)
 

@@ -1,0 +1,230 @@
+"""How a command line is read: checked values, flag files, booleans, help, and one-line errors.
+
+Over absl: no TensorFlow, no global flags. What flags there are is in ``options.py``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import flags
+
+
+class UsageError(Exception):
+    """A bad command line; the message is one line for the user."""
+
+
+# --------------------------------------------------------------------------- values
+
+
+class Number(flags.ArgumentParser):
+    """A finite number within bounds."""
+
+    def __init__(self, kind: type, low: float, high: float = math.inf, above: bool = False):
+        self.kind, self.low, self.high, self.above = kind, low, high, above
+        noun = "a whole number" if kind is int else "a number"
+        bound = f"above {low}" if above else f"of at least {low}"
+        self.accepted = f"{noun} {bound}" + (f", at most {high}" if high < math.inf else "")
+
+    def parse(self, argument: Any) -> Any:
+        try:
+            number = self.kind(argument)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"expected {self.accepted}") from None
+        too_low = number <= self.low if self.above else number < self.low
+        if not math.isfinite(number) or too_low or number > self.high:
+            raise ValueError(f"expected {self.accepted}")
+        return number
+
+    def flag_type(self) -> str:
+        return self.accepted
+
+
+class Choice(flags.ArgumentParser):
+    """One of a few names; a near miss is answered with the closest."""
+
+    def __init__(self, names: Collection[str]):
+        self.names = list(names)
+
+    def parse(self, argument: Any) -> str:
+        if argument not in self.names:
+            close = difflib.get_close_matches(str(argument), self.names, n=2, cutoff=0.5)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise ValueError(f"expected {_either(self.names)}{hint}")
+        return argument
+
+    def flag_type(self) -> str:
+        return "|".join(self.names)
+
+
+class Folder(flags.ArgumentParser):
+    """A path, not empty."""
+
+    def parse(self, argument: Any) -> str:
+        if not argument or "\0" in argument:
+            raise ValueError("expected a path")
+        return argument
+
+    def flag_type(self) -> str:
+        return "path"
+
+
+class RunName(flags.ArgumentParser):
+    """The name of a folder in trained_model/."""
+
+    def parse(self, argument: Any) -> str:
+        if not re.fullmatch(r"[^\W_][\w.,=+ -]{0,150}", argument):
+            raise ValueError(
+                "expected a folder's name: a letter or digit, then up to 150 letters, digits, "
+                "spaces or any of _ . , = + -"
+            )
+        return argument
+
+    def flag_type(self) -> str:
+        return "name"
+
+
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+class Option(NamedTuple):
+    """One flag. ``letters`` stand before its value in a run's name when it is not at its
+    default; a flag without them does not change the result, or shows in every name. ``only``
+    is the flag and the value that it belongs to, such as ``("network", "conv")``."""
+
+    name: str
+    parser: flags.ArgumentParser | None  # None: a boolean
+    default: Any
+    help: str
+    letters: str = ""
+    only: tuple[str, str] | None = None
+
+
+# -------------------------------------------------------------------------- parsing
+
+_TRUE_OR_FALSE = ("true", "false", "t", "f", "1", "0")
+
+
+def parse(argv: list[str], options: list[Option], purpose: str) -> flags.FlagValues:
+    """Returns the values of ``options`` in ``argv``; prints and exits for ``--help``.
+
+    Args:
+        argv: the script's name, then its arguments.
+        options: every flag there is.
+        purpose: the first line of ``--help``.
+
+    Raises:
+        UsageError: for a bad command line.
+    """
+    values = flags.FlagValues()
+    for option in options:
+        if option.parser is None:
+            flags.DEFINE_boolean(option.name, option.default, option.help, flag_values=values)
+        else:
+            serializer: flags.ArgumentSerializer = flags.ArgumentSerializer()
+            flags.DEFINE(option.parser, option.name, None, option.help, values, serializer)
+            values[option.name].value = option.default  # trusted: not put through the check
+    script = Path(argv[0]).name
+    try:
+        booleans = {option.name for option in options if option.parser is None}
+        words = _join_booleans(_read_flag_files(argv[1:], values), booleans)
+        left = values([argv[0], *words])[1:]
+    except flags.Error as error:
+        message = " ".join(str(error).split())
+        raise UsageError(f"{message} (python {script} --help lists the flags)") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the flag file is not UTF-8 text ({error})") from None
+    if left:
+        raise UsageError(
+            f"unexpected argument {left[0]!r}: flags are written --name value "
+            f"(python {script} --help lists them)"
+        )
+    if values["help"].value:
+        print(_help_text(script, purpose, options))
+        sys.exit(0)
+    return values
+
+
+def _read_flag_files(words: list[str], values: flags.FlagValues) -> list[str]:
+    """Puts the lines of flag files in the place of ``--flagfile``, those within them too.
+
+    A line of a flag file is one word to absl; ``--flag value`` is taken apart here.
+    """
+    while True:
+        for position, word in enumerate(words):
+            if re.fullmatch(r"--?flagfile=?", word) and not "".join(words[position + 1 :][:1]):
+                raise UsageError("--flagfile with no argument: name a file")
+            if re.fullmatch(r"--?flagfile=", word):
+                raise UsageError("--flagfile= with no argument: name a file")
+        read = values.read_flags_from_files(words, force_gnu=True)
+        apart: list[str] = []
+        for word in read:
+            match = re.fullmatch(r"(--?\w+)\s+(\S.*)", word)
+            apart += match.groups() if match else [word]
+        if apart == words:
+            return words
+        words = apart
+
+
+def _join_booleans(words: list[str], booleans: Collection[str]) -> list[str]:
+    """Rewrites ``--flag 0`` to ``--flag=0`` for boolean flags, as for any other.
+
+    absl takes a boolean without ``=`` as true and leaves its value over.
+
+    Raises:
+        UsageError: if the value is neither true nor false.
+    """
+    joined: list[str] = []
+    previous = ""
+    for word in words:
+        if previous.lstrip("-") in booleans and previous.startswith("-") and word[:1] != "-":
+            joined[-1] = word = f"{previous}={word}"
+            previous = ""
+        else:
+            joined.append(word)
+            previous = word
+        name, equals, value = word.lstrip("-").partition("=")
+        if equals and name.removeprefix("no") in booleans and name not in booleans:
+            raise UsageError(f"flag {word}: expected --{name} alone, or --{name[2:]} 0")
+        if equals and name in booleans and value.lower() not in _TRUE_OR_FALSE:
+            raise UsageError(f"flag --{name}={value}: expected true or false, or 1 or 0")
+    return joined
+
+
+def _help_text(script: str, purpose: str, options: list[Option]) -> str:
+    lines = [purpose, "", f"python {script} [--flagfile=configs/NAME.flags] [--flag value] ...", ""]
+    for option in options:
+        kind = "1|0" if option.parser is None else option.parser.flag_type()
+        default = "" if option.default in (None, False) else f" (default {option.default})"
+        lines.append(f"  --{option.name} <{kind}>")
+        belongs = f"; with --{option.only[0]} {option.only[1]}" if option.only else ""
+        lines.append(f"      {option.help}{belongs}{default}")
+    return "\n".join(lines)
+
+
+def run_script(main: Callable[[list[str]], None], errors: tuple[type[Exception], ...]) -> None:
+    """Runs a script's ``main(argv)``; a mistake is one line on stderr and an exit status.
+
+    Args:
+        main: takes ``sys.argv``.
+        errors: exceptions whose messages are meant for the user: status 1.
+    """
+    script = Path(sys.argv[0]).name
+    try:
+        main(sys.argv)
+    except UsageError as error:
+        print(f"{script}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except errors as error:
+        print(f"{script}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"\n{script}: interrupted", file=sys.stderr)
+        sys.exit(130)
