@@ -148,7 +148,9 @@ class CompiledLoop:
         dataset = tf.data.Dataset.from_generator(
             lambda: self._generate(epoch, step), output_signature=tuple(signature)
         )
-        return dataset.prefetch(1)
+        settings = tf.data.Options()
+        settings.autotune.enabled = False  # its thread sleeps for seconds, and the end waits for it
+        return dataset.prefetch(1).with_options(settings)
 
     def _generate(self, epoch: int, step: int) -> Iterator[tuple]:
         total = self.batches.steps_per_epoch
