@@ -29,7 +29,9 @@ class Bernoulli(keras.layers.Layer):
             images: (batch, height, width, channels) in [0, 1].
             logits: the decoder's outputs, of the same shape.
         """
-        per_pixel = images * logits - ops.softplus(logits)
+        size = ops.abs(logits)
+        log_normaliser = (logits + size) / 2 + ops.log(1 + ops.exp(-size))
+        per_pixel = images * logits - log_normaliser
         return ops.sum(per_pixel, axis=(1, 2, 3))
 
     def mean(self, logits):
