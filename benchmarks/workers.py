@@ -13,7 +13,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import queue
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -104,19 +106,28 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     checkpoint.restore(model, untouched)
     model.steps_per_execution = loop.steps_per_call
     model.train_function = loop
-    epochs_done = 0
+    turns: queue.Queue[None] = queue.Queue()
+    losses: queue.Queue[float] = queue.Queue()
+
+    class TakeTurns(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            turns.get()
+
+        def on_epoch_end(self, epoch, logs=None):
+            losses.put(logs["loss"])
+
+    arguments = {
+        "steps_per_epoch": batches.steps_per_epoch,
+        "epochs": 10**6,  # one call of fit, as in train.py
+        "verbose": 0,
+        "shuffle": False,
+        "callbacks": [BeginEpochs(loop, loop), TakeTurns()],
+    }
+    threading.Thread(target=model.fit, args=[loop.stacks()], kwargs=arguments, daemon=True).start()
 
     def epoch(order: np.ndarray) -> float:
-        nonlocal epochs_done
-        history = model.fit(
-            loop.stacks(epochs_done, 0),
-            steps_per_epoch=batches.steps_per_epoch,
-            verbose=0,
-            shuffle=False,
-            callbacks=[BeginEpochs(loop, loop), keras.callbacks.Callback()],
-        )
-        epochs_done += 1
-        return history.history["loss"][0]
+        turns.put(None)
+        return losses.get()
 
     return epoch
 
