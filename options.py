@@ -77,6 +77,14 @@ _DATA_DIR = Option(
     "data_dir", Folder(), None, "folder of TFDS datasets; else TFDS_DATA_DIR, else TFDS's own"
 )
 _RUN_NAME = Option("run_name", RunName(), None, "the run's folder in trained_model/")
+_STREAM = Option(
+    "stream",
+    Choice(("auto", "1", "0")),
+    "auto",
+    "read the training images from the disk in every epoch; auto: where they take more than a "
+    "quarter of the memory available. Changes their order, and so the result",
+    "stream",
+)
 _HELP = Option("help", None, False, "print this and stop")
 
 # How it is trained; the result is the same.
@@ -103,6 +111,7 @@ TRAIN_OPTIONS = [
     *RUN_OPTIONS,
     _SEED,
     _DATA_DIR,
+    _STREAM,
     _RUN_NAME,
     Option("overwrite", None, False, "train a run of this name anew; the old one is lost"),
     *EXECUTION_OPTIONS,
@@ -140,6 +149,15 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
             f"flag --num_validation={values.num_validation}: expected less than the "
             f"{num_train} training images of {values.dataset}"
         )
+    if values.stream == "1" and data.DATASETS[values.dataset].tfds_version is None:
+        raise UsageError(
+            f"flag --stream=1: {values.dataset} comes embedded and is in memory; leave it out"
+        )
+    if values.stream == "1" and values.binarize == "static":
+        raise UsageError(
+            "flag --stream=1: expected --binarize none or dynamic beside it; static draws all "
+            "training images once, in memory"
+        )
     return values
 
 
@@ -171,10 +189,15 @@ def parse_evaluate(argv: list[str]) -> flags.FlagValues:
 
 
 def settings(values: flags.FlagValues) -> dict[str, Any]:
-    """Returns what determines a run's result, by flag."""
+    """Returns what determines a run's result, by flag.
+
+    ``stream`` is among it where the user decides; else train.py does, and adds it.
+    """
     chosen = {option.name: values[option.name].value for option in [*RUN_OPTIONS, _SEED]}
     if chosen["num_validation"] is None:
         chosen["num_validation"] = data.DATASETS[values.dataset].num_validation
+    if values.stream != _STREAM.default:
+        chosen["stream"] = values.stream
     return chosen
 
 
@@ -185,11 +208,11 @@ def execution(values: flags.FlagValues) -> dict[str, Any]:
 
 def run_name(values: flags.FlagValues) -> str:
     """Returns the name of the run that train.py's flags describe."""
-    options = [*RUN_OPTIONS, _SEED]
+    options = [*RUN_OPTIONS, _SEED, _STREAM]
     defaults = {option.name: option.default for option in options}
     defaults["num_validation"] = data.DATASETS[values.dataset].num_validation
     letters = {option.name: option.letters for option in options if option.letters}
-    return values.run_name or runs.name_run(settings(values), defaults, letters)
+    return values.run_name or runs.name_run(defaults | settings(values), defaults, letters)
 
 
 def given(values: flags.FlagValues) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import command_line
 import data
 import options
 import runs
+from data import memory
 from training import device, signals
 
 
@@ -27,13 +28,14 @@ def main(argv: list[str]) -> None:
     else:
         run = runs.Run(root / options.run_name(flags))
         run.check_startable(flags.overwrite)
+    settings["stream"], why = choose_streaming(flags, run)
     data.check_available(flags.dataset, flags.data_dir)
 
     with signals.StopSignals() as stop_signals:
         device_name = device.set_up_tensorflow()
         try:
             with device.out_of_memory_in_one_line():
-                train(argv, flags, settings, run, device_name, stop_signals)
+                train(argv, flags, settings, why, run, device_name, stop_signals)
         except signals.Stopped as stopped:
             again = ["python", *argv, *(["--overwrite=0"] if flags.overwrite else [])]
             again += [] if flags.resume else ["--resume"]
@@ -41,30 +43,41 @@ def main(argv: list[str]) -> None:
             sys.exit(stopped.status)
 
 
-def train(argv, flags, settings, run, device_name, stop_signals) -> None:
+def choose_streaming(flags, run) -> tuple[str, str]:
+    """Returns whether to stream, "1" or "0", and why: a run goes on as it began."""
+    if flags.resume:
+        return run.read_record()["flags"].get("stream", "0"), "as the run began"
+    streamed, why = memory.choose_streaming(flags.dataset, flags.stream)
+    if streamed and flags.binarize == "static":
+        raise data.DataError(
+            f"{flags.dataset} is to be streamed ({why}), and --binarize static draws all training "
+            "images once, in memory: type --binarize dynamic, or --stream 0 to load them anyway"
+        )
+    return "1" if streamed else "0", why
+
+
+def train(argv, flags, settings, why, run, device_name, stop_signals) -> None:
     """Loads, builds, fits, and says what came of it."""
     import models
-    from data import batches, splits
+    from data import batches
     from training.fit import fit
 
-    training, validation = splits.load_train_and_validation(
-        flags.dataset, flags.data_dir, settings["num_validation"], flags.binarize
-    )
-    model = models.build(training.images.shape[1:], settings)
-    print_plan(settings, len(training), len(validation), model, device_name, run)
+    model = models.build(data.DATASETS[flags.dataset].image_shape, settings)
+    binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
+    training, validation = load(flags, settings, binarize_with)
+    print_plan(settings, training, len(validation), why, model, device_name, run)
 
     record: dict[str, Any] = {}
     if flags.resume:
         record = run.resume(flags.num_epochs)
     else:
-        run.start(describe(argv, settings, flags, len(training), model, device_name))
+        run.start(describe(argv, settings, flags, training.num_images, model, device_name))
     began = time.perf_counter()
-    binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
     result = fit(
         model,
-        batches.ResidentBatches(training.images, flags.batch_size, flags.seed, binarize_with),
+        training,
         batches.ResidentBatches(validation.images, batches.even_size(len(validation))),
-        len(training),
+        training.num_images,
         validation.images[:16] / 255,
         run,
         {**settings, **options.execution(flags)},
@@ -88,19 +101,38 @@ def train(argv, flags, settings, run, device_name, stop_signals) -> None:
     print("\nwritten:", *run.files(), sep="\n  ")
 
 
-def print_plan(settings, num_train, num_validation, model, device_name, run) -> None:
+def load(flags, settings, binarize_with):
+    """Returns the training batches, and the validation images, which are always in memory."""
+    from data import batches, splits
+
+    chosen = (flags.dataset, flags.data_dir, settings["num_validation"], flags.binarize)
+    how = (flags.batch_size, flags.seed, binarize_with)
+    if settings["stream"] == "1":
+        from data import streaming
+
+        encoded, positions, validation = splits.stream_train_and_load_validation(*chosen)
+        return streaming.StreamedBatches(encoded, positions, *how), validation
+    training, validation = splits.load_train_and_validation(*chosen)
+    return batches.ResidentBatches(training.images, *how), validation
+
+
+def print_plan(settings, training, num_validation, why, model, device_name, run) -> None:
     """Says what is about to happen."""
     height, width, channels = data.DATASETS[settings["dataset"]].image_shape
-    steps = -(-num_train // settings["batch_size"])
+    place = "in memory"
+    if settings["stream"] == "1":
+        place = f"streamed from the disk, shuffled {training.buffer_size:,} at a time"
     rows = {
-        "dataset": f"{settings['dataset']}: {num_train:,} training and {num_validation:,} "
-        f"validation images, {height}×{width}×{channels}, binarize {settings['binarize']}",
+        "dataset": f"{settings['dataset']}: {training.num_images:,} training and "
+        f"{num_validation:,} validation images, {height}×{width}×{channels}, binarize "
+        f"{settings['binarize']}",
+        "images": f"{place}: {why}",
         "model": f"{settings['model']}, {settings['network']}: hidden layers "
         f"{'-'.join([str(settings['hidden_dim'])] * settings['num_hidden_layers'])} "
         f"({settings['activation']}), latent dimensions {settings['latent_dim']}, "
         f"{model.count_params():,} parameters",
         "loss": f"−log p(x|z) + {settings['beta']:g} · KL, in nats an image",
-        "training": f"{settings['num_epochs']} epochs of {steps} batches of "
+        "training": f"{settings['num_epochs']} epochs of {training.steps_per_epoch} batches of "
         f"{settings['batch_size']}, Adam {settings['learning_rate']:g}, seed {settings['seed']}",
         "device": device_name,
         "run": str(run.folder),

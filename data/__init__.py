@@ -8,7 +8,9 @@ module of the same name with one function,
 
 where ``split`` is ``"train"`` or ``"test"``, images are uint8 of shape
 (num_images, height, width, channels) in 0..255 and labels are int64 of shape
-(num_images,). A new dataset is a new module and a line in ``DATASETS``.
+(num_images,). A new dataset is a new module and a line in ``DATASETS``. One that TFDS
+has (``tfds_version``) loads by ``tfds_images``, which keeps what it decodes, and can be
+streamed.
 """
 
 from __future__ import annotations

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data import DATASETS
+
+if TYPE_CHECKING:
+    from data import streaming
 
 _VALIDATION_SEED = 0  # fixed, so that runs with different seeds are validated alike
 # Fixed: binarised images are a dataset of their own, the same for every run.
@@ -48,16 +52,60 @@ def load_train_and_validation(
             the validation images, while the batches draw the training images' anew.
     """
     whole = _read(name, "train", data_dir)
-    if num_validation is None:
-        num_validation = DATASETS[name].num_validation
-    order = np.random.default_rng(_VALIDATION_SEED).permutation(len(whole))
-    train = whole.subset(np.sort(order[num_validation:]))
-    validation = whole.subset(np.sort(order[:num_validation]))
+    to_train_on, held_out = positions(name, len(whole), num_validation)
+    train, validation = whole.subset(to_train_on), whole.subset(held_out)
     if binarize == "static":
         train = _binarized(train, "train")
     if binarize != "none":
         validation = _binarized(validation, "validation")
     return train, validation
+
+
+def stream_train_and_load_validation(
+    name: str,
+    data_dir: str | None = None,
+    num_validation: int | None = None,
+    binarize: str = "none",
+) -> tuple[streaming.Encoded, np.ndarray, Split]:
+    """Holds out the images that ``load_train_and_validation`` does, and leaves the rest on disk.
+
+    Takes the same, but for static binarisation, which draws all training images at once.
+
+    Returns:
+        the official training images as they are stored; the positions of those to train on;
+        the validation images, in memory.
+
+    Raises:
+        DataError: if an image cannot be read: all have been when this returns.
+    """
+    from data import tfds_images
+
+    encoded = tfds_images.open_stream(name, "train", data_dir)
+    to_train_on, held_out = positions(name, encoded.num_images, num_validation)
+    validation = Split(
+        np.empty((len(held_out), *encoded.image_shape), np.uint8),
+        np.empty(len(held_out), np.int64),
+    )
+    try:
+        records = encoded.chosen(held_out)
+        for place, record in enumerate(records.as_numpy_iterator()):
+            validation.images[place] = encoded.decode(record["image"])
+            validation.labels[place] = record["label"]
+    except Exception as error:  # whatever damage leads to
+        raise tfds_images.damaged(name, data_dir, tfds_images.first_line(error)) from error
+    if binarize != "none":
+        validation = _binarized(validation, "validation")
+    return encoded, to_train_on, validation
+
+
+def positions(
+    name: str, num_images: int, num_validation: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns where the images to train on and those to choose by are, each ascending."""
+    if num_validation is None:
+        num_validation = DATASETS[name].num_validation
+    order = np.random.default_rng(_VALIDATION_SEED).permutation(num_images)
+    return np.sort(order[num_validation:]), np.sort(order[:num_validation])
 
 
 def load_test(name: str, data_dir: str | None = None, binarize: str = "none") -> Split:

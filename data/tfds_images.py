@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data import DATASETS, DataError, is_prepared, resolve_data_dir, unavailable
+from data import DATASETS, DataError, cache, is_prepared, resolve_data_dir, unavailable
+
+if TYPE_CHECKING:
+    from data import streaming
 
 
-def load(name: str, split: str, data_dir: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+def load(name: str, split: str, data_dir: str | None = None) -> cache.Arrays:
     """Returns one official split of a dataset, in the order in which it is stored.
+
+    The decoded images are kept: the next call does not decode them, nor import TFDS.
 
     Args:
         name: the dataset's name, here and in TFDS.
@@ -24,40 +29,96 @@ def load(name: str, split: str, data_dir: str | None = None) -> tuple[np.ndarray
     Raises:
         DataError: if it is neither there nor to be downloaded, or if it is damaged.
     """
+    info = DATASETS[name]
+    assert info.tfds_version is not None
+    if not is_prepared(name, data_dir):
+        prepare(name, data_dir)
+    folder = resolve_data_dir(data_dir) / name / info.tfds_version
+    num_images = info.num_train if split == "train" else info.num_test
+    shape = (num_images, *info.image_shape)
+    return cache.load(folder, name, split, shape, lambda: _decode(name, split, shape, data_dir))
+
+
+def prepare(name: str, data_dir: str | None) -> Any:
+    """Returns TFDS's builder of a dataset, which it downloads where it is not there yet.
+
+    Raises:
+        DataError: if it cannot be downloaded, or what is there cannot be read.
+    """
     import tensorflow_datasets as tfds
 
     folder = resolve_data_dir(data_dir)
-    info = DATASETS[name]
     try:
-        builder = tfds.builder(f"{name}:{info.tfds_version}", data_dir=folder)
+        builder = tfds.builder(f"{name}:{DATASETS[name].tfds_version}", data_dir=folder)
         if not is_prepared(name, data_dir):
             print(f"{name} is not in {folder}: downloading it", flush=True)
             builder.download_and_prepare()
     except Exception as error:  # TFDS raises a dozen kinds, from urllib's to its own
         if is_prepared(name, data_dir):
-            raise _damaged(name, folder, _first_line(error)) from error
-        raise unavailable(name, data_dir, _first_line(error)) from error
+            raise damaged(name, data_dir, first_line(error)) from error
+        raise unavailable(name, data_dir, first_line(error)) from error
+    return builder
+
+
+def _decode(
+    name: str, split: str, shape: tuple[int, ...], data_dir: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads and decodes a split; its images must have the shape that is expected."""
+    import tensorflow_datasets as tfds
+
+    builder = prepare(name, data_dir)
     try:
         batches = builder.as_dataset(split=split, batch_size=10_000, as_supervised=True)
         pairs = list(tfds.as_numpy(batches))
     except Exception as error:
-        raise _damaged(name, folder, _first_line(error)) from error
+        raise damaged(name, data_dir, first_line(error)) from error
     images = np.concatenate([images for images, _ in pairs])
     labels = np.concatenate([labels for _, labels in pairs])
-    expected = info.num_train if split == "train" else info.num_test
-    if images.shape != (expected, *info.image_shape):
-        found = f"its {split} images are {images.shape}, not {(expected, *info.image_shape)}"
-        raise _damaged(name, folder, found)
+    if images.shape != shape:
+        found = f"its {split} images are {images.shape}, not {shape}"
+        raise damaged(name, data_dir, found)
     return images, labels
 
 
-def _damaged(name: str, folder: Path, reason: str) -> DataError:
+def open_stream(name: str, split: str, data_dir: str | None = None) -> streaming.Encoded:
+    """Returns one official split as it is stored, in the order in which ``load`` returns it.
+
+    Raises:
+        DataError: as ``load`` does; damaged images are found when they are read.
+    """
+    import tensorflow_datasets as tfds
+
+    from data import streaming
+
+    info = DATASETS[name]
+    builder = prepare(name, data_dir)
+    num_images = info.num_train if split == "train" else info.num_test
+    try:
+        records = builder.as_dataset(
+            split=split,
+            decoders={"image": tfds.decode.SkipDecoding()},
+            # Else TFDS would keep a small dataset in memory.
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+        found = builder.info.splits[split].num_examples
+    except Exception as error:
+        raise damaged(name, data_dir, first_line(error)) from error
+    if found != num_images:
+        raise damaged(name, data_dir, f"it has {found} {split} images, not {num_images}")
+    decode = builder.info.features["image"].decode_example
+    return streaming.Encoded(records, decode, info.image_shape, num_images)
+
+
+def damaged(name: str, data_dir: str | None, reason: str) -> DataError:
+    """Returns the error for images that are there and cannot be read."""
+    folder = resolve_data_dir(data_dir)
     return DataError(
         f"{name} in {folder} cannot be read ({reason}): remove {folder / name} to download it "
         "again, or name another folder with --data_dir"
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Returns what an error is, in one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

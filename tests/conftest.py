@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -25,6 +28,18 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("data", "models", "runs", "figures", "training", "evaluation", "configs")
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the tests, and the scripts that they run, out of the user's cache of images.
+
+    matplotlib's stays where it is: listing the fonts anew takes seconds.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +106,66 @@ def in_process(tmp_path, monkeypatch):
         command_line.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def make_images() -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
+    """Draws images as MNIST has them, no two alike, and labels; the same for the same number."""
+
+    def make(count: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(count)
+        images = rng.integers(0, 256, (count, 28, 28, 1)).astype(np.uint8)
+        return images, rng.integers(0, 10, count)
+
+    return make
+
+
+@pytest.fixture
+def small_mnist(make_images, monkeypatch) -> Callable[[Path, dict[str, int]], Path]:
+    """Writes a prepared MNIST of a few images, and has the table of datasets expect as many.
+
+    As TFDS would, by hand: PNG images in TFRecords, and their description.
+    """
+    import tensorflow as tf
+
+    def record(image, label) -> bytes:
+        png = tf.train.BytesList(value=[tf.io.encode_png(image).numpy()])
+        feature = {
+            "image": tf.train.Feature(bytes_list=png),
+            "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+        }
+        features = tf.train.Features(feature=feature)
+        return tf.train.Example(features=features).SerializeToString()
+
+    def write(data_dir: Path, counts: dict[str, int]) -> Path:
+        folder = data_dir / "mnist" / "3.0.1"
+        folder.mkdir(parents=True)
+        splits = []
+        for split, count in counts.items():
+            path = folder / f"mnist-{split}.tfrecord-00000-of-00001"
+            with tf.io.TFRecordWriter(str(path)) as writer:
+                for image, label in zip(*make_images(count), strict=True):
+                    writer.write(record(image, label))
+            splits.append(
+                {
+                    "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+                    "name": split,
+                    "numBytes": str(path.stat().st_size),
+                    "shardLengths": [str(count)],
+                }
+            )
+        info = {"name": "mnist", "version": "3.0.1", "fileFormat": "tfrecord", "splits": splits}
+        (folder / "dataset_info.json").write_text(json.dumps(info))
+        small = dataclasses.replace(
+            data.DATASETS["mnist"],
+            num_train=counts["train"],
+            num_test=counts["test"],
+            num_validation=counts["train"] // 5,
+        )
+        monkeypatch.setitem(data.DATASETS, "mnist", small)
+        return folder
+
+    return write
 
 
 @pytest.fixture

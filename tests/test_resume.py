@@ -28,10 +28,12 @@ TIMES = ("seconds", "images_per_second")
 
 
 def start(tree: Path, folder: Path, *args: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # set in this process where TensorFlow is
     return subprocess.Popen(
         [sys.executable, str(tree / "train.py"), *args],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,11 +1,10 @@
-"""Reading prepared TFDS folders, whole and damaged ones. The folders are written by hand."""
+"""Reading prepared TFDS folders, whole and damaged ones."""
 
 import dataclasses
-import json
+import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import data
 from data import mnist, tfds_images
@@ -13,47 +12,10 @@ from data import mnist, tfds_images
 COUNTS = {"train": 12, "test": 5}
 
 
-def make_split(split):
-    rng = np.random.default_rng(len(split))
-    images = rng.integers(0, 256, (COUNTS[split], 28, 28, 1)).astype(np.uint8)
-    return images, rng.integers(0, 10, COUNTS[split])
-
-
-def write_folder(folder):
-    """Writes a prepared MNIST as TFDS would: PNG images in TFRecords, and their description."""
-    folder.mkdir(parents=True)
-    splits = []
-    for split, count in COUNTS.items():
-        path = folder / f"mnist-{split}.tfrecord-00000-of-00001"
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for image, label in zip(*make_split(split), strict=True):
-                png = tf.train.BytesList(value=[tf.io.encode_png(image).numpy()])
-                feature = {
-                    "image": tf.train.Feature(bytes_list=png),
-                    "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
-                }
-                example = tf.train.Example(features=tf.train.Features(feature=feature))
-                writer.write(example.SerializeToString())
-        splits.append(
-            {
-                "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-                "name": split,
-                "numBytes": str(path.stat().st_size),
-                "shardLengths": [str(count)],
-            }
-        )
-    info = {"name": "mnist", "version": "3.0.1", "fileFormat": "tfrecord", "splits": splits}
-    (folder / "dataset_info.json").write_text(json.dumps(info))
-
-
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(small_mnist, tmp_path):
     """A prepared folder of 12 + 5 images, and a table that expects as many."""
-    small = dataclasses.replace(data.DATASETS["mnist"], num_train=12, num_test=5)
-    monkeypatch.setitem(data.DATASETS, "mnist", small)
-    prepared = tmp_path / "mnist" / "3.0.1"
-    write_folder(prepared)
-    return prepared
+    return small_mnist(tmp_path, COUNTS)
 
 
 def error_of_loading(folder, split="test"):
@@ -67,18 +29,36 @@ def error_of_loading(folder, split="test"):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_images_and_labels_come_in_the_order_in_which_they_are_stored(folder, split):
+def test_images_and_labels_come_in_the_order_in_which_they_are_stored(folder, make_images, split):
     images, labels = mnist.load(split, str(folder.parents[1]))
-    expected_images, expected_labels = make_split(split)
+    expected_images, expected_labels = make_images(COUNTS[split])
     assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
     np.testing.assert_array_equal(images, expected_images)
     np.testing.assert_array_equal(labels, expected_labels)
 
 
-def test_the_environment_names_the_folder_where_the_flag_does_not(folder, monkeypatch):
+def test_the_environment_names_the_folder_where_the_flag_does_not(folder, make_images, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(folder.parents[1]))
     images, _ = mnist.load("test", None)
-    np.testing.assert_array_equal(images, make_split("test")[0])
+    np.testing.assert_array_equal(images, make_images(COUNTS["test"])[0])
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_images_read_a_second_time_are_the_same_and_come_without_tfds(folder, split, monkeypatch):
+    first = mnist.load(split, str(folder.parents[1]))
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)  # cannot be imported
+    second = mnist.load(split, str(folder.parents[1]))
+    for found, expected in zip(second, first, strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_folder_that_changed_is_read_anew(folder, capsys):
+    mnist.load("test", str(folder.parents[1]))
+    lose_images(folder)
+    capsys.readouterr()
+    error_of_loading(folder)
+    assert "is out of date" in capsys.readouterr().out
 
 
 def truncate(folder):

@@ -1,0 +1,118 @@
+"""Batches of training images that stay on disk: read, shuffled and decoded on the way.
+
+In memory are the shuffle buffer, which holds a bounded number of images as they are stored,
+and a few batches; how many images there are makes no difference. Shuffled is what is still
+encoded: what a resumed epoch skips is never decoded.
+
+A bounded buffer shuffles less than a drawn order does, in which any image may come first:
+here an image moves forward by the length of the buffer at most. TFDS stores images shuffled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from data.batches import Draw, to_pixels
+
+_BUFFER = 10_000  # images
+_BUFFER_BYTES = 256 * 2**20  # of the same decoded; encoded ones are smaller
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """Images as they are stored, in the order in which they are stored."""
+
+    records: tf.data.Dataset  # of {"image": encoded, "label": int64}
+    decode: Callable[[tf.Tensor], tf.Tensor]  # encoded → uint8 (height, width, channels)
+    image_shape: tuple[int, int, int]
+    num_images: int
+
+    def chosen(self, positions: np.ndarray) -> tf.data.Dataset:
+        """Returns the records at some positions, in the order in which they are stored."""
+        wanted = np.zeros(self.num_images, bool)
+        wanted[positions] = True
+        table = tf.constant(wanted)
+        numbered = self.records.enumerate().filter(lambda position, _: table[position])
+        return _settled(numbered.map(lambda _, record: record))
+
+
+class StreamedBatches:
+    """Batches of images that are read from the disk in every epoch.
+
+    Like ``ResidentBatches``, in another order.
+
+    Args:
+        encoded: the dataset.
+        positions: of the images to train on; the others are passed over.
+        batch_size: images in a batch; the last of an epoch holds what is left.
+        seed: fixes the order and the noise. The order also depends on TensorFlow's own
+            global seed, which building the model sets to the same.
+        binarize_with: as in ``ResidentBatches``.
+        buffer_size: images among which the next one is drawn.
+    """
+
+    def __init__(
+        self,
+        encoded: Encoded,
+        positions: np.ndarray,
+        batch_size: int,
+        seed: int,
+        binarize_with: Draw | None = None,
+        buffer_size: int | None = None,
+    ):
+        self.num_images = len(positions)
+        self.batch_size = min(batch_size, self.num_images)
+        self.seed = seed
+        self.binarize_with = binarize_with
+        self.buffer_size = buffer_size or buffer_size_for(encoded.image_shape)
+        self.element = tf.TensorSpec([self.batch_size, *encoded.image_shape], tf.uint8)
+        self._decode = encoded.decode
+        self._images = encoded.chosen(positions).map(lambda record: record["image"])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.num_images // self.batch_size)
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
+        """Yields the batches of an epoch, uint8 (batch, height, width, channels), from a step on.
+
+        The same whether it begins with the first step or a later one.
+        """
+        order = np.random.default_rng([self.seed, epoch]).integers(2**62)
+        images = self._images.shuffle(self.buffer_size, order, reshuffle_each_iteration=False)
+        images = images.skip(first_step * self.batch_size)
+        threads = len(os.sched_getaffinity(0))
+        images = images.map(self._decode, num_parallel_calls=threads, deterministic=True)
+        yield from _settled(images.batch(self.batch_size).prefetch(2)).as_numpy_iterator()
+
+    def fetch(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Returns the images of a batch, float32 (batch, height, width, channels) in [0, 1].
+
+        Runs inside the compiled step.
+
+        Args:
+            batch: what ``epoch`` yields.
+            step: int64, counted from the beginning of training.
+        """
+        return to_pixels(batch, self.seed, step, self.binarize_with)
+
+
+def buffer_size_for(image_shape: tuple[int, int, int]) -> int:
+    """Returns how many images the shuffle buffer holds."""
+    return min(_BUFFER, max(1, _BUFFER_BYTES // int(np.prod(image_shape))))
+
+
+def _settled(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the dataset in a fixed order, and without the thread that tunes it.
+
+    That thread sleeps for seconds, and whoever drops an iterator early waits for it.
+    """
+    settings = tf.data.Options()
+    settings.deterministic = True
+    settings.autotune.enabled = False
+    return dataset.with_options(settings)
