@@ -26,6 +26,7 @@ RESULT_DIR = ROOT / "result"
 _MODELS = runpy.run_path(str(ROOT / "models" / "table.py"))
 
 BINARIZE = ("none", "dynamic", "static")
+STRATEGIES = ("none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 
@@ -105,6 +106,21 @@ EXECUTION_OPTIONS = [
         "auto",
         "compile the steps with XLA; auto: all but convolutions on a CPU",
     ),
+    Option(
+        "strategy",
+        Choice(STRATEGIES),
+        "none",
+        "who shares each batch: nobody, the devices of this machine (mirrored), or the machines "
+        "that TF_CONFIG names (multi_worker; the chief alone writes)",
+    ),
+    Option(
+        "num_replicas",
+        Number(int, 1, 1024),
+        None,
+        "GPUs to use; without a GPU, parts of the CPU, to try it out: all GPUs, or 2 parts, if "
+        "not given",
+        only=("strategy", "mirrored"),
+    ),
 ]
 
 TRAIN_OPTIONS = [
@@ -143,6 +159,11 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
     if values.resume and values.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them")
     _refuse_foreign(values)
+    if values.strategy != "none" and values.jit_compile == "1":
+        raise UsageError(
+            f"--strategy {values.strategy} runs as a TensorFlow graph, which XLA cannot compile: "
+            "leave --jit_compile out"
+        )
     num_train = data.DATASETS[values.dataset].num_train
     if values.num_validation is not None and values.num_validation >= num_train:
         raise UsageError(
@@ -163,7 +184,7 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
 
 def _refuse_foreign(values: flags.FlagValues) -> None:
     """Refuses a flag that was given a value and that the chosen parts do not read."""
-    for option in RUN_OPTIONS:
+    for option in [*RUN_OPTIONS, *EXECUTION_OPTIONS]:
         if option.only is None or values[option.name].value == option.default:
             continue
         flag, value = option.only

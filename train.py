@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import platform
 import shlex
@@ -16,26 +17,39 @@ import data
 import options
 import runs
 from data import memory
-from training import device, signals
+from training import cluster, device, signals
 
 
 def main(argv: list[str]) -> None:
     flags = options.parse_train(argv)
     settings = options.settings(flags)
     root = options.TRAINED_MODEL_DIR
+    try:
+        workers = cluster.read_cluster(flags.strategy)
+    except cluster.ClusterError as error:
+        raise command_line.UsageError(str(error)) from None
     if flags.resume:
         run = runs.find_resumable(root, settings, flags.run_name)
     else:
         run = runs.Run(root / options.run_name(flags))
-        run.check_startable(flags.overwrite)
+        if workers.is_chief:  # another may find the chief's, just started
+            run.check_startable(flags.overwrite)
     settings["stream"], why = choose_streaming(flags, run)
     data.check_available(flags.dataset, flags.data_dir)
 
-    with signals.StopSignals() as stop_signals:
-        device_name = device.set_up_tensorflow()
+    with signals.StopSignals() as stop_signals, cluster.lost_worker_in_one_line(workers):
+        # Where a worker is lost, TensorFlow logs what we say in one line.
+        device_name = device.set_up_tensorflow(3 if len(workers.workers) > 1 else 2)
         try:
-            with device.out_of_memory_in_one_line():
-                train(argv, flags, settings, why, run, device_name, stop_signals)
+            strategy = cluster.make_strategy(flags.strategy, flags.num_replicas, flags.batch_size)
+            stop_signals.take_back()  # TensorFlow's workers take SIGTERM for themselves
+            with (
+                device.out_of_memory_in_one_line(),
+                cluster.own_folder(run, workers, flags.resume) as folder,
+            ):
+                train(argv, flags, settings, why, folder, device_name, stop_signals, strategy)
+        except cluster.ClusterError as error:
+            raise command_line.UsageError(str(error)) from None
         except signals.Stopped as stopped:
             again = ["python", *argv, *(["--overwrite=0"] if flags.overwrite else [])]
             again += [] if flags.resume else ["--resume"]
@@ -53,16 +67,22 @@ def choose_streaming(flags, run) -> tuple[str, str]:
             f"{flags.dataset} is to be streamed ({why}), and --binarize static draws all training "
             "images once, in memory: type --binarize dynamic, or --stream 0 to load them anyway"
         )
+    if streamed and flags.strategy == "multi_worker" and flags.stream == "auto":
+        raise data.DataError(
+            f"{flags.dataset} is to be streamed ({why}), and all workers must do the same: type "
+            "--stream 1 for each of them, or --stream 0"
+        )
     return "1" if streamed else "0", why
 
 
-def train(argv, flags, settings, why, run, device_name, stop_signals) -> None:
+def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=None) -> None:
     """Loads, builds, fits, and says what came of it."""
     import models
     from data import batches
     from training.fit import fit
 
-    model = models.build(data.DATASETS[flags.dataset].image_shape, settings)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = models.build(data.DATASETS[flags.dataset].image_shape, settings)
     binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
     training, validation = load(flags, settings, binarize_with)
     print_plan(settings, training, len(validation), why, model, device_name, run)
@@ -71,7 +91,10 @@ def train(argv, flags, settings, why, run, device_name, stop_signals) -> None:
     if flags.resume:
         record = run.resume(flags.num_epochs)
     else:
-        run.start(describe(argv, settings, flags, training.num_images, model, device_name))
+        num_replicas = strategy.num_replicas_in_sync if strategy else 1
+        shared = {"strategy": flags.strategy, "num_replicas": num_replicas}
+        described = describe(argv, settings, flags, training.num_images, model, device_name)
+        run.start(described | shared)
     began = time.perf_counter()
     result = fit(
         model,
@@ -83,6 +106,7 @@ def train(argv, flags, settings, why, run, device_name, stop_signals) -> None:
         {**settings, **options.execution(flags)},
         stop_signals,
         resume=flags.resume,
+        strategy=strategy,
     )
     best = result.best_row()
     seconds = record.get("seconds", 0.0) + time.perf_counter() - began

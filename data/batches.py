@@ -63,7 +63,10 @@ class ResidentBatches:
             positions: what ``epoch`` yields.
             step: int64, counted from the beginning of training.
         """
-        images = tf.reshape(tf.gather(self._rows, positions), [-1, *self._shape])
+        # Several GPUs share a batch, the images lie on one: only those picked leave it.
+        with tf.device(self._rows.device):
+            rows = tf.gather(self._rows, positions)
+        images = tf.reshape(rows, [-1, *self._shape])
         return to_pixels(images, self.seed, step, self.binarize_with)
 
 

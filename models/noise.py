@@ -11,17 +11,27 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from models import replicas
 
-@tf.function(jit_compile=True, autograph=False)
+
 def normal(shape, seed):
     """Returns draws from N(0, 1): float32 of the given shape; ``seed`` is two integers."""
-    return tf.random.stateless_normal(shape, tf.cast(seed, tf.int32), alg="threefry")
+    return _normal(shape, replicas.own_seed(seed))
+
+
+def uniform(shape, seed):
+    """Returns draws from [0, 1): float32 of the given shape; ``seed`` is two integers."""
+    return _uniform(shape, replicas.own_seed(seed))
 
 
 @tf.function(jit_compile=True, autograph=False)
-def uniform(shape, seed):
-    """Returns draws from [0, 1): float32 of the given shape; ``seed`` is two integers."""
-    return tf.random.stateless_uniform(shape, tf.cast(seed, tf.int32), alg="threefry")
+def _normal(shape, seed):
+    return tf.random.stateless_normal(shape, seed, alg="threefry")
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _uniform(shape, seed):
+    return tf.random.stateless_uniform(shape, seed, alg="threefry")
 
 
 def derive_seed(seed: int, stream: str) -> int:

@@ -12,6 +12,7 @@ from keras import ops
 
 from models.likelihoods import Bernoulli
 from models.priors import StandardNormal
+from models.replicas import mean_over_images
 from models.sampling import GaussianSampling
 
 
@@ -101,7 +102,7 @@ class VAE(keras.Model):
         """One step of the optimiser; returns the means since the epoch began, by name."""
         with tf.GradientTape() as tape:
             losses = self.compute_losses(images, training=True)
-            objective = self.optimizer.scale_loss(ops.mean(losses["loss"]))
+            objective = self.optimizer.scale_loss(mean_over_images(losses["loss"]))
         gradients = tape.gradient(objective, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         return self._track(losses)

@@ -338,6 +338,7 @@ def test_a_script_that_fails_prints_one_line_and_says_so_to_the_shell(
             "mnist_vae_hd500_ld10_e50_do0.1_p-mixed_bfloat16",
         ),
         ("--resume --jit_compile 0 --steps_per_execution 5", "mnist_vae_hd500_ld10_e50"),
+        ("--strategy mirrored --num_replicas 4", "mnist_vae_hd500_ld10_e50"),
         (
             "--seed 7 --activation relu --num_hidden_layers 2 --binarize static",
             "mnist_vae_hd500_ld10_e50_bin-static_nh2_act-relu_s7",

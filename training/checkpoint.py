@@ -21,7 +21,7 @@ import numpy as np
 import runs
 from training.callbacks import RunWriter
 from training.loop import CompiledLoop
-from training.signals import StopSignals
+from training.signals import Stopped, StopSignals
 
 _JSON = "json"
 
@@ -115,14 +115,20 @@ class Checkpointer(keras.callbacks.Callback):
             self.resumed = None
 
     def on_train_batch_end(self, batch, logs=None):
-        due = time.monotonic() - self._saved > 60 * self.minutes
-        if (due or self.signals.received) and not self.loop.epoch_ended:
+        is_due = time.monotonic() - self._saved > 60 * self.minutes
+        due, received = self.loop.agree(is_due, self.signals.received)
+        if (due or received) and not self.loop.epoch_ended:
             self._save()
-            self.signals.stop_if_received()
+            self._stop_if(received)
 
     def on_epoch_end(self, epoch, logs=None):
         self._save()
-        self.signals.stop_if_received()
+        (received,) = self.loop.agree(self.signals.received)
+        self._stop_if(received)
+
+    def _stop_if(self, received: float) -> None:
+        if received:
+            raise Stopped(int(received))
 
     def _save(self) -> None:
         progress = {

@@ -10,8 +10,12 @@ import tempfile
 from collections.abc import Iterator
 
 
-def set_up_tensorflow() -> str:
+def set_up_tensorflow(log_level: int = 2) -> str:
     """Imports TensorFlow and Keras, has a GPU's memory grow as needed, and names the device.
+
+    Args:
+        log_level: of what TensorFlow's C++ prints while it runs: 2 for errors, 3 for those
+            alone that end the process. TF_CPP_MIN_LOG_LEVEL comes first.
 
     Returns:
         e.g. ``"CPU, 2 cores"`` or ``"GPU, NVIDIA H200"``.
@@ -19,7 +23,7 @@ def set_up_tensorflow() -> str:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     _keep_large_buffers()
     _use_wide_vectors()
-    with _quiet_start():
+    with _quiet_start(log_level):
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
@@ -67,7 +71,7 @@ def out_of_memory_in_one_line() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet_start() -> Iterator[None]:
+def _quiet_start(log_level: int) -> Iterator[None]:
     """Holds back what TensorFlow's C++ prints on stderr while it starts.
 
     A dozen lines on oneDNN and missing GPU drivers, which no setting turns off so early.
@@ -76,7 +80,7 @@ def _quiet_start() -> Iterator[None]:
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(log_level)
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as held:

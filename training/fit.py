@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ import tensorflow as tf
 import runs
 from training import checkpoint
 from training.callbacks import ReconstructionImages, RunWriter
+from training.distributed import DistributedLoop
 from training.loop import Batches, BeginEpochs, CompiledLoop
 from training.signals import StopSignals
 
@@ -27,6 +29,7 @@ def fit(
     settings: Mapping[str, Any],
     signals: StopSignals,
     resume: bool = False,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> RunWriter:
     """Trains a model with Adam and writes its run.
 
@@ -41,15 +44,24 @@ def fit(
             ``steps_per_execution``, ``jit_compile`` and ``checkpoint_minutes``.
         signals: entered; a signal saves a checkpoint and raises ``Stopped``.
         resume: whether to go on from the run's checkpoint.
+        strategy: in whose scope the model was built; None for one device alone.
 
     Returns:
         the history and the best epoch.
     """
-    model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]))
-    model.optimizer.build(model.trainable_variables)
-    mode, why = choose_mode(model, settings["jit_compile"])
-    loop = CompiledLoop(model, model.train_step, batches, mode)
-    test_loop = CompiledLoop(model, model.test_step, validation, mode)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]))
+        model.optimizer.build(model.trainable_variables)
+    loop: CompiledLoop
+    test_loop: CompiledLoop
+    if strategy:
+        why = f"TensorFlow graph, each batch shared by {strategy.num_replicas_in_sync} replicas"
+        loop = DistributedLoop(model, model.train_step, batches, strategy)
+        test_loop = DistributedLoop(model, model.test_step, validation, strategy)
+    else:
+        mode, why = choose_mode(model, settings["jit_compile"])
+        loop = CompiledLoop(model, model.train_step, batches, mode)
+        test_loop = CompiledLoop(model, model.test_step, validation, mode)
 
     untouched = checkpoint.capture(model)
     steps = settings["steps_per_execution"]

@@ -135,6 +135,10 @@ class CompiledLoop:
         """Lets the next call take the stacks of a new epoch."""
         self.epoch_ended = False
 
+    def agree(self, *numbers: float) -> tuple[float, ...]:
+        """Returns the numbers: where several processes train, the largest that any has."""
+        return numbers
+
     def stacks(self, epoch: int = 0, step: int = 0, forever: bool = True) -> tf.data.Dataset:
         """Returns the stacks from a position on, without end, for ``fit``."""
         element = self.batches.element

@@ -30,6 +30,11 @@ class StopSignals:
             self._before[number] = signal.signal(number, self._note)
         return self
 
+    def take_back(self) -> None:
+        """Notes them again, after a library has put its own handlers in the place of these."""
+        for number in self._before:
+            signal.signal(number, self._note)
+
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned

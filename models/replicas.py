@@ -1,0 +1,41 @@
+"""What a step must know where replicas share its batch (tf.distribute).
+
+Each replica computes on its share of the images, and the optimiser sums the gradients. So
+the objective is this replica's part of the mean over all images, and each draws noise of
+its own. Of one replica alone, nothing here changes a bit.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import ops
+
+
+def mean_over_images(values):
+    """Returns this replica's part of the mean over the batch; the parts add up to it.
+
+    Args:
+        values: one for each image of its share, (share,), which may be of no image at all.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return ops.mean(values)
+    num_images = tf.cast(tf.shape(values)[0], values.dtype)
+    return ops.sum(values) / context.all_reduce(tf.distribute.ReduceOp.SUM, num_images)
+
+
+def own_seed(seed):
+    """Returns the seed that this replica draws with in the place of ``seed``, two integers.
+
+    The first replica keeps it. Another's differs in bits of the first integer but the sign,
+    which tells the streams of pixels from those of the model.
+    """
+    seed = tf.cast(seed, tf.int32)
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return seed
+    # An odd factor: no two replicas get the same bits (Knuth's multiplicative hash).
+    bits = tf.bitwise.bitwise_and(
+        tf.cast(context.replica_id_in_sync_group, tf.int32) * -1640531527, 2**31 - 1
+    )
+    return tf.bitwise.bitwise_xor(seed, tf.stack([bits, 0]))

@@ -1,0 +1,79 @@
+"""Trains for four epochs without noise, shared as told; run in processes of its own.
+
+python steps_of_replicas.py none|mirrored|multi_worker FILE.npz
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+from training import cluster, device
+
+if __name__ == "__main__":
+    name, path = sys.argv[1:]
+    device.set_up_tensorflow()
+    strategy = cluster.make_strategy(name, None, 100)
+
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    import models
+    from data import batches, splits
+    from training import checkpoint
+    from training.distributed import DistributedLoop
+    from training.loop import CompiledLoop
+
+    extra = {}
+    if strategy:
+
+        def draw():
+            return models.noise.normal((50,), [7, 0]), models.noise.uniform((50,), [-7, 0])
+
+        # Compiled, as in the loop: a replica's number is known only inside.
+        drawn = tf.function(lambda: strategy.run(draw), autograph=False)()
+        for kind, values in zip(("normal", "uniform"), drawn, strict=True):
+            extra[f"drawn {kind}"] = np.stack(strategy.experimental_local_results(values))
+
+    models.noise.normal = lambda shape, seed: tf.zeros(shape)
+    settings = {
+        "model": "vae",
+        "network": "mlp",
+        "hidden_dim": 24,
+        "num_hidden_layers": 1,
+        "activation": "tanh",
+        "dropout": 0.0,
+        "precision": "float32",
+        "latent_dim": 3,
+        "beta": 1.0,
+        "seed": 0,
+    }
+    # 1,201 images: the last batch is of one, and a replica's share of it of none.
+    resident = batches.ResidentBatches(
+        splits.load_train_and_validation("digits")[0].images[:1201], 100, 0
+    )
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = models.build((8, 8, 1), settings)
+        model.compile(optimizer=keras.optimizers.Adam(0.003))
+        model.optimizer.build(model.trainable_variables)
+    loop: CompiledLoop
+    if strategy:
+        loop = DistributedLoop(model, model.train_step, resident, strategy)
+    else:
+        loop = CompiledLoop(model, model.train_step, resident, "graph")
+    loop.steps_per_call = 5
+    iterator = iter(loop.stacks())
+    for _ in range(4):
+        loop.begin_epoch()
+        while not loop.epoch_ended:
+            loop(iterator)
+    variables = checkpoint.capture(model)
+    checkpoint.restore(model, variables)
+    for variable, value in checkpoint.capture(model).items():
+        np.testing.assert_allclose(value, variables[variable], rtol=1e-6, err_msg=variable)
+    index = cluster.read_cluster(name).position
+    extra["agreed"] = np.array(loop.agree(index, -index, loop.position))
+    arrays: dict[str, Any] = {**variables, **extra}
+    np.savez(path, **arrays)

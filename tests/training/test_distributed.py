@@ -1,0 +1,256 @@
+"""Two replicas against one: on two parts of a CPU, and in two processes over loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import command_line
+import models
+import options
+import runs
+from training import checkpoint
+from training.distributed import take_share
+from training.loop import CompiledLoop
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = Path(__file__).with_name("steps_of_replicas.py")
+FLAGS = ("--dataset", "digits", "--hidden_dim", "16", "--latent_dim", "3")
+ENDS_WITHIN = 60  # seconds, once the other worker is gone
+
+
+def start(folder: Path, *words: str, config: str = "", **variables: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    if config:
+        environment["TF_CONFIG"] = config
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**environment, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def two_configs() -> Iterator[str]:
+    """Yields the TF_CONFIG of two workers, on ports that are free now."""
+    sockets = [socket.socket() for _ in range(2)]
+    for opened in sockets:
+        opened.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        yield json.dumps({"cluster": {"worker": addresses}, "task": task})
+
+
+def start_two(folder: Path, *words: str, **variables: str) -> list[subprocess.Popen[str]]:
+    return [start(folder, *words, config=config, **variables) for config in two_configs()]
+
+
+def end(process: subprocess.Popen[str], timeout: float = 120) -> tuple[int, str, str]:
+    try:
+        output, errors = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+        process.wait()
+    return process.returncode, output, errors
+
+
+# -------------------------------------------------------------------- the arithmetic
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
+    """What steps_of_replicas.py saved: alone, mirrored, and in each of two workers."""
+    folder = tmp_path_factory.mktemp("steps")
+    waiting = {}
+    for name in ("none", "mirrored"):
+        waiting[name] = start(folder, str(STEPS), name, f"{name}.npz", PYTHONPATH=str(ROOT))
+    for index, config in enumerate(two_configs()):
+        name = f"worker {index}"
+        words = (str(STEPS), "multi_worker", f"{name}.npz")
+        waiting[name] = start(folder, *words, config=config, PYTHONPATH=str(ROOT))
+    for process in waiting.values():
+        status, _, errors = end(process)
+        assert status == 0, errors
+    found = {}
+    for name in waiting:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+            found[name] = dict(file)
+    return found
+
+
+@pytest.mark.parametrize("name", ["mirrored", "worker 0", "worker 1"])
+def test_replicas_without_noise_train_as_one_on_the_same_batches(results, name):
+    # 52 steps; the metrics, their counts and Adam's averages are among the variables.
+    expected = {key: value for key, value in results["none"].items() if key[0].isdigit()}
+    assert int(next(v for key, v in expected.items() if key.endswith("adam/iteration"))) == 52
+    for key, value in expected.items():
+        np.testing.assert_allclose(results[name][key], value, rtol=1e-5, atol=1e-5, err_msg=key)
+
+
+def test_two_workers_end_with_equal_weights(results):
+    for key, value in results["worker 0"].items():
+        if key[0].isdigit():
+            np.testing.assert_array_equal(results["worker 1"][key], value, err_msg=key)
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform"])
+def test_replicas_draw_different_noise_and_the_first_what_one_alone_draws(results, kind):
+    first, second = results["mirrored"][f"drawn {kind}"]
+    draw, seed = {
+        "normal": (models.noise.normal, [7, 0]),
+        "uniform": (models.noise.uniform, [-7, 0]),
+    }[kind]
+    np.testing.assert_array_equal(first, draw((50,), seed))
+    assert np.all(first != second)
+    for index, drawn in enumerate((first, second)):
+        np.testing.assert_array_equal(results[f"worker {index}"][f"drawn {kind}"], [drawn])
+
+
+def test_workers_agree_on_the_largest_of_each_number(results):
+    assert results["worker 0"]["agreed"].tolist() == results["worker 1"]["agreed"].tolist()
+    assert results["worker 0"]["agreed"].tolist() == [1.0, 0.0, 52.0]
+    assert CompiledLoop.agree(None, 3, True) == (3, True)  # type: ignore[arg-type]  # needs no loop
+
+
+@pytest.mark.parametrize(("size", "replicas"), [(100, 2), (93, 2), (1, 2), (0, 2), (10, 4), (3, 8)])
+def test_shares_are_the_batch_and_differ_by_one_at_most(size, replicas):
+    shares = [take_share(tf.range(size), tf.constant(i), replicas) for i in range(replicas)]
+    np.testing.assert_array_equal(np.concatenate(shares), np.arange(size))
+    sizes = [len(share) for share in shares]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_keras_still_has_the_attribute_that_the_loop_sets():
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        model = keras.Sequential([keras.layers.Dense(1)])
+    assert isinstance(model._distribute_strategy, tf.distribute.OneDeviceStrategy)
+
+
+# ----------------------------------------------------------------------- the scripts
+
+
+def test_two_workers_train_a_run_that_the_chief_alone_writes(tree, run_script, tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    words = (*FLAGS, "--num_epochs", "2", "--run_name", "two workers")
+    program = str(tree / "train.py")
+    chief, other = start_two(
+        tmp_path, program, *words, "--strategy", "multi_worker", TMPDIR=str(temporary)
+    )
+    status, output, errors = end(chief)
+    assert (status, errors) == (0, ""), output
+    assert "shared by 2 replicas" in output
+    status, output, errors = end(other)
+    assert (status, errors) == (0, "")
+    assert output.count("\n") == 1
+    assert "the chief" in output
+    assert list(temporary.iterdir()) == []
+    run = runs.Run(tree / "trained_model" / "two workers")
+    record = run.read_record()
+    assert record["status"] == "finished"
+    assert (record["strategy"], record["num_replicas"]) == ("multi_worker", 2)
+    assert "strategy" not in record["flags"]
+    result = run_script("evaluate.py", "--run_name", run.name, "--metrics", tensorflow=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def wait_for_checkpoint(run: runs.Run, position: int, *processes: subprocess.Popen[str]) -> int:
+    """Returns the position of the first checkpoint beyond one."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for process in processes:
+            assert process.poll() is None, process.communicate()
+        if run.checkpoint_path.exists():
+            found = checkpoint.load(run.checkpoint_path)[1]["position"]
+            if found > position:
+                return found
+        time.sleep(0.05)
+    raise AssertionError("no checkpoint within two minutes")
+
+
+def test_a_killed_worker_ends_the_other_and_the_two_go_on_from_the_checkpoint(tree, tmp_path):
+    run = runs.Run(tree / "trained_model" / "killed")
+    words = (
+        *(str(tree / "train.py"), *FLAGS, "--num_epochs", "100000", "--run_name", run.name),
+        *("--strategy", "multi_worker", "--steps_per_execution", "5"),
+    )
+    chief, other = start_two(tmp_path, *words)
+    position = wait_for_checkpoint(run, 0, chief, other)
+    other.kill()
+    status, _, errors = end(chief, ENDS_WITHIN)
+    assert (status, errors.count("\n")) == (1, 1), errors
+    assert "start all workers again, with --resume" in errors
+    end(other)
+
+    position = max(position, checkpoint.load(run.checkpoint_path)[1]["position"])
+    chief, other = start_two(tmp_path, *words, "--resume")
+    wait_for_checkpoint(run, position, chief, other)
+    assert runs.read_history(run.history_path)[0]["epoch"] == 1  # the first's is still there
+    # Asked to stop, one worker takes the other along, with everything saved.
+    other.send_signal(signal.SIGTERM)
+    for process in (chief, other):
+        status, output, errors = end(process, ENDS_WITHIN)
+        assert (status, errors) == (143, ""), output
+        assert "SIGTERM: saved. Go on with" in output
+    assert checkpoint.load(run.checkpoint_path)[1]["position"] > position
+
+
+def test_a_batch_smaller_than_the_replicas_is_refused(run_script):
+    words = ("--dataset", "digits", "--strategy", "mirrored", "--batch_size", "1")
+    result = run_script("train.py", *words, tensorflow=True)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert "a batch of 1 images cannot be shared by 2 replicas" in result.stderr
+
+
+WORKERS = {"worker": ["a:1", "b:1"]}
+
+
+@pytest.mark.parametrize(
+    ("config", "part"),
+    [
+        ("", "needs the variable TF_CONFIG"),
+        ("{", "TF_CONFIG={: expected JSON such as"),
+        ("[]", "expected JSON"),
+        (json.dumps({"cluster": WORKERS}), "expected JSON"),
+        (json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}), "expected JSON"),
+        (json.dumps({"cluster": WORKERS, "task": {"type": "ps", "index": 0}}), "expected JSON"),
+        (json.dumps({"cluster": {}, "task": {"type": "worker", "index": 0}}), "expected JSON"),
+    ],
+)
+def test_a_wrong_tf_config_is_told_in_one_line_without_tensorflow(run_script, config, part):
+    words = ("--dataset", "digits", "--strategy", "multi_worker")
+    result = run_script("train.py", *words, TF_CONFIG=config)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert part in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("--strategy mirored", "expected none, mirrored or multi_worker; did you mean mirrored"),
+        ("--num_replicas 2", "--num_replicas belongs to --strategy mirrored: received --strategy"),
+        ("--strategy mirrored --jit_compile 1", "leave --jit_compile out"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(words, part):
+    with pytest.raises(command_line.UsageError) as error:
+        options.parse_train(["train.py", *words.split()])
+    assert part in str(error.value)
