@@ -46,6 +46,26 @@ class Number(flags.ArgumentParser):
         return self.accepted
 
 
+class Numbers(flags.ArgumentParser):
+    """Whole numbers and words with commas between them; their text is the value."""
+
+    def __init__(self, low: int, words: Collection[str] = ()):
+        self.low, self.words = low, words
+        others = f", or {_either(list(words))}" if words else ""
+        self.accepted = f"whole numbers of at least {low}, with commas between them{others}"
+
+    def parse(self, argument: Any) -> str:
+        parts = [part.strip() for part in str(argument).split(",")]
+        for part in parts:
+            is_number = re.fullmatch(r"[0-9]{1,6}", part) and int(part) >= self.low
+            if not is_number and part not in self.words:
+                raise ValueError(f"expected {self.accepted}")
+        return ",".join(part if part in self.words else str(int(part)) for part in parts)
+
+    def flag_type(self) -> str:
+        return "numbers"
+
+
 class Choice(flags.ArgumentParser):
     """One of a few names; a near miss is answered with the closest."""
 

@@ -16,23 +16,63 @@ from absl import flags
 import data
 import evaluation
 import runs
-from command_line import Choice, Folder, Number, Option, RunName, UsageError, parse
+from command_line import Choice, Folder, Number, Numbers, Option, RunName, UsageError, parse
 
 ROOT = Path(__file__).resolve().parent
 TRAINED_MODEL_DIR = ROOT / "trained_model"
 RESULT_DIR = ROOT / "result"
 
 # The table alone: importing the package would import TensorFlow.
-_MODELS = runpy.run_path(str(ROOT / "models" / "table.py"))
+_TABLE = runpy.run_path(str(ROOT / "models" / "table.py"))
+MODELS, NETWORKS = _TABLE["MODELS"], _TABLE["NETWORKS"]
 
 BINARIZE = ("none", "dynamic", "static")
 STRATEGIES = ("none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
+ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "prelu")
 
 
 _COUNT = Number(int, 1, 10**9)
 _SIZE = Number(int, 1, 10**6)  # of a layer
+
+
+def _network_option(name: str, parser: Any, help_text: str, letters: str) -> Option:
+    """A flag that some networks read; each has its own default."""
+    defaults = {kind: network.defaults.get(name) for kind, network in NETWORKS.items()}
+    told = ", ".join(f"{kind} {value}" for kind, value in defaults.items() if value is not None)
+    return Option(name, parser, None, f"{help_text} (default: {told})", letters)
+
+
+_NETWORK_OPTIONS = [
+    _network_option("hidden_dim", _SIZE, "units of a hidden layer", ""),
+    _network_option(
+        "num_hidden_layers",
+        Number(int, 1, 1000),
+        "hidden layers in the encoder, and the decoder",
+        "nh",
+    ),
+    _network_option("filters", Numbers(1), "of each convolution", "f"),
+    _network_option("kernel_sizes", Numbers(1), "of each convolution, or of all", "k"),
+    _network_option("strides", Numbers(1), "of each convolution, or of all", "st"),
+    _network_option(
+        "paddings", Numbers(0, ["same"]), "rows and columns of zeros on every side", "pad"
+    ),
+    _network_option(
+        "decoder_dims",
+        Numbers(1, ["none"]),
+        "fully connected layers before the decoder's convolutions; the last has a unit for each "
+        "place of the smallest features",
+        "dd",
+    ),
+    _network_option(
+        "decoder_strides",
+        Numbers(1, ["none"]),
+        "of the decoder's convolutions, with --decoder_dims",
+        "ds",
+    ),
+    _network_option("activation", Choice(ACTIVATIONS), "of the hidden layers", "act-"),
+    _network_option("dropout", Number(float, 0, 0.99), "part of the hidden units set to 0", "do"),
+]
 
 # What is trained: the same words for train.py, and for evaluate.py to choose a run by.
 RUN_OPTIONS = [
@@ -46,23 +86,14 @@ RUN_OPTIONS = [
         "every step (dynamic) or once for all (static)",
         "bin-",
     ),
-    Option("model", Choice(_MODELS["MODELS"]), "vae", "what is trained"),
-    Option("network", Choice(_MODELS["NETWORKS"]), "mlp", "the encoder's and decoder's kind", "n"),
-    Option("hidden_dim", _SIZE, 500, "units of a hidden layer"),
-    Option(
-        "num_hidden_layers",
-        Number(int, 1, 1000),
-        1,
-        "hidden layers in the encoder, and the decoder",
-        "nh",
-    ),
-    Option("activation", Choice(ACTIVATIONS), "tanh", "of the hidden layers", "act-"),
+    Option("model", Choice(MODELS), "vae", "what is trained"),
+    Option("network", Choice(NETWORKS), "mlp", "the encoder's and decoder's kind", "n"),
+    *_NETWORK_OPTIONS,
     Option("latent_dim", _SIZE, 10, "dimensions of the latent variables"),
     Option("beta", Number(float, 0), 1.0, "weight of the KL term", "beta"),
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option("batch_size", _COUNT, 100, "images a step", "b"),
     Option("num_epochs", _COUNT, 50, "passes over the training images"),
-    Option("dropout", Number(float, 0, 0.99), 0.0, "part of the hidden units set to 0", "do"),
     Option(
         "precision",
         Choice(PRECISIONS),
@@ -159,6 +190,7 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
     if values.resume and values.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them")
     _refuse_foreign(values)
+    _complete(values)
     if values.strategy != "none" and values.jit_compile == "1":
         raise UsageError(
             f"--strategy {values.strategy} runs as a TensorFlow graph, which XLA cannot compile: "
@@ -195,6 +227,30 @@ def _refuse_foreign(values: flags.FlagValues) -> None:
             )
 
 
+def _complete(values: flags.FlagValues) -> None:
+    """Gives the flags that the network reads its defaults; refuses those that it does not."""
+    network = values.network
+    defaults = NETWORKS[network].defaults
+    for option in _NETWORK_OPTIONS:
+        flag = values[option.name]
+        if option.name not in defaults and flag.value is not None:
+            raise UsageError(
+                f"flag --{option.name}: --network {network} does not read it; it reads "
+                + ", ".join(f"--{name}" for name in defaults)
+            )
+        if flag.value is None:
+            flag.value = defaults.get(option.name)
+    if values.filters is None:
+        return
+    count = len(values.filters.split(","))
+    for name in ("kernel_sizes", "strides", "paddings", "decoder_strides"):
+        if len(values[name].value.split(",")) not in (1, count):
+            raise UsageError(
+                f"flag --{name}={values[name].value}: expected one, or one for each of the "
+                f"{count} --filters {values.filters}"
+            )
+
+
 def parse_evaluate(argv: list[str]) -> flags.FlagValues:
     """Returns evaluate.py's flags; raises UsageError. Prints and exits for ``--help``."""
     values = parse(argv, EVALUATE_OPTIONS, "Draws and measures a trained run, in result/<run>/.")
@@ -214,7 +270,10 @@ def settings(values: flags.FlagValues) -> dict[str, Any]:
 
     ``stream`` is among it where the user decides; else train.py does, and adds it.
     """
-    chosen = {option.name: values[option.name].value for option in [*RUN_OPTIONS, _SEED]}
+    unread = {option.name for option in _NETWORK_OPTIONS}
+    unread -= NETWORKS[values.network].defaults.keys()
+    options = [option for option in [*RUN_OPTIONS, _SEED] if option.name not in unread]
+    chosen = {option.name: values[option.name].value for option in options}
     if chosen["num_validation"] is None:
         chosen["num_validation"] = data.DATASETS[values.dataset].num_validation
     if values.stream != _STREAM.default:
@@ -231,9 +290,10 @@ def run_name(values: flags.FlagValues) -> str:
     """Returns the name of the run that train.py's flags describe."""
     options = [*RUN_OPTIONS, _SEED, _STREAM]
     defaults = {option.name: option.default for option in options}
+    defaults |= NETWORKS[values.network].defaults
     defaults["num_validation"] = data.DATASETS[values.dataset].num_validation
     letters = {option.name: option.letters for option in options if option.letters}
-    return values.run_name or runs.name_run(defaults | settings(values), defaults, letters)
+    return values.run_name or runs.name_run(settings(values), defaults, letters)
 
 
 def given(values: flags.FlagValues) -> dict[str, Any]:

@@ -82,7 +82,10 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=N
     from training.fit import fit
 
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = models.build(data.DATASETS[flags.dataset].image_shape, settings)
+        try:
+            model = models.build(data.DATASETS[flags.dataset].image_shape, settings)
+        except models.convolutions.NetworkError as error:
+            raise command_line.UsageError(f"--network {flags.network}: {error}") from None
     binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
     training, validation = load(flags, settings, binarize_with)
     print_plan(settings, training, len(validation), why, model, device_name, run)
@@ -146,15 +149,16 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
     place = "in memory"
     if settings["stream"] == "1":
         place = f"streamed from the disk, shuffled {training.buffer_size:,} at a time"
+    network = options.NETWORKS[settings["network"]]
+    sizes = [f"{flag} {settings[flag]}" for flag in network.defaults]
     rows = {
         "dataset": f"{settings['dataset']}: {training.num_images:,} training and "
         f"{num_validation:,} validation images, {height}×{width}×{channels}, binarize "
         f"{settings['binarize']}",
         "images": f"{place}: {why}",
-        "model": f"{settings['model']}, {settings['network']}: hidden layers "
-        f"{'-'.join([str(settings['hidden_dim'])] * settings['num_hidden_layers'])} "
-        f"({settings['activation']}), latent dimensions {settings['latent_dim']}, "
+        "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
         f"{model.count_params():,} parameters",
+        "network": f"{settings['network']}: {', '.join(sizes)}",
         "loss": f"−log p(x|z) + {settings['beta']:g} · KL, in nats an image",
         "training": f"{settings['num_epochs']} epochs of {training.steps_per_epoch} batches of "
         f"{settings['batch_size']}, Adam {settings['learning_rate']:g}, seed {settings['seed']}",

@@ -16,6 +16,7 @@ if keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow"
     )
 
+from models import activations, conv, convolutions
 from models.build import build
 from models.dropout import Dropout
 from models.likelihoods import Bernoulli
@@ -33,5 +34,8 @@ __all__ = [
     "GaussianSampling",
     "HiddenLayer",
     "StandardNormal",
+    "activations",
     "build",
+    "conv",
+    "convolutions",
 ]

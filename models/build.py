@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from models.table import NETWORKS
+
 
 def build(image_shape: tuple[int, int, int], settings: Mapping[str, Any]) -> keras.Model:
     """Builds an untrained model, its weights drawn from ``settings["seed"]``.
@@ -19,7 +21,7 @@ def build(image_shape: tuple[int, int, int], settings: Mapping[str, Any]) -> ker
     """
     keras.utils.set_random_seed(settings["seed"])  # for the layers' initialisers
     keras.config.set_dtype_policy(settings["precision"])
-    network = importlib.import_module(f"models.{settings['network']}")
+    network = importlib.import_module(f"models.{NETWORKS[settings['network']].module}")
     model = importlib.import_module(f"models.{settings['model']}")
     built = model.build(network, image_shape, settings)
     built.build((None, *image_shape))

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
-from models import noise
+from models import activations, noise
 from models.dropout import Dropout
+
+
+def build(image_shape: Sequence[int], settings: Mapping[str, Any]) -> tuple[Encoder, Decoder]:
+    """Returns the encoder and decoder that the flags describe, not built yet."""
+    hidden_dims = [settings["hidden_dim"]] * settings["num_hidden_layers"]
+    shared = {name: settings[name] for name in ("activation", "dropout", "seed")}
+    return (
+        Encoder(settings["latent_dim"], hidden_dims, name="encoder", **shared),
+        Decoder(image_shape, hidden_dims, name="decoder", **shared),
+    )
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -19,7 +29,7 @@ class Encoder(keras.Model):
     Args:
         latent_dim: dimensions of z.
         hidden_dims: units of each hidden layer, in order.
-        activation: of the hidden layers, by its Keras name.
+        activation: of the hidden layers, one of ``activations.NAMES``.
         dropout: part of each hidden layer's units set to 0 while training.
         seed: of the dropout's noise.
     """
@@ -81,7 +91,7 @@ class Decoder(keras.Model):
     Args:
         image_shape: (height, width, channels) of the images.
         hidden_dims: units of each hidden layer, in order.
-        activation: of the hidden layers, by its Keras name.
+        activation: of the hidden layers, one of ``activations.NAMES``.
         dropout: part of each hidden layer's units set to 0 while training.
         seed: of the dropout's noise.
     """
@@ -141,7 +151,7 @@ class HiddenLayer(keras.layers.Layer):
 
     Args:
         units: how many.
-        activation: by its Keras name.
+        activation: one of ``activations.NAMES``.
         dropout, seed: as of ``Dropout``.
     """
 
@@ -152,17 +162,19 @@ class HiddenLayer(keras.layers.Layer):
         self.dropout_rate = dropout
         self.seed = seed
         shared: dict[str, Any] = {"dtype": self.dtype_policy}
-        self.dense = keras.layers.Dense(units, activation=activation, name="dense", **shared)
+        self.dense = keras.layers.Dense(units, name="dense", **shared)
+        self.activate = activations.make(activation, 1, name="activate", **shared)
         own_seed = noise.derive_seed(seed, self.name)
         self.dropout = Dropout(dropout, seed=own_seed, name="dropout", **shared)
 
     def build(self, input_shape):
         self.dense.build(input_shape)
+        self.activate.build((*input_shape[:-1], self.units))
         self.dropout.build((*input_shape[:-1], self.units))
 
     def call(self, features, training=False):
         """Returns (batch, units)."""
-        return self.dropout(self.dense(features), training=training)
+        return self.dropout(self.activate(self.dense(features)), training=training)
 
     def get_config(self):
         return {

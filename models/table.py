@@ -1,16 +1,77 @@
-"""What ``--model`` and ``--network`` can name: name → one line for ``--help``.
+"""What ``--model`` and ``--network`` can name: name → one line for ``--help``, and flags.
 
 Importing the package ``models`` imports TensorFlow and registers its classes with Keras,
 which is what ``keras.saving.load_model`` needs. The command line must answer without
 TensorFlow, so it runs this file by itself (``options.py``). Each model is a module of the
-same name with a function ``build``, each network one with the classes ``Encoder`` and
-``Decoder``.
+same name with a function ``build``; each network names its module, which has the classes
+``Encoder`` and ``Decoder`` and a function ``build`` that makes both.
 """
+
+from typing import Any, NamedTuple
+
+
+class Network(NamedTuple):
+    """A kind of encoder and decoder: a module, and the flags that it reads.
+
+    ``defaults`` has all of them; a preset is another name for the same module with other
+    defaults.
+    """
+
+    module: str
+    description: str
+    defaults: dict[str, Any]
+
 
 MODELS = {
     "vae": "variational autoencoder (Kingma and Welling, 2014)",
 }
 
 NETWORKS = {
-    "mlp": "fully connected hidden layers",
+    "mlp": Network(
+        "mlp",
+        "fully connected hidden layers",
+        {"hidden_dim": 500, "num_hidden_layers": 1, "activation": "tanh", "dropout": 0.0},
+    ),
+    "conv": Network(
+        "conv",
+        "convolutions, and their mirror image",
+        {
+            "filters": "32,64",
+            "kernel_sizes": "3",
+            "strides": "2",
+            "paddings": "same",
+            "decoder_dims": "none",
+            "decoder_strides": "none",
+            "activation": "relu",
+            "dropout": 0.0,
+        },
+    ),
+    "conv_prelu": Network(
+        "conv",
+        "three convolutions with PReLU on padded images (28 → 18 → 11 → 7)",
+        {
+            "filters": "22,43,64",
+            "kernel_sizes": "2,2,5",
+            "strides": "2,2,1",
+            "paddings": "4,2,0",
+            "decoder_dims": "none",
+            "decoder_strides": "none",
+            "activation": "prelu",
+            "dropout": 0.0,
+        },
+    ),
+    "conv_leaky": Network(
+        "conv",
+        "three convolutions with leaky ReLU and dropout; the decoder begins and ends dense",
+        {
+            "filters": "64,64,64",
+            "kernel_sizes": "4",
+            "strides": "2,2,1",
+            "paddings": "same",
+            "decoder_dims": "24,49",
+            "decoder_strides": "2,1,1",
+            "activation": "leaky_relu",
+            "dropout": 0.2,
+        },
+    ),
 }

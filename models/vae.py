@@ -18,15 +18,10 @@ from models.sampling import GaussianSampling
 
 def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
     """Returns a VAE with the encoder and decoder of ``network``, in the sizes of ``settings``."""
-    hidden_dims = [settings["hidden_dim"]] * settings["num_hidden_layers"]
-    shared = {
-        "activation": settings["activation"],
-        "dropout": settings["dropout"],
-        "seed": settings["seed"],
-    }
+    encoder, decoder = network.build(image_shape, settings)
     return VAE(
-        network.Encoder(settings["latent_dim"], hidden_dims, name="encoder", **shared),
-        network.Decoder(image_shape, hidden_dims, name="decoder", **shared),
+        encoder,
+        decoder,
         beta=settings["beta"],
         name="vae",
         seed=settings["seed"],

@@ -22,14 +22,14 @@ def name_run(
     parts = [
         settings["dataset"],
         settings["model"],
-        f"hd{settings['hidden_dim']}",
+        *([f"hd{settings['hidden_dim']}"] if "hidden_dim" in settings else []),
         f"ld{settings['latent_dim']}",
         f"e{settings['num_epochs']}",
     ]
     parts += [
         f"{letters}{_format(settings[flag])}"
         for flag, letters in abbreviations.items()
-        if settings[flag] != defaults[flag]
+        if flag in settings and settings[flag] != defaults[flag]
     ]
     return "_".join(parts)
 

@@ -178,8 +178,15 @@ ENTRIES = [
         (f"models/{name}.py", "build", ["network", "image_shape", "settings"])
         for name in TABLES["MODELS"]
     ),
-    *((f"models/{name}.py", "Encoder", None) for name in TABLES["NETWORKS"]),
-    *((f"models/{name}.py", "Decoder", None) for name in TABLES["NETWORKS"]),
+    *(
+        (f"models/{network.module}.py", entry, arguments)
+        for network in TABLES["NETWORKS"].values()
+        for entry, arguments in (
+            ("build", ["image_shape", "settings"]),
+            ("Encoder", None),
+            ("Decoder", None),
+        )
+    ),
 ]
 
 

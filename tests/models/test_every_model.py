@@ -12,6 +12,7 @@ import tensorflow as tf
 import models
 from data import splits
 from models.table import MODELS, NETWORKS
+from tests.models.sizes import small_sizes
 
 IMAGE_SHAPE = (8, 8, 1)
 LATENT_DIM = 3
@@ -21,10 +22,7 @@ def build(model, network, **changes):
     settings = {
         "model": model,
         "network": network,
-        "hidden_dim": 32,
-        "num_hidden_layers": 1,
-        "activation": "tanh",
-        "dropout": 0.0,
+        **small_sizes(network),
         "precision": "float32",
         "latent_dim": LATENT_DIM,
         "beta": 1.0,
@@ -50,7 +48,8 @@ def copy_weights(model):
 
 
 def test_the_modules_that_the_table_names_are_there(names):
-    model, network = (importlib.import_module(f"models.{name}") for name in names)
+    modules = (names[0], NETWORKS[names[1]].module)
+    model, network = (importlib.import_module(f"models.{name}") for name in modules)
     assert callable(model.build)
     assert issubclass(network.Encoder, keras.layers.Layer)
     assert issubclass(network.Decoder, keras.layers.Layer)
@@ -116,7 +115,7 @@ def test_no_two_kernels_begin_alike(names):
 
 
 @pytest.mark.parametrize("num_hidden_layers", [1, 2])
-@pytest.mark.parametrize("activation", ["tanh", "relu", "elu", "leaky_relu"])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "elu", "leaky_relu", "prelu"])
 def test_a_gradient_reaches_every_variable(names, images, activation, num_hidden_layers):
     model = build(*names, activation=activation, num_hidden_layers=num_hidden_layers)
     with tf.GradientTape() as tape:

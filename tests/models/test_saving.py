@@ -14,6 +14,7 @@ import tensorflow as tf
 import models
 from data import splits
 from models.table import MODELS, NETWORKS
+from tests.models.sizes import small_sizes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,10 +54,8 @@ def opened(images, tmp_path_factory):
         settings = {
             "model": model_name,
             "network": network,
-            "hidden_dim": 16,
+            **small_sizes(network),
             "num_hidden_layers": 2,
-            "activation": "tanh",
-            "dropout": 0.0,
             "precision": "float32",
             "latent_dim": 3,
             "beta": 2.0,

@@ -1,0 +1,53 @@
+"""Flags of lists, flags that only some networks read, and names of runs."""
+
+import pytest
+
+import command_line
+import options
+
+
+def parse_train(*words):
+    return options.parse_train(["train.py", *words])
+
+
+def test_a_network_fills_in_its_own_defaults_and_its_flags_show_in_the_name():
+    flags = parse_train("--network", "conv", "--filters", "8, 16,24", "--strides", "2,2,1")
+    assert (flags.filters, flags.strides, flags.kernel_sizes) == ("8,16,24", "2,2,1", "3")
+    assert (flags.activation, flags.hidden_dim) == ("relu", None)
+    assert "hidden_dim" not in options.settings(flags)
+    assert options.run_name(flags) == "mnist_vae_ld10_e50_nconv_f8,16,24_st2,2,1"
+    preset = parse_train("--network", "conv_leaky")
+    assert (preset.activation, preset.dropout, preset.decoder_dims) == ("leaky_relu", 0.2, "24,49")
+    assert options.run_name(preset) == "mnist_vae_ld10_e50_nconv_leaky"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--filters 8", "flag --filters: --network mlp does not read it; it reads --hidden_dim"),
+        ("--network conv --hidden_dim 500", "flag --hidden_dim: --network conv does not read it"),
+        ("--network conv --filters 8,x", "flag --filters=8,x: expected whole numbers of at least"),
+        ("--network conv --filters 8,,9", "flag --filters=8,,9: expected whole numbers"),
+        ("--network conv --strides 0", "flag --strides=0: expected whole numbers of at least 1"),
+        ("--network conv --paddings full", "flag --paddings=full: expected whole numbers"),
+        (
+            "--network conv --strides 1,2,3",
+            "flag --strides=1,2,3: expected one, or one for each of the 2 --filters 32,64",
+        ),
+    ],
+)
+def test_flags_that_do_not_fit_the_network_are_refused_in_one_line(words, message):
+    with pytest.raises(command_line.UsageError) as error:
+        parse_train(*words.split())
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_runs_that_differ_have_names_that_differ():
+    # Within six digits of each other: %g would call them the same.
+    for words in (
+        ("--beta", "0.1234567", "0.1234568"),
+        ("--learning_rate", "0.001", "0.00100000001"),
+    ):
+        once, other = (options.run_name(parse_train(words[0], value)) for value in words[1:])
+        assert once != other
