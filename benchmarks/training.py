@@ -28,7 +28,26 @@ ROOT = Path(__file__).resolve().parent.parent
 # not the gradient of the images.
 FLOP_PER_IMAGE = 2 * (3 * (2 * 500 * 10 + 10 * 500 + 500 * 784) + 2 * 784 * 500)
 
+# The most that the losses of the last epoch may be apart. Half precision rounds differently
+# in each framework.
+MAY_DIFFER = {"mlp": 0.01, "conv": 0.01, "conv_bfloat16": 0.03}
+
 PEERS = ("keras_fit", "torch_fused", "torch_compile", "jax_scan", "matrix_rate")
+CONV = {"network": "conv", "batch_size": 128, "copies": 0.3}  # of MNIST, each epoch
+
+
+def _conv_rows(**options: Any) -> dict[str, tuple[str, dict[str, Any]]]:
+    shared = {**CONV, **options}
+    return {
+        "ours": ("ours", shared),
+        "keras_fit": ("keras_fit", shared),
+        "torch_eager": ("torch_conv", shared),
+        "torch_channels_last": ("torch_conv", {**shared, "layout": "channels_last"}),
+        "torch_compile": ("torch_conv", {**shared, "compiled": True}),
+        "jax": ("jax_conv", shared),
+    }
+
+
 ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "mlp": {name: (name, {"batch_size": 100}) for name in ("ours", *PEERS)},
     "noise": {
@@ -38,14 +57,21 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     },
     "precision": {
         f"{precision}, batch {size}": ("ours", {"batch_size": size, "precision": precision})
-        for size in (100, 1000)
+        for size in (100, 1024)
         for precision in ("float32", "mixed_bfloat16")
     },
     "batch_size": {
         str(size): ("ours", {"batch_size": size}) for size in (32, 128, 512, 2048, 8192)
     },
     "dataset_size": {
-        f"{copies}×": ("ours", {"batch_size": 100, "copies": copies}) for copies in (1, 3, 10, 30)
+        f"{copies}×": ("ours", {"batch_size": 100, "copies": copies}) for copies in (1, 10, 30)
+    },
+    "conv": _conv_rows(),
+    "conv_bfloat16": _conv_rows(precision="mixed_bfloat16"),
+    # --network conv_leaky, its published batch size.
+    "conv_leaky": {
+        name: (name, {"network": "conv_leaky", "batch_size": 64, "copies": 0.1})
+        for name in ("ours", "keras_fit")
     },
 }
 
@@ -129,15 +155,16 @@ def report(table: str, rows: dict[str, Any]) -> None:
             f"{name:<26}{row['seconds']:>9.3f}{row['ratio']:>8.2f}{row['loss']:>10.2f}"
             f"{row['ready_seconds']:>9.1f}{row['peak_memory_mib']:>7.0f}"
         )
-    if table == "mlp":
+    if table in MAY_DIFFER:
         losses = [row["loss"] for name, row in rows.items() if name != "matrix_rate"]
         spread = max(losses) / min(losses) - 1
+        print(f"losses agree within {100 * spread:.2f} % (accepted: {100 * MAY_DIFFER[table]:g} %)")
+        if spread > MAY_DIFFER[table]:
+            sys.exit("the contenders do not train the same model")
+    if table == "mlp":
         rate = 60_000 * FLOP_PER_IMAGE / rows["matrix_rate"]["seconds"] / 1e9
         limit = rows["matrix_rate"]["seconds"] / rows["ours"]["seconds"]
-        print(f"losses agree within {100 * spread:.2f} % (accepted: 1 %)")
         print(f"matrix products alone: {rate:.0f} GFLOP/s; ours runs at {limit:.2f} of that limit")
-        if spread > 0.01:
-            sys.exit("the contenders do not train the same model")
 
 
 def main() -> None:

@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import conv_workers
+
 PIXELS, HIDDEN, LATENT, RATE = 784, 500, 10, 1e-3
 Epoch = Callable[[np.ndarray], float]  # the order of the images → the epoch's mean loss
 
@@ -58,19 +60,28 @@ def _keras_model(images: np.ndarray, options: dict[str, Any]) -> Any:
 
     import models
 
+    network = options.get("network", "mlp")
     settings = {
+        **models.table.NETWORKS[network].defaults,
         "seed": 0,
         "model": "vae",
-        "network": "mlp",
-        "hidden_dim": HIDDEN,
-        "num_hidden_layers": 1,
-        "activation": "tanh",
+        "network": network,
         "latent_dim": LATENT,
         "beta": 1.0,
-        "dropout": options.get("dropout", 0.0),
         "precision": options.get("precision", "float32"),
     }
+    settings["dropout"] = options.get("dropout", settings["dropout"])
     model = models.build(images.shape[1:], settings)
+    if network == "mlp":
+        _assign_mlp_weights(model)
+    elif network == "conv":
+        conv_workers.assign_weights(model)
+    model.compile(optimizer=keras.optimizers.Adam(RATE))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _assign_mlp_weights(model: Any) -> None:
     weights = initial_weights()
     for layer, name in (
         (model.encoder.hidden[0].dense, "hidden"),
@@ -80,9 +91,6 @@ def _keras_model(images: np.ndarray, options: dict[str, Any]) -> Any:
         (model.decoder.logits, "logits"),
     ):
         layer.kernel.assign(weights[name])
-    model.compile(optimizer=keras.optimizers.Adam(RATE))
-    model.optimizer.build(model.trainable_variables)
-    return model
 
 
 def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
@@ -96,11 +104,13 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     import models
     from data.batches import ResidentBatches
     from training import checkpoint
+    from training.fit import choose_mode
     from training.loop import BeginEpochs, CompiledLoop
 
     binarize_with = models.noise.uniform if options.get("binarize") == "dynamic" else None
     batches = ResidentBatches(images, options["batch_size"], 0, binarize_with)
-    loop = CompiledLoop(model, model.train_step, batches)
+    mode, _ = choose_mode(model, "auto")
+    loop = CompiledLoop(model, model.train_step, batches, options.get("mode", mode))
     untouched = checkpoint.capture(model)
     loop.choose_steps_per_call()
     checkpoint.restore(model, untouched)
@@ -289,7 +299,10 @@ def matrix_rate(images: np.ndarray, options: dict[str, Any]) -> Epoch:
 
 WORKERS = {
     function.__name__: function
-    for function in (ours, keras_fit, torch_fused, torch_compile, jax_scan, matrix_rate)
+    for function in (
+        *(ours, keras_fit, torch_fused, torch_compile, jax_scan, matrix_rate),
+        *(conv_workers.torch_conv, conv_workers.jax_conv),
+    )
 }
 
 

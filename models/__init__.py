@@ -16,7 +16,7 @@ if keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow"
     )
 
-from models import activations, conv, convolutions
+from models import activations, conv, convolutions, table
 from models.build import build
 from models.dropout import Dropout
 from models.likelihoods import Bernoulli
@@ -38,4 +38,5 @@ __all__ = [
     "build",
     "conv",
     "convolutions",
+    "table",
 ]
