@@ -30,6 +30,7 @@ class Bernoulli(keras.layers.Layer):
             logits: the decoder's outputs, of the same shape.
         """
         size = ops.abs(logits)
+        # (l + |l|) / 2 is max(l, 0), with the right gradient of 1/2 at 0.
         log_normaliser = (logits + size) / 2 + ops.log(1 + ops.exp(-size))
         per_pixel = images * logits - log_normaliser
         return ops.sum(per_pixel, axis=(1, 2, 3))

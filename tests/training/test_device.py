@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 
+import pytest
 import tensorflow as tf
 
 from training import device
@@ -30,3 +32,37 @@ def test_setting_up_is_silent_and_stderr_works_afterwards(monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")
     os.write(2, b"a message\n")
     assert capfd.readouterr().err == "a message\n"
+
+
+def test_xla_uses_wide_vectors_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=/nowhere")
+    device.set_up_tensorflow()
+    wide = "--xla_dump_to=/nowhere --xla_cpu_prefer_vector_width=512"
+    assert os.environ["XLA_FLAGS"] == wide
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_prefer_vector_width=128")
+    device.set_up_tensorflow()
+    assert os.environ["XLA_FLAGS"] == "--xla_cpu_prefer_vector_width=128"
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc")
+def test_a_large_buffer_that_was_freed_is_not_given_back_to_the_system():
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype = MallocInfo
+    libc.malloc.restype = ctypes.c_void_p
+    device.set_up_tensorflow()
+    before = libc.mallinfo2().hblks
+    buffer = libc.malloc(ctypes.c_size_t(8 * 2**20))
+    assert libc.mallinfo2().hblks == before  # not mapped by itself
+    libc.free(ctypes.c_void_p(buffer))
+
+
+class MallocInfo(ctypes.Structure):
+    """What mallinfo2 returns; hblks counts the buffers that have a mapping of their own."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
