@@ -66,6 +66,26 @@ class Numbers(flags.ArgumentParser):
         return "numbers"
 
 
+class Several(flags.ArgumentParser):
+    """One value, as ``one`` reads it; or a tuple of different ones, with commas between them."""
+
+    def __init__(self, one: flags.ArgumentParser):
+        self.one = one
+
+    def parse(self, argument: Any) -> Any:
+        parts = [part.strip() for part in str(argument).split(",")]
+        try:
+            found = tuple(self.one.parse(part) for part in parts)
+        except ValueError as error:
+            raise ValueError(f"{error}; or several, with commas between them") from None
+        if len(set(found)) < len(found):
+            raise ValueError("expected each value once")
+        return found if len(found) > 1 else found[0]
+
+    def flag_type(self) -> str:
+        return f"{self.one.flag_type()}; or several"
+
+
 class Choice(flags.ArgumentParser):
     """One of a few names; a near miss is answered with the closest."""
 

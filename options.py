@@ -16,7 +16,17 @@ from absl import flags
 import data
 import evaluation
 import runs
-from command_line import Choice, Folder, Number, Numbers, Option, RunName, UsageError, parse
+from command_line import (
+    Choice,
+    Folder,
+    Number,
+    Numbers,
+    Option,
+    RunName,
+    Several,
+    UsageError,
+    parse,
+)
 
 ROOT = Path(__file__).resolve().parent
 TRAINED_MODEL_DIR = ROOT / "trained_model"
@@ -74,6 +84,8 @@ _NETWORK_OPTIONS = [
     _network_option("dropout", Number(float, 0, 0.99), "part of the hidden units set to 0", "do"),
 ]
 
+_LATENT_DIM = Option("latent_dim", _SIZE, 10, "dimensions of the latent variables")
+
 # What is trained: the same words for train.py, and for evaluate.py to choose a run by.
 RUN_OPTIONS = [
     Option("dataset", Choice(data.DATASETS), "mnist", "images to train on"),
@@ -89,7 +101,7 @@ RUN_OPTIONS = [
     Option("model", Choice(MODELS), "vae", "what is trained"),
     Option("network", Choice(NETWORKS), "mlp", "the encoder's and decoder's kind", "n"),
     *_NETWORK_OPTIONS,
-    Option("latent_dim", _SIZE, 10, "dimensions of the latent variables"),
+    _LATENT_DIM,
     Option("beta", Number(float, 0), 1.0, "weight of the KL term", "beta"),
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option("batch_size", _COUNT, 100, "images a step", "b"),
@@ -155,7 +167,11 @@ EXECUTION_OPTIONS = [
 ]
 
 TRAIN_OPTIONS = [
-    *RUN_OPTIONS,
+    *(option for option in RUN_OPTIONS if option is not _LATENT_DIM),
+    _LATENT_DIM._replace(
+        parser=Several(_SIZE),
+        help=f"{_LATENT_DIM.help}; 2,4,8 trains a run with each, those that are done left out",
+    ),
     _SEED,
     _DATA_DIR,
     _STREAM,
@@ -189,6 +205,8 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
     values = parse(argv, TRAIN_OPTIONS, "Trains a model and saves it in trained_model/<run>/.")
     if values.resume and values.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them")
+    if isinstance(values.latent_dim, tuple):
+        _check_sweep(values)
     _refuse_foreign(values)
     _complete(values)
     if values.strategy != "none" and values.jit_compile == "1":
@@ -212,6 +230,27 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
             "training images once, in memory"
         )
     return values
+
+
+def _check_sweep(values: flags.FlagValues) -> None:
+    """Refuses what cannot be the same for every run of a sweep."""
+    several = f"--latent_dim {','.join(map(str, values.latent_dim))} trains several runs"
+    if values.run_name:
+        raise UsageError(f"{several}, and --run_name names one: leave it out")
+    if values.strategy == "multi_worker":
+        raise UsageError(f"{several}, and --strategy multi_worker one at a time: give one")
+
+
+def parse_each(argv: list[str], values: flags.FlagValues) -> list[tuple[str, str, dict[str, Any]]]:
+    """Returns the runs of a sweep: the flag that sets each apart, its name and its settings.
+
+    Empty where ``values``, which ``argv`` gave, are those of one run.
+    """
+    if not isinstance(values.latent_dim, tuple):
+        return []
+    each = [f"--latent_dim={latent_dim}" for latent_dim in values.latent_dim]
+    parsed = {flag: parse_train([*argv, flag]) for flag in each}
+    return [(flag, run_name(of_one), settings(of_one)) for flag, of_one in parsed.items()]
 
 
 def _refuse_foreign(values: flags.FlagValues) -> None:

@@ -17,13 +17,15 @@ import data
 import options
 import runs
 from data import memory
-from training import cluster, device, signals
+from training import cluster, device, signals, sweep
 
 
 def main(argv: list[str]) -> None:
     flags = options.parse_train(argv)
-    settings = options.settings(flags)
     root = options.TRAINED_MODEL_DIR
+    if each := options.parse_each(argv, flags):
+        sys.exit(sweep.train_each(argv, each, root, flags.resume, flags.overwrite))
+    settings = options.settings(flags)
     try:
         workers = cluster.read_cluster(flags.strategy)
     except cluster.ClusterError as error:

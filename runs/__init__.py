@@ -15,15 +15,17 @@ from runs.files import write_atomically
 from runs.history import COLUMNS, read_history, write_history
 from runs.naming import name_run
 from runs.run import CHECKPOINTS, Run, RunError
-from runs.search import find_resumable, find_run, open_run
+from runs.search import find_finished, find_resumable, find_run, find_stopped, open_run
 
 __all__ = [
     "CHECKPOINTS",
     "COLUMNS",
     "Run",
     "RunError",
+    "find_finished",
     "find_resumable",
     "find_run",
+    "find_stopped",
     "name_run",
     "open_run",
     "read_history",

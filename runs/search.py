@@ -68,6 +68,31 @@ def find_resumable(root: Path, settings: Mapping[str, Any], run_name: str | None
     return max(candidates, key=lambda candidate: candidate[:2])[2]
 
 
+def find_finished(root: Path, settings: Mapping[str, Any]) -> Run | None:
+    """Returns the newest finished run of the very same settings, None if there is none."""
+    candidates = [
+        (record["started"], run.name, run)
+        for run, record in _read_all(root)[0]
+        if record["status"] == "finished"
+        and run.best_path.is_file()
+        and not _contradictions(record, settings)
+    ]
+    return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
+
+
+def find_stopped(root: Path, settings: Mapping[str, Any]) -> Run | None:
+    """Returns the newest run of these settings that has epochs to go; one with a checkpoint
+    before one without. None if there is none."""
+    wanted = {name: value for name, value in settings.items() if name != "num_epochs"}
+    candidates = [
+        (run.checkpoint_path.is_file(), record["started"], run.name, run)
+        for run, record in _read_all(root)[0]
+        if not _contradictions(record, wanted)
+        and (record["status"] != "finished" or record["epochs_done"] < settings["num_epochs"])
+    ]
+    return max(candidates, key=lambda candidate: candidate[:3])[3] if candidates else None
+
+
 def _read_all(root: Path) -> tuple[list[tuple[Run, dict[str, Any]]], list[str]]:
     """Returns the runs with their records, and what is wrong with those that have none."""
     readable, unreadable = [], []
