@@ -53,6 +53,14 @@ def _network_option(name: str, parser: Any, help_text: str, letters: str) -> Opt
     return Option(name, parser, None, f"{help_text} (default: {told})", letters)
 
 
+def _model_option(name: str, parser: Any, help_text: str, letters: str) -> Option:
+    """A flag that some models read; one default for all of them."""
+    readers = [kind for kind, model in MODELS.items() if name in model.defaults]
+    default = MODELS[readers[0]].defaults[name]
+    told = f"; with --model {' or '.join(readers)} (default {default})"
+    return Option(name, parser, None, help_text + told, letters)
+
+
 _NETWORK_OPTIONS = [
     _network_option("hidden_dim", _SIZE, "units of a hidden layer", ""),
     _network_option(
@@ -83,6 +91,11 @@ _NETWORK_OPTIONS = [
     _network_option("activation", Choice(ACTIVATIONS), "of the hidden layers", "act-"),
     _network_option("dropout", Number(float, 0, 0.99), "part of the hidden units set to 0", "do"),
 ]
+_MODEL_OPTIONS = [
+    _model_option("beta", Number(float, 0), "weight of the KL term", "beta"),
+]
+# Chosen by a flag, each part reads some of the other flags: its table, those flags.
+_PARTS = {"model": (MODELS, _MODEL_OPTIONS), "network": (NETWORKS, _NETWORK_OPTIONS)}
 
 _LATENT_DIM = Option("latent_dim", _SIZE, 10, "dimensions of the latent variables")
 
@@ -102,7 +115,7 @@ RUN_OPTIONS = [
     Option("network", Choice(NETWORKS), "mlp", "the encoder's and decoder's kind", "n"),
     *_NETWORK_OPTIONS,
     _LATENT_DIM,
-    Option("beta", Number(float, 0), 1.0, "weight of the KL term", "beta"),
+    *_MODEL_OPTIONS,
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option("batch_size", _COUNT, 100, "images a step", "b"),
     Option("num_epochs", _COUNT, 50, "passes over the training images"),
@@ -267,18 +280,22 @@ def _refuse_foreign(values: flags.FlagValues) -> None:
 
 
 def _complete(values: flags.FlagValues) -> None:
-    """Gives the flags that the network reads its defaults; refuses those that it does not."""
-    network = values.network
-    defaults = NETWORKS[network].defaults
-    for option in _NETWORK_OPTIONS:
-        flag = values[option.name]
-        if option.name not in defaults and flag.value is not None:
-            raise UsageError(
-                f"flag --{option.name}: --network {network} does not read it; it reads "
-                + ", ".join(f"--{name}" for name in defaults)
-            )
-        if flag.value is None:
-            flag.value = defaults.get(option.name)
+    """Gives the flags that model and network read their defaults; refuses those they do not."""
+    for part, (table, read_by_some) in _PARTS.items():
+        chosen = values[part].value
+        defaults = table[chosen].defaults
+        for option in read_by_some:
+            flag = values[option.name]
+            if option.name not in defaults and flag.value is not None:
+                readers = [kind for kind in table if option.name in table[kind].defaults]
+                reads = ", ".join(f"--{name}" for name in defaults)
+                raise UsageError(
+                    f"flag --{option.name}: --{part} {chosen} does not read it"
+                    + (f"; it reads {reads}" if reads else "")
+                    + f"; leave it out, or choose --{part} {' or '.join(readers)}"
+                )
+            if flag.value is None:
+                flag.value = defaults.get(option.name)
     if values.filters is None:
         return
     count = len(values.filters.split(","))
@@ -288,6 +305,11 @@ def _complete(values: flags.FlagValues) -> None:
                 f"flag --{name}={values[name].value}: expected one, or one for each of the "
                 f"{count} --filters {values.filters}"
             )
+
+
+def _defaults_of_parts(values: flags.FlagValues) -> dict[str, Any]:
+    """Returns the flags that the chosen model and network read, and their defaults."""
+    return MODELS[values.model].defaults | NETWORKS[values.network].defaults
 
 
 def parse_evaluate(argv: list[str]) -> flags.FlagValues:
@@ -309,8 +331,8 @@ def settings(values: flags.FlagValues) -> dict[str, Any]:
 
     ``stream`` is among it where the user decides; else train.py does, and adds it.
     """
-    unread = {option.name for option in _NETWORK_OPTIONS}
-    unread -= NETWORKS[values.network].defaults.keys()
+    unread = {option.name for option in [*_MODEL_OPTIONS, *_NETWORK_OPTIONS]}
+    unread -= _defaults_of_parts(values).keys()
     options = [option for option in [*RUN_OPTIONS, _SEED] if option.name not in unread]
     chosen = {option.name: values[option.name].value for option in options}
     if chosen["num_validation"] is None:
@@ -329,7 +351,7 @@ def run_name(values: flags.FlagValues) -> str:
     """Returns the name of the run that train.py's flags describe."""
     options = [*RUN_OPTIONS, _SEED, _STREAM]
     defaults = {option.name: option.default for option in options}
-    defaults |= NETWORKS[values.network].defaults
+    defaults |= _defaults_of_parts(values)
     defaults["num_validation"] = data.DATASETS[values.dataset].num_validation
     letters = {option.name: option.letters for option in options if option.letters}
     return values.run_name or runs.name_run(settings(values), defaults, letters)

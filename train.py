@@ -124,7 +124,7 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=N
         )
 
     print(f"\nvalidation, in nats an image, of the best epoch ({best['epoch']}):")
-    for name in ("loss", "reconstruction", "kl"):
+    for name in (name for name in model.trackers if f"val_{name}" in best):
         print(f"  {name:<16}{best['val_' + name]:>10.3f}")
     print(f"next: python evaluate.py --run_name {shlex.quote(run.name)} --all 1")
     print("\nwritten:", *run.files(), sep="\n  ")
@@ -161,7 +161,7 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
         "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
         f"{model.count_params():,} parameters",
         "network": f"{settings['network']}: {', '.join(sizes)}",
-        "loss": f"−log p(x|z) + {settings['beta']:g} · KL, in nats an image",
+        "loss": f"{options.MODELS[settings['model']].loss.format(**settings)}, in nats an image",
         "training": f"{settings['num_epochs']} epochs of {training.steps_per_epoch} batches of "
         f"{settings['batch_size']}, Adam {settings['learning_rate']:g}, seed {settings['seed']}",
         "device": device_name,

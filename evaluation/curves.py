@@ -10,7 +10,7 @@ from evaluation.context import Context
 
 
 def run(context: Context) -> list[Path]:
-    """Draws loss, reconstruction and KL, training and validation; needs no model."""
+    """Draws the losses that the history has, training and validation; needs no model."""
     try:
         history = runs.read_history(context.run.history_path)
     except (OSError, ValueError) as error:

@@ -23,7 +23,7 @@ def run(context: Context) -> list[Path]:
 
 
 def draw_split(context: Context, split: str) -> list[Path]:
-    """Draws the posterior means of ``"test"`` or ``"train"`` images.
+    """Draws the posterior means of ``"test"`` or ``"train"`` images; an autoencoder's codes.
 
     A histogram for each class in one latent dimension, the plane itself in two, a t-SNE
     map (van der Maaten and Hinton, 2008) in more. Drawn once a call, however often asked.
@@ -41,19 +41,20 @@ def draw_split(context: Context, split: str) -> list[Path]:
         z_mean = context.test_posterior[0][chosen]
     else:
         z_mean, _ = batching.encode(context.model, images[chosen])
-    title = f"Posterior means of {len(chosen):,} {_NAMES[split]}"
+    what, of_z = ("Posterior means", "mean of ") if context.model.variational else ("Codes", "")
+    title = f"{what} of {len(chosen):,} {_NAMES[split]}"
     subtitle = context.subtitle
     if context.latent_dim == 1:
         figure = figures.draw_latent_histograms(
             z_mean[:, 0],
             labels[chosen],
             context.class_names,
-            "mean of $z_1$",
+            f"{of_z}$z_1$",
             title,
             subtitle,
         )
     else:
-        axis_names: tuple[str, str] | None = ("mean of $z_1$", "mean of $z_2$")
+        axis_names: tuple[str, str] | None = (f"{of_z}$z_1$", f"{of_z}$z_2$")
         if context.latent_dim > 2:
             subtitle += f" · t-SNE of {context.latent_dim} dimensions"
             axis_names = None

@@ -17,12 +17,14 @@ ACTIVE_VARIANCE = 0.01  # Burda et al. (2016), section 5.2
 
 
 def run(context: Context) -> list[Path]:
-    """Prints a table, writes metrics.json and draws the KL of each dimension."""
+    """Prints a table, writes metrics.json, and draws the KL of each dimension of a VAE."""
     metrics = measure(context)
     print(_table(metrics))
     path = context.path("metrics.json")
     with runs.write_atomically(path) as beside:
         beside.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    if "kl" not in metrics:
+        return [path]
     kl = np.array(metrics["kl_per_dimension"])
     active = np.array(metrics["posterior_mean_variance"]) > ACTIVE_VARIANCE
     figure = figures.draw_kl_per_dimension(
@@ -39,18 +41,27 @@ def measure(context: Context) -> dict[str, Any]:
     ``mean_squared_error`` = summed over pixels, at the posterior's mean;
     ``active_units``: dimensions whose posterior mean varies by more than 0.01 over the
     images (Burda et al., 2016).
+
+    An autoencoder has neither KL nor ELBO: they are left out, and ``code_variance`` takes the
+    place of ``posterior_mean_variance``.
     """
     images, _ = context.test
     losses = batching.compute_losses(context.model, images, context.seed)
     reconstructed = batching.reconstruct(context.model, images)
     z_mean, z_log_var = context.test_posterior
     per_image = {
-        "elbo": -(losses["reconstruction"] + losses["kl"]),
         "reconstruction": losses["reconstruction"],
-        "kl": losses["kl"],
         "mean_squared_error": np.square(images - reconstructed).sum(axis=(1, 2, 3)),
     }
     variance = z_mean.var(axis=0)
+    of_dimensions = {"code_variance": [float(value) for value in variance]}
+    if context.model.variational:
+        per_image["elbo"] = -(losses["reconstruction"] + losses["kl"])
+        per_image["kl"] = losses["kl"]
+        of_dimensions = {
+            "kl_per_dimension": _means(np.asarray(context.model.prior.kl(z_mean, z_log_var))),
+            "posterior_mean_variance": of_dimensions["code_variance"],
+        }
     return {
         "run": context.run.name,
         "checkpoint": context.checkpoint,
@@ -64,8 +75,7 @@ def measure(context: Context) -> dict[str, Any]:
         },
         "active_units": int((variance > ACTIVE_VARIANCE).sum()),
         "latent_dim": context.latent_dim,
-        "kl_per_dimension": _means(np.asarray(context.model.prior.kl(z_mean, z_log_var))),
-        "posterior_mean_variance": [float(value) for value in variance],
+        **of_dimensions,
     }
 
 
@@ -87,9 +97,13 @@ def _table(metrics: dict[str, Any]) -> str:
     ]
     lines = [f"{metrics['num_images']:,} test images, pixels: binarize {metrics['binarize']}"]
     for label, name, unit in rows:
+        if name not in metrics:
+            continue
         mean, error = metrics[name]["mean"], metrics[name]["standard_error"]
         lines.append(f"  {label:<16}{mean:>10.3f} ± {error:.3f} {unit}")
     lines.append(f"  {'active units':<16}{metrics['active_units']:>6} of {metrics['latent_dim']}")
+    if "kl" not in metrics:
+        return "\n".join(lines)
     kl = sorted(enumerate(metrics["kl_per_dimension"], start=1), key=lambda item: -item[1])
     shown = ", ".join(f"z{dim} {value:.2f}" for dim, value in kl[:10])
     more = f", {len(kl) - 10} more in metrics.json" if len(kl) > 10 else ""

@@ -21,13 +21,15 @@ def draw_curves(
     """Draws loss, reconstruction and KL side by side, training and validation in each.
 
     Args:
-        history: a row an epoch with ``epoch``, the three names, and each with ``val_``.
+        history: a row an epoch with ``epoch``, those of the three names that the model has,
+            and each with ``val_``.
         best_epoch: marked, where it is known.
     """
     width, height = 1.95, 2.0
-    figure = new_figure(3 * (width + _BESIDE) + 0.2, height + 0.8, title, subtitle)
+    panels = {name: heading for name, heading in _PANELS.items() if name in history[0]}
+    figure = new_figure(len(panels) * (width + _BESIDE) + 0.2, height + 0.8, title, subtitle)
     epochs = [row["epoch"] for row in history]
-    for panel, (name, heading) in enumerate(_PANELS.items()):
+    for panel, (name, heading) in enumerate(panels.items()):
         axes = new_axes(figure, 0.6 + panel * (width + _BESIDE), 0.45, width, height)
         ends = []
         for prefix, label, color in (

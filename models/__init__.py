@@ -17,6 +17,7 @@ if keras.backend.backend() != "tensorflow":
     )
 
 from models import activations, conv, convolutions, table
+from models.autoencoder import Autoencoder
 from models.build import build
 from models.dropout import Dropout
 from models.likelihoods import Bernoulli
@@ -27,6 +28,7 @@ from models.vae import VAE
 
 __all__ = [
     "VAE",
+    "Autoencoder",
     "Bernoulli",
     "Decoder",
     "Dropout",

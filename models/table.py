@@ -1,4 +1,4 @@
-"""What ``--model`` and ``--network`` can name: name → one line for ``--help``, and flags.
+"""What ``--model`` and ``--network`` can name: name → one line that describes it, and flags.
 
 Importing the package ``models`` imports TensorFlow and registers its classes with Keras,
 which is what ``keras.saving.load_model`` needs. The command line must answer without
@@ -22,8 +22,29 @@ class Network(NamedTuple):
     defaults: dict[str, Any]
 
 
+class Model(NamedTuple):
+    """What is trained.
+
+    ``loss`` says in words what is minimised, its fields being flags. ``defaults`` has the
+    flags that this model reads and others may not.
+    """
+
+    description: str
+    loss: str
+    defaults: dict[str, Any]
+
+
 MODELS = {
-    "vae": "variational autoencoder (Kingma and Welling, 2014)",
+    "vae": Model(
+        "variational autoencoder (Kingma and Welling, 2014)",
+        "−log p(x|z) + {beta:g} · KL",
+        {"beta": 1.0},
+    ),
+    "autoencoder": Model(
+        "plain autoencoder: the same networks, no noise and no KL",
+        "−log p(x|z), z the code",
+        {},
+    ),
 }
 
 NETWORKS = {

@@ -44,6 +44,13 @@ class VAE(keras.Model):
         seed: of the noise in z.
     """
 
+    tracked: tuple[str, ...] = (
+        "loss",
+        "reconstruction",
+        "kl",
+    )  # of ``compute_losses``, averaged over images
+    variational = True  # q(z|x) is a distribution: there is a KL, and an ELBO
+
     def __init__(
         self, encoder, decoder, likelihood=None, prior=None, beta=1.0, seed=0, **kwargs: Any
     ):
@@ -55,9 +62,7 @@ class VAE(keras.Model):
         self.beta = beta
         self.seed = seed
         self.sampling = GaussianSampling(seed, name="sampling")
-        self.trackers = {
-            name: keras.metrics.Mean(name=name) for name in ("loss", "reconstruction", "kl")
-        }
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.tracked}
 
     def build(self, input_shape):
         if not self.encoder.built:

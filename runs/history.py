@@ -22,9 +22,13 @@ COLUMNS = (
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Writes the rows so far, losses in nats an image, with all their digits."""
+    """Writes the rows so far, losses in nats an image, with all their digits.
+
+    A model has the columns of ``COLUMNS`` that it has losses for.
+    """
+    columns = [name for name in COLUMNS if any(name in row for row in rows)]
     with write_atomically(path) as beside, beside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
 

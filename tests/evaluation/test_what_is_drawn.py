@@ -24,6 +24,8 @@ CLASS_NAMES = tuple("0123456789")
 class FakeModel:
     """Posterior means ``scale`` · the first pixels, log-variances as given."""
 
+    variational = True
+
     def __init__(self, scale, z_log_var=None):
         self.scale = tf.constant(scale, tf.float32)
         self.z_log_var = tf.zeros_like(self.scale) if z_log_var is None else z_log_var

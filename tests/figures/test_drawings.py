@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ LONG_NAME = "fashion_mnist_vae_hd500_ld10_e50_nv5000_bin-dynamic_nh3_act-leaky_r
 LONG = f"fashion_mnist · run {LONG_NAME} · epoch 50"
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 20, 3)]
 COUNTS = [1, 7, 50, 137]
+LOSSES = ("loss", "reconstruction", "kl")
 assert len(LONG_NAME) == 80
 
 
@@ -82,8 +83,10 @@ def draw_kl_per_dimension(latent_dim: int, num_active: int, subtitle: str) -> Fi
     return figures.draw_kl_per_dimension(kl, active, title, subtitle)
 
 
-def draw_curves(num_epochs: int, scale: float, subtitle: str, gap: float = 0.0) -> Figure:
-    names = [prefix + name for prefix in ("", "val_") for name in ("loss", "reconstruction", "kl")]
+def draw_curves(
+    num_epochs: int, scale: float, subtitle: str, gap: float = 0.0, losses: Sequence[str] = LOSSES
+) -> Figure:
+    names = [prefix + name for prefix in ("", "val_") for name in losses]
     history = [
         {"epoch": epoch}
         | {name: scale * (1 + 1 / epoch) + gap * name.startswith("val_") for name in names}
@@ -130,6 +133,10 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
             yield (
                 f"curves {num_epochs} around {scale:g}, {length}",
                 functools.partial(draw_curves, num_epochs, scale, subtitle),
+            )
+            yield (
+                f"curves without KL {num_epochs} around {scale:g}, {length}",
+                functools.partial(draw_curves, num_epochs, scale, subtitle, losses=LOSSES[:2]),
             )
 
 

@@ -1,0 +1,61 @@
+"""Flags that only some models read."""
+
+from __future__ import annotations
+
+import pytest
+from absl.flags import FlagValues
+
+import command_line
+import options
+
+
+def parse_train(*args: str) -> FlagValues:
+    return options.parse_train(["train.py", *args])
+
+
+def names_of_some_models() -> list[str]:
+    read = [set(model.defaults) for model in options.MODELS.values()]
+    return sorted(set.union(*read) - set.intersection(*read))
+
+
+@pytest.mark.parametrize("model", options.MODELS)
+def test_a_models_settings_hold_the_flags_that_it_reads_at_their_defaults(model):
+    defaults = options.MODELS[model].defaults
+    settings = options.settings(parse_train("--model", model))
+    assert defaults.items() <= settings.items()
+    assert not settings.keys() & (set(names_of_some_models()) - defaults.keys())
+
+
+@pytest.mark.parametrize("model", options.MODELS)
+def test_what_a_model_minimises_can_be_said_from_its_settings(model):
+    settings = options.settings(parse_train("--model", model))
+    assert "log p(x|z)" in options.MODELS[model].loss.format(**settings)
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (
+            "--model autoencoder --beta 2",
+            ["flag --beta: --model autoencoder does not read it", "choose --model vae"],
+        ),
+        ("--model autoencoder --beta 1", ["flag --beta: --model autoencoder does not read it"]),
+    ],
+)
+def test_a_flag_that_the_model_does_not_read_is_refused_in_one_line(words, parts):
+    with pytest.raises(command_line.UsageError) as error:
+        parse_train(*words.split())
+    assert "\n" not in str(error.value)
+    for part in parts:
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("--model autoencoder", "mnist_autoencoder_hd500_ld10_e50"),
+        ("--model autoencoder --latent_dim 2 --seed 1", "mnist_autoencoder_hd500_ld2_e50_s1"),
+    ],
+)
+def test_the_model_shows_in_a_runs_name(words, name):
+    assert options.run_name(parse_train(*words.split())) == name
