@@ -7,7 +7,6 @@ choose among the trained runs.
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -15,89 +14,30 @@ from absl import flags
 
 import data
 import evaluation
+import part_options
 import runs
 from command_line import (
     Choice,
     Folder,
     Number,
-    Numbers,
     Option,
     RunName,
     Several,
     UsageError,
     parse,
 )
+from part_options import MODEL_OPTIONS, MODELS, NETWORK_OPTIONS, NETWORKS, SIZE
 
 ROOT = Path(__file__).resolve().parent
 TRAINED_MODEL_DIR = ROOT / "trained_model"
 RESULT_DIR = ROOT / "result"
 
-# The table alone: importing the package would import TensorFlow.
-_TABLE = runpy.run_path(str(ROOT / "models" / "table.py"))
-MODELS, NETWORKS = _TABLE["MODELS"], _TABLE["NETWORKS"]
-
 BINARIZE = ("none", "dynamic", "static")
 STRATEGIES = ("none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "prelu")
-
-
 _COUNT = Number(int, 1, 10**9)
-_SIZE = Number(int, 1, 10**6)  # of a layer
 
-
-def _network_option(name: str, parser: Any, help_text: str, letters: str) -> Option:
-    """A flag that some networks read; each has its own default."""
-    defaults = {kind: network.defaults.get(name) for kind, network in NETWORKS.items()}
-    told = ", ".join(f"{kind} {value}" for kind, value in defaults.items() if value is not None)
-    return Option(name, parser, None, f"{help_text} (default: {told})", letters)
-
-
-def _model_option(name: str, parser: Any, help_text: str, letters: str) -> Option:
-    """A flag that some models read; one default for all of them."""
-    readers = [kind for kind, model in MODELS.items() if name in model.defaults]
-    default = MODELS[readers[0]].defaults[name]
-    told = f"; with --model {' or '.join(readers)} (default {default})"
-    return Option(name, parser, None, help_text + told, letters)
-
-
-_NETWORK_OPTIONS = [
-    _network_option("hidden_dim", _SIZE, "units of a hidden layer", ""),
-    _network_option(
-        "num_hidden_layers",
-        Number(int, 1, 1000),
-        "hidden layers in the encoder, and the decoder",
-        "nh",
-    ),
-    _network_option("filters", Numbers(1), "of each convolution", "f"),
-    _network_option("kernel_sizes", Numbers(1), "of each convolution, or of all", "k"),
-    _network_option("strides", Numbers(1), "of each convolution, or of all", "st"),
-    _network_option(
-        "paddings", Numbers(0, ["same"]), "rows and columns of zeros on every side", "pad"
-    ),
-    _network_option(
-        "decoder_dims",
-        Numbers(1, ["none"]),
-        "fully connected layers before the decoder's convolutions; the last has a unit for each "
-        "place of the smallest features",
-        "dd",
-    ),
-    _network_option(
-        "decoder_strides",
-        Numbers(1, ["none"]),
-        "of the decoder's convolutions, with --decoder_dims",
-        "ds",
-    ),
-    _network_option("activation", Choice(ACTIVATIONS), "of the hidden layers", "act-"),
-    _network_option("dropout", Number(float, 0, 0.99), "part of the hidden units set to 0", "do"),
-]
-_MODEL_OPTIONS = [
-    _model_option("beta", Number(float, 0), "weight of the KL term", "beta"),
-]
-# Chosen by a flag, each part reads some of the other flags: its table, those flags.
-_PARTS = {"model": (MODELS, _MODEL_OPTIONS), "network": (NETWORKS, _NETWORK_OPTIONS)}
-
-_LATENT_DIM = Option("latent_dim", _SIZE, 10, "dimensions of the latent variables")
+_LATENT_DIM = Option("latent_dim", SIZE, 10, "dimensions of the latent variables")
 
 # What is trained: the same words for train.py, and for evaluate.py to choose a run by.
 RUN_OPTIONS = [
@@ -113,9 +53,9 @@ RUN_OPTIONS = [
     ),
     Option("model", Choice(MODELS), "vae", "what is trained"),
     Option("network", Choice(NETWORKS), "mlp", "the encoder's and decoder's kind", "n"),
-    *_NETWORK_OPTIONS,
+    *NETWORK_OPTIONS,
     _LATENT_DIM,
-    *_MODEL_OPTIONS,
+    *MODEL_OPTIONS,
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option("batch_size", _COUNT, 100, "images a step", "b"),
     Option("num_epochs", _COUNT, 50, "passes over the training images"),
@@ -182,7 +122,7 @@ EXECUTION_OPTIONS = [
 TRAIN_OPTIONS = [
     *(option for option in RUN_OPTIONS if option is not _LATENT_DIM),
     _LATENT_DIM._replace(
-        parser=Several(_SIZE),
+        parser=Several(SIZE),
         help=f"{_LATENT_DIM.help}; 2,4,8 trains a run with each, those that are done left out",
     ),
     _SEED,
@@ -221,7 +161,7 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
     if isinstance(values.latent_dim, tuple):
         _check_sweep(values)
     _refuse_foreign(values)
-    _complete(values)
+    part_options.complete(values)
     if values.strategy != "none" and values.jit_compile == "1":
         raise UsageError(
             f"--strategy {values.strategy} runs as a TensorFlow graph, which XLA cannot compile: "
@@ -279,39 +219,6 @@ def _refuse_foreign(values: flags.FlagValues) -> None:
             )
 
 
-def _complete(values: flags.FlagValues) -> None:
-    """Gives the flags that model and network read their defaults; refuses those they do not."""
-    for part, (table, read_by_some) in _PARTS.items():
-        chosen = values[part].value
-        defaults = table[chosen].defaults
-        for option in read_by_some:
-            flag = values[option.name]
-            if option.name not in defaults and flag.value is not None:
-                readers = [kind for kind in table if option.name in table[kind].defaults]
-                reads = ", ".join(f"--{name}" for name in defaults)
-                raise UsageError(
-                    f"flag --{option.name}: --{part} {chosen} does not read it"
-                    + (f"; it reads {reads}" if reads else "")
-                    + f"; leave it out, or choose --{part} {' or '.join(readers)}"
-                )
-            if flag.value is None:
-                flag.value = defaults.get(option.name)
-    if values.filters is None:
-        return
-    count = len(values.filters.split(","))
-    for name in ("kernel_sizes", "strides", "paddings", "decoder_strides"):
-        if len(values[name].value.split(",")) not in (1, count):
-            raise UsageError(
-                f"flag --{name}={values[name].value}: expected one, or one for each of the "
-                f"{count} --filters {values.filters}"
-            )
-
-
-def _defaults_of_parts(values: flags.FlagValues) -> dict[str, Any]:
-    """Returns the flags that the chosen model and network read, and their defaults."""
-    return MODELS[values.model].defaults | NETWORKS[values.network].defaults
-
-
 def parse_evaluate(argv: list[str]) -> flags.FlagValues:
     """Returns evaluate.py's flags; raises UsageError. Prints and exits for ``--help``."""
     values = parse(argv, EVALUATE_OPTIONS, "Draws and measures a trained run, in result/<run>/.")
@@ -331,8 +238,8 @@ def settings(values: flags.FlagValues) -> dict[str, Any]:
 
     ``stream`` is among it where the user decides; else train.py does, and adds it.
     """
-    unread = {option.name for option in [*_MODEL_OPTIONS, *_NETWORK_OPTIONS]}
-    unread -= _defaults_of_parts(values).keys()
+    unread = {option.name for option in [*MODEL_OPTIONS, *NETWORK_OPTIONS]}
+    unread -= part_options.defaults(values).keys()
     options = [option for option in [*RUN_OPTIONS, _SEED] if option.name not in unread]
     chosen = {option.name: values[option.name].value for option in options}
     if chosen["num_validation"] is None:
@@ -351,7 +258,7 @@ def run_name(values: flags.FlagValues) -> str:
     """Returns the name of the run that train.py's flags describe."""
     options = [*RUN_OPTIONS, _SEED, _STREAM]
     defaults = {option.name: option.default for option in options}
-    defaults |= _defaults_of_parts(values)
+    defaults |= part_options.defaults(values)
     defaults["num_validation"] = data.DATASETS[values.dataset].num_validation
     letters = {option.name: option.letters for option in options if option.letters}
     return values.run_name or runs.name_run(settings(values), defaults, letters)

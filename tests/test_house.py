@@ -21,7 +21,7 @@ import evaluation
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("data", "models", "runs", "figures", "training", "evaluation")
 SCRIPTS = ("train", "evaluate")
-OURS = {*ROOMS, *SCRIPTS, "options", "command_line"}
+OURS = {*ROOMS, *SCRIPTS, "options", "part_options", "command_line"}
 
 # Who may import from which other rooms of the project.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "figures": set(),
     "training": {"models", "runs", "figures"},
     "evaluation": {"models", "runs", "figures"},
-    "options": {"data", "evaluation", "runs", "command_line"},
+    "options": {"data", "evaluation", "runs", "command_line", "part_options"},
+    "part_options": {"command_line"},
     "command_line": set(),
     "train": OURS - set(SCRIPTS),
     "evaluate": OURS - set(SCRIPTS),

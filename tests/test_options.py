@@ -13,6 +13,7 @@ import command_line
 import data
 import evaluation
 import options
+import part_options
 
 
 def parse_train(*args: str) -> FlagValues:
@@ -363,7 +364,7 @@ def draw_settings(source: random.Random) -> dict[str, Any]:
         "binarize": source.choice(options.BINARIZE),
         "hidden_dim": source.randint(1, 1000),
         "num_hidden_layers": source.randint(1, 5),
-        "activation": source.choice(options.ACTIVATIONS),
+        "activation": source.choice(part_options.ACTIVATIONS),
         "latent_dim": source.randint(1, 100),
         "beta": round(source.uniform(0, 10), source.randint(0, 3)),
         "learning_rate": 10 ** -source.randint(0, 8) * source.randint(1, 9),

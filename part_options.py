@@ -1,0 +1,108 @@
+"""The flags that only some models or some networks read, and the tables of these.
+
+A part is chosen by name with a flag of its own, ``--model`` or ``--network``; its entry in
+the table says which of the flags here it reads, and their defaults for it.
+"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from command_line import Choice, Number, Numbers, Option, UsageError
+
+# The table alone: importing the package would import TensorFlow.
+_TABLE = runpy.run_path(str(Path(__file__).resolve().parent / "models" / "table.py"))
+MODELS, NETWORKS = _TABLE["MODELS"], _TABLE["NETWORKS"]
+
+ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "prelu")
+
+SIZE = Number(int, 1, 10**6)  # of a layer
+
+
+def _network_option(name: str, parser: Any, help_text: str, letters: str) -> Option:
+    """A flag that some networks read; each has its own default."""
+    defaults = {kind: network.defaults.get(name) for kind, network in NETWORKS.items()}
+    told = ", ".join(f"{kind} {value}" for kind, value in defaults.items() if value is not None)
+    return Option(name, parser, None, f"{help_text} (default: {told})", letters)
+
+
+def _model_option(name: str, parser: Any, help_text: str, letters: str) -> Option:
+    """A flag that some models read; one default for all of them."""
+    readers = [kind for kind, model in MODELS.items() if name in model.defaults]
+    default = MODELS[readers[0]].defaults[name]
+    told = f"; with --model {' or '.join(readers)} (default {default})"
+    return Option(name, parser, None, help_text + told, letters)
+
+
+NETWORK_OPTIONS = [
+    _network_option("hidden_dim", SIZE, "units of a hidden layer", ""),
+    _network_option(
+        "num_hidden_layers",
+        Number(int, 1, 1000),
+        "hidden layers in the encoder, and the decoder",
+        "nh",
+    ),
+    _network_option("filters", Numbers(1), "of each convolution", "f"),
+    _network_option("kernel_sizes", Numbers(1), "of each convolution, or of all", "k"),
+    _network_option("strides", Numbers(1), "of each convolution, or of all", "st"),
+    _network_option(
+        "paddings", Numbers(0, ["same"]), "rows and columns of zeros on every side", "pad"
+    ),
+    _network_option(
+        "decoder_dims",
+        Numbers(1, ["none"]),
+        "fully connected layers before the decoder's convolutions; the last has a unit for each "
+        "place of the smallest features",
+        "dd",
+    ),
+    _network_option(
+        "decoder_strides",
+        Numbers(1, ["none"]),
+        "of the decoder's convolutions, with --decoder_dims",
+        "ds",
+    ),
+    _network_option("activation", Choice(ACTIVATIONS), "of the hidden layers", "act-"),
+    _network_option("dropout", Number(float, 0, 0.99), "part of the hidden units set to 0", "do"),
+]
+MODEL_OPTIONS = [
+    _model_option("beta", Number(float, 0), "weight of the KL term", "beta"),
+]
+# Chosen by a flag, each part reads some of the other flags: its table, those flags.
+_PARTS = {"model": (MODELS, MODEL_OPTIONS), "network": (NETWORKS, NETWORK_OPTIONS)}
+
+
+def complete(values: flags.FlagValues) -> None:
+    """Gives the flags that model and network read their defaults; refuses those they do not."""
+    for part, (table, read_by_some) in _PARTS.items():
+        chosen = values[part].value
+        defaults = table[chosen].defaults
+        for option in read_by_some:
+            flag = values[option.name]
+            if option.name not in defaults and flag.value is not None:
+                readers = [kind for kind in table if option.name in table[kind].defaults]
+                reads = ", ".join(f"--{name}" for name in defaults)
+                raise UsageError(
+                    f"flag --{option.name}: --{part} {chosen} does not read it"
+                    + (f"; it reads {reads}" if reads else "")
+                    + f"; leave it out, or choose --{part} {' or '.join(readers)}"
+                )
+            if flag.value is None:
+                flag.value = defaults.get(option.name)
+    if values.filters is None:
+        return
+    count = len(values.filters.split(","))
+    for name in ("kernel_sizes", "strides", "paddings", "decoder_strides"):
+        if len(values[name].value.split(",")) not in (1, count):
+            raise UsageError(
+                f"flag --{name}={values[name].value}: expected one, or one for each of the "
+                f"{count} --filters {values.filters}"
+            )
+
+
+def defaults(values: flags.FlagValues) -> dict[str, Any]:
+    """Returns the flags that the chosen model and network read, and their defaults."""
+    return MODELS[values.model].defaults | NETWORKS[values.network].defaults
