@@ -35,11 +35,16 @@ def main(argv: list[str]) -> None:
     else:
         run = runs.Run(root / options.run_name(flags))
         if workers.is_chief:  # another may find the chief's, just started
+            runs.check_unlocked(run)
             run.check_startable(flags.overwrite)
     settings["stream"], why = choose_streaming(flags, run)
     data.check_available(flags.dataset, flags.data_dir)
 
-    with signals.StopSignals() as stop_signals, cluster.lost_worker_in_one_line(workers):
+    with (
+        signals.StopSignals() as stop_signals,
+        cluster.lost_worker_in_one_line(workers),
+        cluster.locked(run, workers),
+    ):
         # Where a worker is lost, TensorFlow logs what we say in one line.
         device_name = device.set_up_tensorflow(3 if len(workers.workers) > 1 else 2)
         try:
@@ -92,10 +97,8 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=N
     training, validation = load(flags, settings, binarize_with)
     print_plan(settings, training, len(validation), why, model, device_name, run)
 
-    record: dict[str, Any] = {}
-    if flags.resume:
-        record = run.resume(flags.num_epochs)
-    else:
+    record = run.resume(flags.num_epochs) if flags.resume else {}
+    if not flags.resume:
         num_replicas = strategy.num_replicas_in_sync if strategy else 1
         shared = {"strategy": flags.strategy, "num_replicas": num_replicas}
         described = describe(argv, settings, flags, training.num_images, model, device_name)
@@ -173,10 +176,8 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
 
 def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, Any]:
     """Returns what run.json says from the start: all that is not in the model itself."""
-    folder = options.ROOT
-    git = subprocess.run(
-        ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True
-    )
+    git = ["git", "-C", str(options.ROOT), "rev-parse", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     packages = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
     return {
         "status": "training",
@@ -191,7 +192,7 @@ def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, 
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in packages},
         },
-        "git_commit": git.stdout.strip() or None,
+        "git_commit": commit or None,
     }
 
 

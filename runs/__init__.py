@@ -11,8 +11,9 @@
 No module here imports TensorFlow.
 """
 
-from runs.files import write_atomically
+from runs.files import remove_leftovers, write_atomically
 from runs.history import COLUMNS, read_history, write_history
+from runs.lock import check_unlocked, locked
 from runs.naming import name_run
 from runs.run import CHECKPOINTS, Run, RunError
 from runs.search import find_finished, find_resumable, find_run, find_stopped, open_run
@@ -22,13 +23,16 @@ __all__ = [
     "COLUMNS",
     "Run",
     "RunError",
+    "check_unlocked",
     "find_finished",
     "find_resumable",
     "find_run",
     "find_stopped",
+    "locked",
     "name_run",
     "open_run",
     "read_history",
+    "remove_leftovers",
     "write_atomically",
     "write_history",
 ]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runs.files import write_atomically
+from runs.files import is_partial, remove_leftovers, write_atomically
 
 FORMAT = 1  # of run.json; raised when a reader of the old one would go wrong
 CHECKPOINTS = {"best": "best.keras", "last": "model.keras"}
+CHECKPOINT = "checkpoint.npz"  # to go on from
+PREVIOUS = "previous.npz"  # the one before it
+HISTORY = "history.csv"
+FILES = (CHECKPOINT, PREVIOUS, HISTORY, *CHECKPOINTS.values())  # that have checksums
+STAGING = ".writing"  # holds what is being written
+LOCK = ".lock"  # there while a process trains the run, and after one that was killed
 
 
 class RunError(Exception):
@@ -29,10 +36,10 @@ class Run:
         self.folder = folder
         self.name = folder.name
         self.record_path = folder / "run.json"
-        self.history_path = folder / "history.csv"
+        self.history_path = folder / HISTORY
         self.logs_dir = folder / "logs"
         self.best_path = folder / CHECKPOINTS["best"]
-        self.checkpoint_path = folder / "checkpoint.npz"
+        self.checkpoint_path = folder / CHECKPOINT
         self.last_path = folder / CHECKPOINTS["last"]
 
     def check_startable(self, overwrite: bool) -> None:
@@ -47,21 +54,43 @@ class Run:
                     f"{self.folder} already holds a run: type --resume to go on with it, "
                     "--overwrite to train it anew, or --run_name NAME to keep both"
                 )
-        elif any(self.folder.iterdir()):
+        elif any(
+            path.name not in (LOCK, STAGING) and not is_partial(path)
+            for path in self.folder.iterdir()
+        ):
             raise RunError(
                 f"{self.folder} holds files but no run.json, so no run of this program: move "
                 "them, or choose another --run_name"
             )
 
     def start(self, record: dict[str, Any]) -> None:
-        """Makes the folder, removes what an earlier run wrote there, and writes run.json."""
+        """Makes the folder, writes run.json, and removes what an earlier run wrote there.
+
+        run.json comes first: from then on the earlier run's files are nobody's, wherever
+        their removal is cut off. What else lies there stays, and is said.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        paths = (self.checkpoint_path, self.best_path, self.last_path, self.history_path)
-        for path in (*paths, self.record_path):
-            path.unlink(missing_ok=True)
-        if self.logs_dir.exists():
-            shutil.rmtree(self.logs_dir)
-        self.write_record({"format": FORMAT, "run_name": self.name, **record})
+        remove_leftovers(self.folder)
+        self.write_record({"format": FORMAT, "run_name": self.name, **record, "files": {}})
+        for name in FILES:
+            (self.folder / name).unlink(missing_ok=True)
+        self._remove_logs()
+        left = {path.name for path in self.folder.iterdir()} - {self.record_path.name, LOCK}
+        if left:
+            print(f"{self.folder} keeps what is not the run's: {', '.join(sorted(left))}")
+
+    def _remove_logs(self) -> None:
+        """Removes TensorBoard's files from its folder, and the folder if nothing else is in it."""
+        if self.logs_dir.is_symlink() or not self.logs_dir.is_dir():
+            return
+        folders = [self.logs_dir / name for name in ("train", "validation", "images")]
+        for folder in [*folders, self.logs_dir]:
+            if folder.is_symlink() or not folder.is_dir():
+                continue
+            for path in folder.glob("events.out.tfevents.*"):
+                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # not empty
+                os.rmdir(folder)
 
     def resume(self, num_epochs: int) -> dict[str, Any]:
         """Notes in run.json that the training goes on, up to this many epochs; returns it.
@@ -114,12 +143,5 @@ class Run:
 
     def files(self) -> list[Path]:
         """Returns what the run has written so far, run.json last."""
-        paths = (
-            self.last_path,
-            self.best_path,
-            self.history_path,
-            self.checkpoint_path,
-            self.logs_dir,
-            self.record_path,
-        )
-        return [path for path in paths if path.exists()]
+        names = [*reversed(FILES), self.logs_dir.name, self.record_path.name]
+        return [path for name in names if (path := self.folder / name).exists()]

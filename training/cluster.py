@@ -108,6 +108,11 @@ def _devices(num_replicas: int | None) -> list[str]:
     return [f"GPU:{index}" for index in range(num_replicas or len(gpus))]
 
 
+def locked(run: runs.Run, cluster: Cluster) -> contextlib.AbstractContextManager[None]:
+    """Holds the run for the chief, who alone writes it; raises RunError if another does."""
+    return runs.locked(run) if cluster.is_chief else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def own_folder(run: runs.Run, cluster: Cluster, resume: bool) -> Iterator[runs.Run]:
     """Gives the chief the run, and any other worker a silent one that is deleted at the end.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import runs
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_new_file_appears_when_all_went_well(tmp_path):
@@ -60,3 +65,71 @@ def test_the_path_to_write_to_lies_beside_and_ends_alike(tmp_path, name):
         assert beside.suffix == Path(name).suffix
         assert beside.name != name
         beside.touch()
+
+
+def test_a_rename_is_of_a_file_flushed_before_in_a_folder_flushed_after(tmp_path, monkeypatch):
+    """Else a failing power supply could leave an empty file, or undo a rename."""
+    done: list[tuple[str, ...]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def note_fsync(handle):
+        done.append(("flush", Path(os.readlink(f"/proc/self/fd/{handle}")).name))
+        fsync(handle)
+
+    def note_replace(source, target):
+        done.append(("rename", Path(source).name, Path(target).name))
+        replace(source, target)
+
+    monkeypatch.setattr("os.fsync", note_fsync)
+    monkeypatch.setattr("os.replace", note_replace)
+    with runs.write_atomically(tmp_path / "table.csv") as beside:
+        beside.write_text("new")
+    name = beside.name
+    assert done == [("flush", name), ("rename", name, "table.csv"), ("flush", tmp_path.name)]
+
+
+# ----------------------------------------------------------------------- leftovers
+
+DIE = """
+import os, signal, sys
+from pathlib import Path
+
+import runs
+
+with runs.write_atomically(Path(sys.argv[1])) as beside:
+    beside.write_text("half of the n")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    for name in ("model.keras", "run.json", "no ending"):
+        command = [sys.executable, "-c", DIE, str(tmp_path / name)]
+        assert subprocess.run(command, cwd=ROOT).returncode == -9
+    left = set(tmp_path.iterdir())
+    assert len(left) == 3
+
+    one = next(path.name for path in left if path.suffix == ".keras")
+    host, pid = one.split("partial-")[1].removesuffix(".keras").rsplit("-", 1)
+    foreign = [
+        ".model.keras",
+        ".hidden",
+        "model.keras",
+        f"model.partial-{host}-{pid}.keras",
+        f".model.partial-{host}-x.keras",
+        f".model.partial-{host}-{pid}.keras.bak",
+        f".model.partial-{host}s-{pid}.keras",
+        f".model.partial-{host}-{os.getpid()}.keras",
+        ".model.partial-.keras",
+    ]
+    for name in foreign:
+        (tmp_path / name).write_text("mine")
+    (tmp_path / f".folder.partial-{host}-{pid}.keras").mkdir()
+    with runs.write_atomically(tmp_path / "other.json") as beside:
+        beside.write_text("being written")
+        assert set(runs.remove_leftovers(tmp_path)) == left
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *foreign,
+        f".folder.partial-{host}-{pid}.keras",
+        "other.json",
+    }

@@ -12,6 +12,8 @@ import runs
 
 RECORD = {"status": "training", "started": "2026-01-01T00:00:00+00:00", "flags": {"beta": 1.0}}
 
+NAMES = ("best.keras", "model.keras", "history.csv", "checkpoint.npz", "previous.npz")
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> runs.Run:
@@ -19,10 +21,11 @@ def run(tmp_path: Path) -> runs.Run:
 
 
 def write_all_files(run: runs.Run) -> None:
-    for path in (run.best_path, run.last_path, run.history_path, run.checkpoint_path):
-        path.write_text("old")
-    run.logs_dir.mkdir()
-    (run.logs_dir / "events").write_text("old")
+    for name in NAMES:
+        (run.folder / name).write_text("old")
+    for name in ("train", "validation", "images"):
+        (run.logs_dir / name).mkdir(parents=True)
+        (run.logs_dir / name / "events.out.tfevents.1.host.2.0.v2").write_text("old")
 
 
 # ---------------------------------------------------------------- check_startable
@@ -67,21 +70,50 @@ def test_a_file_in_the_place_of_the_folder_is_refused(run, overwrite):
 def test_a_run_that_starts_has_a_record_and_nothing_else(run):
     run.start(RECORD)
     assert list(run.folder.iterdir()) == [run.record_path]
-    assert run.read_record() == {"format": 1, "run_name": "a run", **RECORD}
+    assert run.read_record() == {"format": 1, "run_name": "a run", **RECORD, "files": {}}
 
 
-def test_a_run_that_starts_anew_removes_its_own_files_and_keeps_all_others(run):
+FOREIGN = (
+    *("notes.txt", "best.keras.bak", "my/model.keras"),
+    *("logs/notes.txt", "logs/train/events.txt", "logs/other/events.out.tfevents.1"),
+)
+
+
+def test_a_run_that_starts_anew_removes_its_own_files_keeps_all_others_and_says_so(run, capsys):
     run.start(RECORD)
     write_all_files(run)
-    foreign = [run.folder / name for name in ("notes.txt", "best.keras.bak", "my/model.keras")]
+    foreign = [run.folder / name for name in FOREIGN]
     for path in foreign:
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
+    capsys.readouterr()
     run.start({**RECORD, "status": "again"})
+    said = f"{run.folder} keeps what is not the run's: best.keras.bak, logs, my, notes.txt\n"
+    assert capsys.readouterr().out == said
     left = sorted(path for path in run.folder.rglob("*") if path.is_file())
     assert left == sorted([*foreign, run.record_path])
-    assert [path.read_text() for path in foreign] == ["mine"] * 3
+    assert [path.read_text() for path in foreign] == ["mine"] * len(foreign)
     assert run.read_record()["status"] == "again"
+
+
+def test_a_run_that_starts_anew_follows_no_link_out_of_its_folder(run, tmp_path):
+    run.start(RECORD)
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (elsewhere, elsewhere / "train"):
+        folder.mkdir()
+        (folder / "events.out.tfevents.1").write_text("mine")
+    (elsewhere / "best.keras").write_text("mine")
+    run.logs_dir.symlink_to(elsewhere)
+    run.best_path.symlink_to(elsewhere / "best.keras")
+    run.start(RECORD)
+    assert not run.best_path.is_symlink()
+    run.logs_dir.unlink()
+    run.logs_dir.mkdir()
+    (run.logs_dir / "train").symlink_to(elsewhere / "train")
+    run.start(RECORD)
+    assert [path.read_text() for path in sorted(elsewhere.rglob("*")) if path.is_file()] == [
+        "mine"
+    ] * 3
 
 
 def test_files_are_those_that_are_there_the_record_last(run):
@@ -89,14 +121,7 @@ def test_files_are_those_that_are_there_the_record_last(run):
     assert run.files() == [run.record_path]
     write_all_files(run)
     (run.folder / "notes.txt").touch()
-    assert {path.name for path in run.files()} == {
-        "best.keras",
-        "model.keras",
-        "history.csv",
-        "checkpoint.npz",
-        "logs",
-        "run.json",
-    }
+    assert {path.name for path in run.files()} == {*NAMES, "logs", "run.json"}
     assert run.files()[-1] == run.record_path
 
 
@@ -111,6 +136,7 @@ def test_a_finished_run_knows_its_best_epoch_and_keeps_what_it_started_with(run)
         "format": 1,
         "run_name": "a run",
         **RECORD,
+        "files": {},
         "status": "finished",
         "best": {"epoch": 3, "val_loss": 95.25},
         "epochs_done": 4,
@@ -142,7 +168,7 @@ def test_a_number_that_json_does_not_know_is_refused_and_the_old_record_stays(ru
     run.start(RECORD)
     with pytest.raises(ValueError, match="JSON"):
         run.write_record({**run.read_record(), "loss": math.nan})
-    assert run.read_record() == {"format": 1, "run_name": "a run", **RECORD}
+    assert run.read_record() == {"format": 1, "run_name": "a run", **RECORD, "files": {}}
     assert list(run.folder.iterdir()) == [run.record_path]
 
 
