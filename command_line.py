@@ -103,6 +103,19 @@ class Choice(flags.ArgumentParser):
         return "|".join(self.names)
 
 
+class Choices(flags.ArgumentParser):
+    """Some of a few names, with commas between them; their text is the value."""
+
+    def __init__(self, names: Collection[str]):
+        self.one = Choice(names)
+
+    def parse(self, argument: Any) -> str:
+        return ",".join(self.one.parse(part.strip()) for part in str(argument).split(","))
+
+    def flag_type(self) -> str:
+        return self.one.flag_type() + ",..."
+
+
 class Folder(flags.ArgumentParser):
     """A path, not empty."""
 

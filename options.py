@@ -26,7 +26,14 @@ from command_line import (
     UsageError,
     parse,
 )
-from part_options import MODEL_OPTIONS, MODELS, NETWORK_OPTIONS, NETWORKS, SIZE
+from part_options import (
+    INITIALIZER_OPTIONS,
+    MODEL_OPTIONS,
+    MODELS,
+    NETWORK_OPTIONS,
+    NETWORKS,
+    SIZE,
+)
 
 ROOT = Path(__file__).resolve().parent
 TRAINED_MODEL_DIR = ROOT / "trained_model"
@@ -54,6 +61,7 @@ RUN_OPTIONS = [
     Option("model", Choice(MODELS), "vae", "what is trained"),
     Option("network", Choice(NETWORKS), "mlp", "the encoder's and decoder's kind", "n"),
     *NETWORK_OPTIONS,
+    *INITIALIZER_OPTIONS,
     _LATENT_DIM,
     *MODEL_OPTIONS,
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),

@@ -12,13 +12,13 @@ from typing import Any
 
 from absl import flags
 
-from command_line import Choice, Number, Numbers, Option, UsageError
+from command_line import Choice, Choices, Number, Numbers, Option, UsageError
 
 # The table alone: importing the package would import TensorFlow.
 _TABLE = runpy.run_path(str(Path(__file__).resolve().parent / "models" / "table.py"))
 MODELS, NETWORKS = _TABLE["MODELS"], _TABLE["NETWORKS"]
 
-ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "prelu")
+ACTIVATIONS, INITIALIZERS = _TABLE["ACTIVATIONS"], _TABLE["INITIALIZERS"]
 
 SIZE = Number(int, 1, 10**6)  # of a layer
 
@@ -39,12 +39,11 @@ def _model_option(name: str, parser: Any, help_text: str, letters: str) -> Optio
 
 
 NETWORK_OPTIONS = [
-    _network_option("hidden_dim", SIZE, "units of a hidden layer", ""),
     _network_option(
-        "num_hidden_layers",
-        Number(int, 1, 1000),
-        "hidden layers in the encoder, and the decoder",
-        "nh",
+        "hidden_dim",
+        Numbers(1),
+        "units of each hidden layer of the encoder; the decoder's in the opposite order",
+        "",
     ),
     _network_option("filters", Numbers(1), "of each convolution", "f"),
     _network_option("kernel_sizes", Numbers(1), "of each convolution, or of all", "k"),
@@ -65,8 +64,25 @@ NETWORK_OPTIONS = [
         "of the decoder's convolutions, with --decoder_dims",
         "ds",
     ),
-    _network_option("activation", Choice(ACTIVATIONS), "of the hidden layers", "act-"),
+    _network_option(
+        "activation",
+        Choices(ACTIVATIONS),
+        "of all hidden layers, or of each of the encoder's; the decoder's in the opposite order",
+        "act-",
+    ),
     _network_option("dropout", Number(float, 0, 0.99), "part of the hidden units set to 0", "do"),
+]
+# Every network reads these.
+INITIALIZER_OPTIONS = [
+    Option("initializer", Choice(INITIALIZERS), "glorot_uniform", "how the kernels begin", "init-"),
+    Option(
+        "init_stddev",
+        Number(float, 0, above=True),
+        0.001,
+        "standard deviation of the kernels at the beginning",
+        "std",
+        only=("initializer", "normal"),
+    ),
 ]
 MODEL_OPTIONS = [
     _model_option("beta", Number(float, 0), "weight of the KL term", "beta"),
@@ -92,14 +108,14 @@ def complete(values: flags.FlagValues) -> None:
                 )
             if flag.value is None:
                 flag.value = defaults.get(option.name)
-    if values.filters is None:
-        return
-    count = len(values.filters.split(","))
-    for name in ("kernel_sizes", "strides", "paddings", "decoder_strides"):
-        if len(values[name].value.split(",")) not in (1, count):
+    layers = "hidden_dim" if values.filters is None else "filters"
+    count = len(values[layers].value.split(","))
+    for name in ("activation", "kernel_sizes", "strides", "paddings", "decoder_strides"):
+        text = values[name].value
+        if text is not None and len(text.split(",")) not in (1, count):
             raise UsageError(
-                f"flag --{name}={values[name].value}: expected one, or one for each of the "
-                f"{count} --filters {values.filters}"
+                f"flag --{name}={text}: expected one, or one for each of the {count} "
+                f"--{layers} {values[layers].value}"
             )
 
 

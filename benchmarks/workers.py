@@ -59,19 +59,13 @@ def _keras_model(images: np.ndarray, options: dict[str, Any]) -> Any:
     import keras
 
     import models
+    from options import parse_train, settings
 
     network = options.get("network", "mlp")
-    settings = {
-        **models.table.NETWORKS[network].defaults,
-        "seed": 0,
-        "model": "vae",
-        "network": network,
-        "latent_dim": LATENT,
-        "beta": 1.0,
-        "precision": options.get("precision", "float32"),
-    }
-    settings["dropout"] = options.get("dropout", settings["dropout"])
-    model = models.build(images.shape[1:], settings)
+    words = ["--network", network, "--latent_dim", str(LATENT)]
+    for name in ("precision", "dropout"):
+        words += [f"--{name}={options[name]}"] if name in options else []
+    model = models.build(images.shape[1:], settings(parse_train(["train.py", *words])))
     if network == "mlp":
         _assign_mlp_weights(model)
     elif network == "conv":

@@ -16,7 +16,7 @@ if keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow"
     )
 
-from models import activations, conv, convolutions, table
+from models import activations, conv, convolutions, initializers, table
 from models.autoencoder import Autoencoder
 from models.build import build
 from models.dropout import Dropout
@@ -40,5 +40,6 @@ __all__ = [
     "build",
     "conv",
     "convolutions",
+    "initializers",
     "table",
 ]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-
-NAMES = ("tanh", "relu", "elu", "leaky_relu", "prelu")
 
 
 def make(activation: str, num_dims: int, **kwargs: Any) -> keras.layers.Layer:
     """Returns a new layer of the named activation.
 
     Args:
-        activation: one of ``NAMES``. A leaky ReLU's slope is 0.3 below zero (Keras' own), a
-            PReLU's begins at 0.25 and is learned, one for each feature (He et al., 2015).
+        activation: one of ``table.ACTIVATIONS``. A leaky ReLU's slope is 0.3 below zero
+            (Keras' own), a PReLU's begins at 0.25 and is learned, one for each feature (He et
+            al., 2015); GELU is x·Φ(x) with the normal distribution's Φ itself (Hendrycks and
+            Gimpel, 2016), SiLU x·sigmoid(x).
         num_dims: of its inputs beside the batch; features are the last.
         kwargs: of every Keras layer.
     """
@@ -25,3 +26,18 @@ def make(activation: str, num_dims: int, **kwargs: Any) -> keras.layers.Layer:
     if activation == "leaky_relu":
         return keras.layers.LeakyReLU(negative_slope=0.3, **kwargs)
     return keras.layers.Activation(activation, **kwargs)
+
+
+def for_each(activation: str | Sequence[str], num_layers: int) -> list[str]:
+    """Returns the activation of each layer, from one for all of them or one for each.
+
+    Raises:
+        ValueError: if there are neither one nor ``num_layers`` of them.
+    """
+    names = [activation] if isinstance(activation, str) else list(activation)
+    if len(names) not in (1, num_layers):
+        raise ValueError(
+            f"Received activation={activation}. Expected one, or one for each of the "
+            f"{num_layers} hidden layers."
+        )
+    return names * num_layers if len(names) == 1 else names

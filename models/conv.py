@@ -8,34 +8,27 @@ from typing import Any
 
 import keras
 
-from models import activations
+from models import activations, initializers, lists
 from models.convolutions import Convolution, NetworkError, TransposedConvolution, convolved
 
 
 def build(image_shape: Sequence[int], settings: Mapping[str, Any]) -> tuple[Encoder, Decoder]:
     """Returns the encoder and decoder that the flags describe, not built yet."""
-    filters = _numbers(settings["filters"])
+    filters = lists.split(settings["filters"])
     shared: dict[str, Any] = {
         "filters": filters,
         **{
-            name: _numbers(settings[name], len(filters))
-            for name in ("kernel_sizes", "strides", "paddings")
+            name: lists.split(settings[name], len(filters))
+            for name in ("kernel_sizes", "strides", "paddings", "activation")
         },
-        **{name: settings[name] for name in ("activation", "dropout", "seed")},
+        **{name: settings[name] for name in ("dropout", "seed", "initializer", "init_stddev")},
     }
-    dims = _numbers(settings["decoder_dims"])
-    steps = _numbers(settings["decoder_strides"], len(filters))
+    dims = lists.split(settings["decoder_dims"])
+    steps = lists.split(settings["decoder_strides"], len(filters))
     return (
         Encoder(settings["latent_dim"], name="encoder", **shared),
         Decoder(image_shape, dense_dims=dims, dense_strides=steps, name="decoder", **shared),
     )
-
-
-def _numbers(text: str, count: int = 1) -> list[Any]:
-    """Takes ``"32,64"`` apart; one number alone stands for ``count``; ``"none"`` for none."""
-    words = [] if text == "none" else text.split(",")
-    numbers: list[Any] = [word if word == "same" else int(word) for word in words]
-    return numbers * count if len(numbers) == 1 else numbers
 
 
 @keras.saving.register_keras_serializable(package="models.conv")
@@ -48,9 +41,10 @@ class Encoder(keras.Model):
         kernel_sizes, strides: of each convolution, the same in both directions.
         paddings: of each: ``"same"``, for outputs of size ⌈size / stride⌉, or so many rows
             and columns of zeros on every side.
-        activation: after each convolution, one of ``activations.NAMES``.
+        activation: after each convolution: one of ``table.ACTIVATIONS``, or one for each.
         dropout: part of each convolution's outputs set to 0 while training.
         seed: of the dropout's noise.
+        initializer, init_stddev: of every kernel, as of ``initializers.make``.
     """
 
     def __init__(
@@ -60,14 +54,16 @@ class Encoder(keras.Model):
         kernel_sizes: Sequence[int] = (3, 3),
         strides: Sequence[int] = (2, 2),
         paddings: Sequence[int | str] = ("same", "same"),
-        activation: str = "relu",
+        activation: str | Sequence[str] = "relu",
         dropout: float = 0.0,
         seed: int = 0,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
-        self.shape_config = {
+        self.shape_config: dict[str, Any] = {
             "filters": list(filters),
             "kernel_sizes": list(kernel_sizes),
             "strides": list(strides),
@@ -75,17 +71,21 @@ class Encoder(keras.Model):
             "activation": activation,
             "dropout": dropout,
             "seed": seed,
+            "initializer": initializer,
+            "init_stddev": init_stddev,
         }
         shared: dict[str, Any] = {"dtype": self.dtype_policy}
+        kernels = {"initializer": initializer, "init_stddev": init_stddev, **shared}
+        names = activations.for_each(activation, len(filters))
         self.convolutions = [
-            Convolution(*sizes, activation, dropout, seed, name=f"{self.name}_{index}", **shared)
+            Convolution(*sizes, dropout, seed, name=f"{self.name}_{index}", **kernels)
             for index, sizes in enumerate(
-                zip(filters, kernel_sizes, strides, paddings, strict=True), start=1
+                zip(filters, kernel_sizes, strides, paddings, names, strict=True), start=1
             )
         ]
         self.flatten = keras.layers.Flatten(**shared)
-        self.z_mean = keras.layers.Dense(latent_dim, name="z_mean", **shared)
-        self.z_log_var = keras.layers.Dense(latent_dim, name="z_log_var", **shared)
+        self.z_mean = _dense(self, latent_dim, "z_mean")
+        self.z_log_var = _dense(self, latent_dim, "z_log_var")
 
     def build(self, input_shape):
         shape = tuple(input_shape)
@@ -128,7 +128,8 @@ class Decoder(keras.Model):
 
     Args:
         image_shape: (height, width, channels) of the images.
-        filters, kernel_sizes, strides, paddings, activation, dropout, seed: the encoder's.
+        filters, kernel_sizes, strides, paddings, activation, dropout, seed, initializer,
+            init_stddev: the encoder's, in its order: features of one size have one activation.
         dense_dims: units of fully connected layers before the convolutions; the last must be
             height · width of the features where the encoder ends.
         dense_strides: of the transposed convolutions where there are such; the encoder's,
@@ -142,16 +143,18 @@ class Decoder(keras.Model):
         kernel_sizes: Sequence[int] = (3, 3),
         strides: Sequence[int] = (2, 2),
         paddings: Sequence[int | str] = ("same", "same"),
-        activation: str = "relu",
+        activation: str | Sequence[str] = "relu",
         dropout: float = 0.0,
         seed: int = 0,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
         dense_dims: Sequence[int] = (),
         dense_strides: Sequence[int] = (),
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
-        self.shape_config = {
+        self.shape_config: dict[str, Any] = {
             "filters": list(filters),
             "kernel_sizes": list(kernel_sizes),
             "strides": list(strides),
@@ -159,10 +162,14 @@ class Decoder(keras.Model):
             "activation": activation,
             "dropout": dropout,
             "seed": seed,
+            "initializer": initializer,
+            "init_stddev": init_stddev,
             "dense_dims": list(dense_dims),
             "dense_strides": list(dense_strides),
         }
         shared: dict[str, Any] = {"dtype": self.dtype_policy}
+        kernels = {"initializer": initializer, "init_stddev": init_stddev, **shared}
+        names = activations.for_each(activation, len(filters))
         levels = list(zip(kernel_sizes, strides, paddings, strict=True))
         sizes = [self.image_shape[:2]]  # of the images, then after each convolution
         for level in levels:
@@ -175,11 +182,11 @@ class Decoder(keras.Model):
             )
         channels = 1 if dense_dims else filters[-1]
         self.dense = [
-            keras.layers.Dense(units, name=f"dense_{index}", **shared)
+            _dense(self, units, f"dense_{index}")
             for index, units in enumerate(dense_dims or [math.prod(sizes[-1]) * channels], start=1)
         ]
         self.dense_activations = [
-            activations.make(activation, 1, name=f"dense_activation_{index}", **shared)
+            activations.make(names[-1], 1, name=f"dense_activation_{index}", **shared)
             for index in range(1, len(self.dense) + 1)
         ]
         self.to_features = keras.layers.Reshape((*sizes[-1], channels), **shared)
@@ -190,25 +197,26 @@ class Decoder(keras.Model):
         if dense_dims:
             size = sizes[-1]
             steps = dense_strides or strides[::-1]
-            for count, kernel_size, step in zip(filters, kernel_sizes[::-1], steps, strict=True):
+            for count, kernel_size, step, activation in zip(
+                filters, kernel_sizes[::-1], steps, names[::-1], strict=True
+            ):
                 size = (size[0] * step, size[1] * step)
                 way_back.append((count, kernel_size, step, "same", size, activation, dropout, seed))
         else:
             for index in reversed(range(len(levels))):
                 where = (*levels[index], sizes[index])
-                hidden = (filters[index - 1], *where, activation, dropout, seed)
+                hidden = (filters[index - 1], *where, names[index - 1], dropout, seed)
                 logits = (self.image_shape[2], *where, None, 0.0, seed)
                 way_back.append(hidden if index else logits)
         self.convolutions = [
-            TransposedConvolution(*settings, name=f"{self.name}_{index}", **shared)
+            TransposedConvolution(*settings, name=f"{self.name}_{index}", **kernels)
             for index, settings in enumerate(way_back, start=1)
         ]
         self.flatten: Any = None
         self.logits: Any = None
         if dense_dims:
             self.flatten = keras.layers.Flatten(**shared)
-            num_pixels = math.prod(self.image_shape)
-            self.logits = keras.layers.Dense(num_pixels, name="logits", **shared)
+            self.logits = _dense(self, math.prod(self.image_shape), "logits")
         self.to_image = keras.layers.Reshape(self.image_shape, **shared)
 
     def build(self, input_shape):
@@ -246,3 +254,11 @@ class Decoder(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "image_shape": list(self.image_shape), **self.shape_config}
+
+
+def _dense(network: Encoder | Decoder, units: int, name: str) -> keras.layers.Dense:
+    sizes = network.shape_config
+    kernel = initializers.make(sizes["initializer"], sizes["init_stddev"])
+    return keras.layers.Dense(
+        units, kernel_initializer=kernel, dtype=network.dtype_policy, name=name
+    )

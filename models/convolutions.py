@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models import activations, noise
+from models import activations, initializers, noise
 from models.dropout import Dropout
 
 
@@ -21,8 +21,8 @@ class Convolution(keras.layers.Layer):
     """A convolution, its activation, and dropout on what it gives.
 
     Args:
-        filters, kernel_size, stride, padding, activation, dropout, seed: as of ``conv.Encoder``,
-            of this one.
+        filters, kernel_size, stride, padding, activation, dropout, seed, initializer,
+            init_stddev: as of ``conv.Encoder``, of this one.
     """
 
     def __init__(
@@ -34,6 +34,8 @@ class Convolution(keras.layers.Layer):
         activation: str,
         dropout: float,
         seed: int,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -45,6 +47,8 @@ class Convolution(keras.layers.Layer):
             "activation": activation,
             "dropout": dropout,
             "seed": seed,
+            "initializer": initializer,
+            "init_stddev": init_stddev,
         }
         self.zeros = 0 if padding == "same" else int(padding)  # on every side
         shared: dict[str, Any] = {"dtype": self.dtype_policy}
@@ -53,6 +57,7 @@ class Convolution(keras.layers.Layer):
             kernel_size,
             stride,
             padding="same" if padding == "same" else "valid",
+            kernel_initializer=initializers.make(initializer, init_stddev),
             name="convolve",
             **shared,
         )
@@ -93,7 +98,8 @@ class TransposedConvolution(keras.layers.Layer):
         filters: channels to give.
         kernel_size, stride, padding: of the convolution.
         size: (height, width) to give, the convolution's input.
-        activation, dropout, seed: as of ``conv.Encoder``; no activation for logits.
+        activation, dropout, seed, initializer, init_stddev: as of ``conv.Encoder``; no
+            activation for logits.
     """
 
     def __init__(
@@ -106,6 +112,8 @@ class TransposedConvolution(keras.layers.Layer):
         activation: str | None,
         dropout: float,
         seed: int,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -118,6 +126,8 @@ class TransposedConvolution(keras.layers.Layer):
             "activation": activation,
             "dropout": dropout,
             "seed": seed,
+            "initializer": initializer,
+            "init_stddev": init_stddev,
         }
         self.size = tuple(size)
         self.zeros = 0 if padding == "same" else int(padding)  # on every side
@@ -127,6 +137,7 @@ class TransposedConvolution(keras.layers.Layer):
             kernel_size,
             stride,
             padding="same" if padding == "same" else "valid",
+            kernel_initializer=initializers.make(initializer, init_stddev),
             name="convolve",
             **shared,
         )

@@ -8,17 +8,19 @@ from typing import Any
 
 import keras
 
-from models import activations, noise
+from models import activations, initializers, lists, noise
 from models.dropout import Dropout
 
 
 def build(image_shape: Sequence[int], settings: Mapping[str, Any]) -> tuple[Encoder, Decoder]:
     """Returns the encoder and decoder that the flags describe, not built yet."""
-    hidden_dims = [settings["hidden_dim"]] * settings["num_hidden_layers"]
-    shared = {name: settings[name] for name in ("activation", "dropout", "seed")}
+    hidden_dims = lists.split(settings["hidden_dim"])
+    activation = lists.split(settings["activation"])
+    shared = {name: settings[name] for name in ("dropout", "seed", "initializer", "init_stddev")}
+    there, back = (hidden_dims, activation), (hidden_dims[::-1], activation[::-1])
     return (
-        Encoder(settings["latent_dim"], hidden_dims, name="encoder", **shared),
-        Decoder(image_shape, hidden_dims, name="decoder", **shared),
+        Encoder(settings["latent_dim"], *there, name="encoder", **shared),
+        Decoder(image_shape, *back, name="decoder", **shared),
     )
 
 
@@ -29,18 +31,21 @@ class Encoder(keras.Model):
     Args:
         latent_dim: dimensions of z.
         hidden_dims: units of each hidden layer, in order.
-        activation: of the hidden layers, one of ``activations.NAMES``.
+        activation: of the hidden layers: one of ``table.ACTIVATIONS``, or one for each.
         dropout: part of each hidden layer's units set to 0 while training.
         seed: of the dropout's noise.
+        initializer, init_stddev: of every kernel, as of ``initializers.make``.
     """
 
     def __init__(
         self,
         latent_dim: int,
         hidden_dims: Sequence[int] = (500,),
-        activation: str = "tanh",
+        activation: str | Sequence[str] = "tanh",
         dropout: float = 0.0,
         seed: int = 0,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -49,10 +54,12 @@ class Encoder(keras.Model):
         self.activation = activation
         self.dropout = dropout
         self.seed = seed
+        self.initializer = initializer
+        self.init_stddev = init_stddev
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.hidden = _hidden_layers(self)
-        self.z_mean = keras.layers.Dense(latent_dim, dtype=self.dtype_policy, name="z_mean")
-        self.z_log_var = keras.layers.Dense(latent_dim, dtype=self.dtype_policy, name="z_log_var")
+        self.z_mean = _dense(self, latent_dim, "z_mean")
+        self.z_log_var = _dense(self, latent_dim, "z_log_var")
 
     def build(self, input_shape):
         self.flatten.build(input_shape)
@@ -81,6 +88,8 @@ class Encoder(keras.Model):
             "activation": self.activation,
             "dropout": self.dropout,
             "seed": self.seed,
+            "initializer": self.initializer,
+            "init_stddev": self.init_stddev,
         }
 
 
@@ -91,18 +100,21 @@ class Decoder(keras.Model):
     Args:
         image_shape: (height, width, channels) of the images.
         hidden_dims: units of each hidden layer, in order.
-        activation: of the hidden layers, one of ``activations.NAMES``.
+        activation: of the hidden layers: one of ``table.ACTIVATIONS``, or one for each.
         dropout: part of each hidden layer's units set to 0 while training.
         seed: of the dropout's noise.
+        initializer, init_stddev: of every kernel, as of ``initializers.make``.
     """
 
     def __init__(
         self,
         image_shape: Sequence[int],
         hidden_dims: Sequence[int] = (500,),
-        activation: str = "tanh",
+        activation: str | Sequence[str] = "tanh",
         dropout: float = 0.0,
         seed: int = 0,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -111,10 +123,10 @@ class Decoder(keras.Model):
         self.activation = activation
         self.dropout = dropout
         self.seed = seed
+        self.initializer = initializer
+        self.init_stddev = init_stddev
         self.hidden = _hidden_layers(self)
-        self.logits = keras.layers.Dense(
-            math.prod(self.image_shape), dtype=self.dtype_policy, name="logits"
-        )
+        self.logits = _dense(self, math.prod(self.image_shape), "logits")
         self.reshape = keras.layers.Reshape(self.image_shape, dtype=self.dtype_policy)
 
     def build(self, input_shape):
@@ -142,6 +154,8 @@ class Decoder(keras.Model):
             "activation": self.activation,
             "dropout": self.dropout,
             "seed": self.seed,
+            "initializer": self.initializer,
+            "init_stddev": self.init_stddev,
         }
 
 
@@ -151,18 +165,30 @@ class HiddenLayer(keras.layers.Layer):
 
     Args:
         units: how many.
-        activation: one of ``activations.NAMES``.
+        activation: one of ``table.ACTIVATIONS``.
         dropout, seed: as of ``Dropout``.
+        initializer, init_stddev: of the kernel, as of ``initializers.make``.
     """
 
-    def __init__(self, units: int, activation: str, dropout: float = 0.0, seed: int = 0, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        activation: str,
+        dropout: float = 0.0,
+        seed: int = 0,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.units = units
         self.activation = activation
         self.dropout_rate = dropout
         self.seed = seed
+        self.initializer = initializer
+        self.init_stddev = init_stddev
         shared: dict[str, Any] = {"dtype": self.dtype_policy}
-        self.dense = keras.layers.Dense(units, name="dense", **shared)
+        self.dense = _dense(self, units, "dense")
         self.activate = activations.make(activation, 1, name="activate", **shared)
         own_seed = noise.derive_seed(seed, self.name)
         self.dropout = Dropout(dropout, seed=own_seed, name="dropout", **shared)
@@ -183,20 +209,34 @@ class HiddenLayer(keras.layers.Layer):
             "activation": self.activation,
             "dropout": self.dropout_rate,
             "seed": self.seed,
+            "initializer": self.initializer,
+            "init_stddev": self.init_stddev,
         }
 
 
+def _dense(network: Encoder | Decoder | HiddenLayer, units: int, name: str) -> keras.layers.Dense:
+    kernel = initializers.make(network.initializer, network.init_stddev)
+    return keras.layers.Dense(
+        units, kernel_initializer=kernel, dtype=network.dtype_policy, name=name
+    )
+
+
 def _hidden_layers(network: Encoder | Decoder) -> list[HiddenLayer]:
+    names = activations.for_each(network.activation, len(network.hidden_dims))
     return [
         HiddenLayer(
             units,
-            network.activation,
+            activation,
             network.dropout,
             network.seed,
+            network.initializer,
+            network.init_stddev,
             dtype=network.dtype_policy,
             name=f"{network.name}_hidden_{index}",
         )
-        for index, units in enumerate(network.hidden_dims, start=1)
+        for index, (units, activation) in enumerate(
+            zip(network.hidden_dims, names, strict=True), start=1
+        )
     ]
 
 

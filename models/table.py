@@ -1,4 +1,4 @@
-"""What ``--model`` and ``--network`` can name: name → one line that describes it, and flags.
+"""What ``--model``, ``--network`` and their parts can name, and the flags that each reads.
 
 Importing the package ``models`` imports TensorFlow and registers its classes with Keras,
 which is what ``keras.saving.load_model`` needs. The command line must answer without
@@ -34,6 +34,10 @@ class Model(NamedTuple):
     defaults: dict[str, Any]
 
 
+ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "prelu", "gelu", "silu")
+
+INITIALIZERS = ("glorot_uniform", "he_normal", "normal")
+
 MODELS = {
     "vae": Model(
         "variational autoencoder (Kingma and Welling, 2014)",
@@ -51,7 +55,7 @@ NETWORKS = {
     "mlp": Network(
         "mlp",
         "fully connected hidden layers",
-        {"hidden_dim": 500, "num_hidden_layers": 1, "activation": "tanh", "dropout": 0.0},
+        {"hidden_dim": "500", "activation": "tanh", "dropout": 0.0},
     ),
     "conv": Network(
         "conv",

@@ -22,7 +22,7 @@ def name_run(
     parts = [
         settings["dataset"],
         settings["model"],
-        *([f"hd{settings['hidden_dim']}"] if "hidden_dim" in settings else []),
+        *([f"hd{_format(settings['hidden_dim'])}"] if "hidden_dim" in settings else []),
         f"ld{settings['latent_dim']}",
         f"e{settings['num_epochs']}",
     ]
@@ -36,6 +36,6 @@ def name_run(
 
 def _format(value: Any) -> str:
     if not isinstance(value, float):
-        return str(value)
+        return str(value).replace(",", "-")  # a comma stands between names of runs
     short = format(value, "g")
     return short if float(short) == value else repr(value)  # no two runs share a name

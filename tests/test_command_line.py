@@ -15,10 +15,30 @@ def test_a_network_fills_in_its_own_defaults_and_its_flags_show_in_the_name():
     assert (flags.filters, flags.strides, flags.kernel_sizes) == ("8,16,24", "2,2,1", "3")
     assert (flags.activation, flags.hidden_dim) == ("relu", None)
     assert "hidden_dim" not in options.settings(flags)
-    assert options.run_name(flags) == "mnist_vae_ld10_e50_nconv_f8,16,24_st2,2,1"
+    assert options.run_name(flags) == "mnist_vae_ld10_e50_nconv_f8-16-24_st2-2-1"
     preset = parse_train("--network", "conv_leaky")
     assert (preset.activation, preset.dropout, preset.decoder_dims) == ("leaky_relu", 0.2, "24,49")
     assert options.run_name(preset) == "mnist_vae_ld10_e50_nconv_leaky"
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (
+            "--hidden_dim 512,256 --activation elu,tanh",
+            "mnist_vae_hd512-256_ld10_e50_act-elu-tanh",
+        ),
+        ("--hidden_dim 512 --activation gelu", "mnist_vae_hd512_ld10_e50_act-gelu"),
+        ("--initializer he_normal", "mnist_vae_hd500_ld10_e50_init-he_normal"),
+        ("--initializer normal", "mnist_vae_hd500_ld10_e50_init-normal"),
+        (
+            "--initializer normal --init_stddev 0.05",
+            "mnist_vae_hd500_ld10_e50_init-normal_std0.05",
+        ),
+    ],
+)
+def test_lists_and_initialisers_show_in_a_runs_name(words, name):
+    assert options.run_name(parse_train(*words.split())) == name
 
 
 @pytest.mark.parametrize(
@@ -30,6 +50,14 @@ def test_a_network_fills_in_its_own_defaults_and_its_flags_show_in_the_name():
         ("--network conv --filters 8,,9", "flag --filters=8,,9: expected whole numbers"),
         ("--network conv --strides 0", "flag --strides=0: expected whole numbers of at least 1"),
         ("--network conv --paddings full", "flag --paddings=full: expected whole numbers"),
+        ("--hidden_dim 512,", "flag --hidden_dim=512,: expected whole numbers of at least 1"),
+        ("--activation elu,tanhh", "flag --activation=elu,tanhh: expected tanh, relu, elu,"),
+        (
+            "--activation elu,tanh",
+            "flag --activation=elu,tanh: expected one, or one for each of the 1 --hidden_dim 500",
+        ),
+        ("--init_stddev 0.1", "flag --init_stddev belongs to --initializer normal: received"),
+        ("--init_stddev 0", "flag --init_stddev=0: expected a number above 0"),
         (
             "--network conv --strides 1,2,3",
             "flag --strides=1,2,3: expected one, or one for each of the 2 --filters 32,64",

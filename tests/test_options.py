@@ -48,7 +48,7 @@ def recipe(tmp_path: Path):
     [
         ("batch_size", 100),
         ("latent_dim", 10),
-        ("hidden_dim", 500),
+        ("hidden_dim", "500"),
         ("num_epochs", 50),
         ("dataset", "mnist"),
         ("data_dir", None),
@@ -145,7 +145,7 @@ def test_a_value_in_a_flag_file_may_hold_spaces(recipe):
 def test_flags_after_a_flag_file_override_it_and_those_before_do_not(recipe):
     path = recipe("--latent_dim 5\n--hidden_dim 64\n--overwrite\n")
     flags = parse_train("--hidden_dim", "32", path, "--latent_dim", "7", "--overwrite", "0")
-    assert (flags.latent_dim, flags.hidden_dim, flags.overwrite) == (7, 64, False)
+    assert (flags.latent_dim, flags.hidden_dim, flags.overwrite) == (7, "64", False)
 
 
 @pytest.mark.parametrize("form", ["--flagfile={}", "--flagfile {}"])
@@ -155,7 +155,7 @@ def test_flags_after_a_flag_file_override_it_and_those_before_do_not(recipe):
 def test_a_flag_file_may_read_another(form, inner, recipe, tmp_path):
     recipe(inner, "inner.flags")
     flags = parse_train(recipe(form.format(tmp_path / "inner.flags") + "\n--hidden_dim 64\n"))
-    assert (flags.latent_dim, flags.hidden_dim, flags.overwrite) == (5, 64, False)
+    assert (flags.latent_dim, flags.hidden_dim, flags.overwrite) == (5, "64", False)
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ BAD_TRAIN = [
     ("--latent_dim=", "flag --latent_dim=: expected a whole number of at least 1"),
     ("--batch_size 1e3", "flag --batch_size=1e3: expected a whole number"),
     ("--num_epochs=-3", "flag --num_epochs=-3: expected a whole number of at least 1"),
-    ("--hidden_dim nan", "flag --hidden_dim=nan: expected a whole number"),
-    ("--num_hidden_layers 0", "flag --num_hidden_layers=0: expected a whole number of at least 1"),
+    ("--hidden_dim nan", "flag --hidden_dim=nan: expected whole numbers of at least 1"),
+    ("--hidden_dim 500,0", "flag --hidden_dim=500,0: expected whole numbers of at least 1"),
     ("--beta nan", "flag --beta=nan: expected a number of at least 0"),
     ("--beta inf", "flag --beta=inf: expected a number of at least 0"),
     ("--beta 1e400", "flag --beta=1e400: expected a number of at least 0"),
@@ -206,7 +206,7 @@ BAD_TRAIN = [
     ("--dataset imagenet", "flag --dataset=imagenet: expected mnist, fashion_mnist or digits"),
     ("--dataset fashionmnist", "did you mean fashion_mnist"),
     ("--binarize Dynamic", "expected none, dynamic or static; did you mean dynamic?"),
-    ("--activation sigmoid", "flag --activation=sigmoid: expected tanh, relu, elu, leaky_relu or"),
+    ("--activation sigmoid", "flag --activation=sigmoid: expected tanh, relu, elu, leaky_relu,"),
     ("--model gan", "flag --model=gan: expected vae"),
     ("--network cnn", "flag --network=cnn: expected mlp"),
     ("--run_name ../x", "flag --run_name=../x: expected a folder's name"),
@@ -341,8 +341,8 @@ def test_a_script_that_fails_prints_one_line_and_says_so_to_the_shell(
         ("--resume --jit_compile 0 --steps_per_execution 5", "mnist_vae_hd500_ld10_e50"),
         ("--strategy mirrored --num_replicas 4", "mnist_vae_hd500_ld10_e50"),
         (
-            "--seed 7 --activation relu --num_hidden_layers 2 --binarize static",
-            "mnist_vae_hd500_ld10_e50_bin-static_nh2_act-relu_s7",
+            "--seed 7 --activation relu --hidden_dim 9,9 --binarize static",
+            "mnist_vae_hd9-9_ld10_e50_bin-static_act-relu_s7",
         ),
     ],
 )
@@ -362,8 +362,8 @@ def draw_settings(source: random.Random) -> dict[str, Any]:
         "dataset": source.choice(list(data.DATASETS)),
         "num_validation": source.randint(1, 1000),
         "binarize": source.choice(options.BINARIZE),
-        "hidden_dim": source.randint(1, 1000),
-        "num_hidden_layers": source.randint(1, 5),
+        "hidden_dim": ",".join(str(source.randint(1, 1000)) for _ in range(source.randint(1, 4))),
+        "initializer": source.choice(part_options.INITIALIZERS),
         "activation": source.choice(part_options.ACTIVATIONS),
         "latent_dim": source.randint(1, 100),
         "beta": round(source.uniform(0, 10), source.randint(0, 3)),

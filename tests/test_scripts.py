@@ -112,7 +112,7 @@ def test_the_record_says_how_the_run_came_about(tree, trained):
     assert record["status"] == "finished"
     assert record["run_name"] == NAME
     assert record["command"].endswith(" ".join(DIGITS))
-    assert record["flags"]["hidden_dim"] == 64
+    assert record["flags"]["hidden_dim"] == "64"
     assert record["epochs_done"] == 2
     assert record["num_train"] == 1437 - 144
     # 64·64+64 and 2·(64·10+10) in the encoder, 10·64+64 and 64·64+64 in the decoder

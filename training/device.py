@@ -65,8 +65,8 @@ def out_of_memory_in_one_line() -> Iterator[None]:
     except tf.errors.ResourceExhaustedError as error:
         reason = error.message.splitlines()[0][:200]
         raise MemoryError(
-            f"the model does not fit into memory ({reason}): choose a smaller --hidden_dim, "
-            "--num_hidden_layers or --batch_size"
+            f"the model does not fit into memory ({reason}): choose a smaller --hidden_dim or "
+            "--batch_size"
         ) from error
 
 

@@ -6,6 +6,7 @@ import pytest
 import models
 from data import digits
 from evaluation import batching
+from tests.settings import make_settings
 
 LATENT_DIM = 3
 
@@ -17,18 +18,10 @@ def images():
 
 @pytest.fixture(scope="module")
 def model():
-    settings = {
-        "model": "vae",
-        "network": "mlp",
-        "hidden_dim": 20,
-        "num_hidden_layers": 1,
-        "activation": "tanh",
-        "dropout": 0.0,
-        "precision": "float32",
-        "latent_dim": LATENT_DIM,
-        "beta": 1.0,
-        "seed": 0,
-    }
+    settings = make_settings(
+        hidden_dim=20,
+        latent_dim=LATENT_DIM,
+    )
     return models.build((8, 8, 1), settings)
 
 

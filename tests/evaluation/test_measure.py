@@ -14,22 +14,16 @@ import runs
 from data import splits
 from evaluation import metrics
 from evaluation.context import Context
+from tests.settings import make_settings
 
 SEED = 4
-SETTINGS = {
-    "model": "vae",
-    "network": "mlp",
-    "hidden_dim": 20,
-    "num_hidden_layers": 1,
-    "activation": "tanh",
-    "dropout": 0.0,
-    "precision": "float32",
-    "latent_dim": 4,
-    "beta": 3.0,  # the ELBO must not contain it
-    "seed": 0,
-    "dataset": "digits",
-    "binarize": "static",
-}
+SETTINGS = make_settings(
+    hidden_dim=20,
+    latent_dim=4,
+    beta=3.0,  # the ELBO must not contain it
+    dataset="digits",
+    binarize="static",
+)
 
 
 @pytest.fixture(scope="module")

@@ -6,20 +6,11 @@ import pytest
 
 import models
 from models import convolutions
-from models.table import NETWORKS
+from tests.settings import make_settings
 
 
 def build(network="conv", image_shape=(28, 28, 1), latent_dim=2, **changes):
-    settings = {
-        **NETWORKS[network].defaults,
-        "network": network,
-        "model": "vae",
-        "seed": 0,
-        "precision": "float32",
-        "beta": 1.0,
-        "latent_dim": latent_dim,
-        **changes,
-    }
+    settings = make_settings(network=network, latent_dim=latent_dim, **changes)
     return models.build(image_shape, settings)
 
 

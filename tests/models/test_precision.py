@@ -7,24 +7,18 @@ import tensorflow as tf
 
 import models
 from data import splits
+from tests.settings import make_settings
 
 HALVES = ("mixed_bfloat16", "mixed_float16")
 
 
 def build(precision, **changes):
-    settings = {
-        "model": "vae",
-        "network": "mlp",
-        "hidden_dim": 64,
-        "num_hidden_layers": 2,
-        "activation": "tanh",
-        "dropout": 0.0,
-        "precision": precision,
-        "latent_dim": 4,
-        "beta": 1.0,
-        "seed": 0,
+    settings = make_settings(
+        hidden_dim="64,64",
+        precision=precision,
+        latent_dim=4,
         **changes,
-    }
+    )
     return models.build((8, 8, 1), settings)
 
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 import models
 from data import splits
-from models.table import MODELS, NETWORKS
-from tests.models.sizes import small_sizes
+from models.table import MODELS
+from tests.models.sizes import SMALL_NETWORKS, small_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,17 +50,8 @@ def opened(images, tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
     np.save(folder / "images.npy", images)
     expected = {}
-    for model_name, network in itertools.product(MODELS, NETWORKS):
-        settings = {
-            "model": model_name,
-            "network": network,
-            **small_sizes(network),
-            "num_hidden_layers": 2,
-            "precision": "float32",
-            "latent_dim": 3,
-            "beta": 2.0,
-            "seed": 5,
-        }
+    for model_name, network in itertools.product(MODELS, SMALL_NETWORKS):
+        settings = small_settings(network, model=model_name, latent_dim=3, beta=2.0, seed=5)
         model = models.build((8, 8, 1), settings)
         model.compile(optimizer=keras.optimizers.Adam(0.003))
         model.fit(tf.data.Dataset.from_tensors(images).repeat(3), verbose=0, shuffle=False)
@@ -96,7 +87,7 @@ def names_beginning(arrays, *prefixes):
     return [name for name in arrays if name.startswith(prefixes)]
 
 
-@pytest.fixture(params=[f"{model}-{network}" for model in MODELS for network in NETWORKS])
+@pytest.fixture(params=[f"{model}-{network}" for model in MODELS for network in SMALL_NETWORKS])
 def expected_and_found(request, opened):
     return opened[request.param]
 

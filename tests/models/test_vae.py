@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from data import splits
 from models import VAE, Decoder, Encoder
+from tests.settings import make_settings
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
@@ -196,7 +197,7 @@ def test_a_short_training_gives_the_pinned_losses():
     golden = json.loads((GOLDEN / "vae_mlp_digits.json").read_text())
     train, _ = splits.load_train_and_validation("digits")
     images = train.images / np.float32(255)
-    model = models.build((8, 8, 1), golden["settings"])
+    model = models.build((8, 8, 1), make_settings(**golden["settings"]))
     model.compile(optimizer=keras.optimizers.Adam(golden["settings"]["learning_rate"]))
     for step, expected in enumerate(golden["losses_by_step"]):
         for metric in model.metrics:

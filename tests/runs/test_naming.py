@@ -24,6 +24,7 @@ ABBREVIATIONS = {"network": "n", "beta": "beta"}
         ({}, "mnist_vae_hd500_ld10_e50"),
         ({"dataset": "digits", "model": "iwae"}, "digits_iwae_hd500_ld10_e50"),
         ({"hidden_dim": 1, "latent_dim": 2, "num_epochs": 3}, "mnist_vae_hd1_ld2_e3"),
+        ({"hidden_dim": "512,256"}, "mnist_vae_hd512-256_ld10_e50"),
         ({"beta": 4.0}, "mnist_vae_hd500_ld10_e50_beta4"),
         ({"beta": 0.00001}, "mnist_vae_hd500_ld10_e50_beta1e-05"),
         ({"beta": 0.5, "network": "cnn"}, "mnist_vae_hd500_ld10_e50_ncnn_beta0.5"),

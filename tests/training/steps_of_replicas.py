@@ -22,6 +22,7 @@ if __name__ == "__main__":
 
     import models
     from data import batches, splits
+    from tests.settings import make_settings
     from training import checkpoint
     from training.distributed import DistributedLoop
     from training.loop import CompiledLoop
@@ -38,18 +39,10 @@ if __name__ == "__main__":
             extra[f"drawn {kind}"] = np.stack(strategy.experimental_local_results(values))
 
     models.noise.normal = lambda shape, seed: tf.zeros(shape)
-    settings = {
-        "model": "vae",
-        "network": "mlp",
-        "hidden_dim": 24,
-        "num_hidden_layers": 1,
-        "activation": "tanh",
-        "dropout": 0.0,
-        "precision": "float32",
-        "latent_dim": 3,
-        "beta": 1.0,
-        "seed": 0,
-    }
+    settings = make_settings(
+        hidden_dim=24,
+        latent_dim=3,
+    )
     # 1,201 images: the last batch is of one, and a replica's share of it of none.
     resident = batches.ResidentBatches(
         splits.load_train_and_validation("digits")[0].images[:1201], 100, 0

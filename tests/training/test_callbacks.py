@@ -13,20 +13,13 @@ import tensorflow as tf
 import figures
 import models
 import runs
+from tests.settings import make_settings
 from training.callbacks import ReconstructionImages, RunWriter
 
-SETTINGS = {
-    "model": "vae",
-    "network": "mlp",
-    "hidden_dim": 3,
-    "num_hidden_layers": 1,
-    "activation": "tanh",
-    "dropout": 0.0,
-    "precision": "float32",
-    "latent_dim": 2,
-    "beta": 1.0,
-    "seed": 0,
-}
+SETTINGS = make_settings(
+    hidden_dim=3,
+    latent_dim=2,
+)
 LOSSES = runs.COLUMNS[1:7]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,20 +13,14 @@ import tensorflow as tf
 
 import models
 import runs
+from tests.settings import make_settings
 from training import checkpoint
 
-SETTINGS: dict[str, Any] = {
-    "model": "vae",
-    "network": "mlp",
-    "hidden_dim": 6,
-    "num_hidden_layers": 2,
-    "activation": "tanh",
-    "dropout": 0.2,
-    "precision": "float32",
-    "latent_dim": 3,
-    "beta": 1.0,
-    "seed": 0,
-}
+SETTINGS = make_settings(
+    hidden_dim="6,6",
+    dropout=0.2,
+    latent_dim=3,
+)
 IMAGES = tf.constant(np.random.default_rng(0).random((10, 4, 4, 1)).astype(np.float32))
 PROGRESS = {"position": 12, "history": [{"epoch": 1, "loss": 1 / 3}], "seconds": 0.25}
 
@@ -179,7 +172,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_told_in_one_line_with_its_path(tmp_path, damage):
     path: Path = tmp_path / "checkpoint.npz"
-    checkpoint.save(path, make_model(hidden_dim=300), PROGRESS)
+    checkpoint.save(path, make_model(hidden_dim="300,300"), PROGRESS)
     content = DAMAGES[damage](path.read_bytes())
     path.unlink()
     if content is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -12,25 +12,18 @@ import pytest
 import models
 import runs
 from data import batches, splits
+from tests.settings import make_settings
 from training.callbacks import RunWriter
 from training.fit import fit
 from training.signals import StopSignals
 
-SETTINGS: dict[str, Any] = {
-    "model": "vae",
-    "network": "mlp",
-    "hidden_dim": 32,
-    "num_hidden_layers": 1,
-    "activation": "tanh",
-    "dropout": 0.0,
-    "precision": "float32",
-    "latent_dim": 2,
-    "beta": 1.0,
-    "learning_rate": 2e-3,
-    "batch_size": 60,
-    "num_epochs": 3,
-    "seed": 0,
-}
+SETTINGS = make_settings(
+    hidden_dim=32,
+    latent_dim=2,
+    learning_rate=2e-3,
+    batch_size=60,
+    num_epochs=3,
+)
 EXECUTION = {"steps_per_execution": None, "jit_compile": "auto", "checkpoint_minutes": 10.0}
 NUM_IMAGES = 250  # no multiple of the batch size
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 import pytest
@@ -11,22 +9,16 @@ import tensorflow as tf
 
 import models
 from data import batches, splits
+from tests.settings import make_settings
 from training import checkpoint
 from training.fit import choose_mode
 from training.loop import CompiledLoop
 
-SETTINGS: dict[str, Any] = {
-    "model": "vae",
-    "network": "mlp",
-    "hidden_dim": 24,
-    "num_hidden_layers": 1,
-    "activation": "tanh",
-    "dropout": 0.1,
-    "precision": "float32",
-    "latent_dim": 3,
-    "beta": 1.0,
-    "seed": 0,
-}
+SETTINGS = make_settings(
+    hidden_dim=24,
+    dropout=0.1,
+    latent_dim=3,
+)
 STEPS = 13  # 1,293 images in batches of 100: the last holds 93
 
 

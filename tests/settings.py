@@ -1,0 +1,13 @@
+"""The settings of a run, as train.py has them: flags not named are at their defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import options
+
+
+def make_settings(**flags: Any) -> dict[str, Any]:
+    """Returns what ``models.build`` takes, for ``--name value`` of each argument."""
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    return options.settings(options.parse_train(["train.py", *words]))
