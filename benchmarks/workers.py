@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import conv_workers
+from benchmarks import conv_networks
 
 PIXELS, HIDDEN, LATENT, RATE = 784, 500, 10, 1e-3
 Epoch = Callable[[np.ndarray], float]  # the order of the images → the epoch's mean loss
@@ -68,8 +68,8 @@ def _keras_model(images: np.ndarray, options: dict[str, Any]) -> Any:
     model = models.build(images.shape[1:], settings(parse_train(["train.py", *words])))
     if network == "mlp":
         _assign_mlp_weights(model)
-    elif network == "conv":
-        conv_workers.assign_weights(model)
+    else:
+        conv_networks.assign_weights(model, network)
     model.compile(optimizer=keras.optimizers.Adam(RATE))
     model.optimizer.build(model.trainable_variables)
     return model
@@ -204,6 +204,13 @@ def torch_fused(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     return _torch(images, options, compiled=False)
 
 
+def torch_conv(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """PyTorch, a convolutional network: ``options["network"]``."""
+    from benchmarks import conv_torch
+
+    return conv_torch.train(images, options)
+
+
 def torch_compile(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     """PyTorch, the forward and backward pass compiled, with its fused Adam."""
     return _torch(images, options, compiled=True)
@@ -256,6 +263,13 @@ def jax_scan(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     return epoch
 
 
+def jax_conv(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """JAX, a convolutional network: ``options["network"]``."""
+    from benchmarks import conv_jax
+
+    return conv_jax.train(images, options)
+
+
 # ------------------------------------------------------------------- the arithmetic limit
 
 
@@ -295,7 +309,7 @@ WORKERS = {
     function.__name__: function
     for function in (
         *(ours, keras_fit, torch_fused, torch_compile, jax_scan, matrix_rate),
-        *(conv_workers.torch_conv, conv_workers.jax_conv),
+        *(torch_conv, jax_conv),
     )
 }
 

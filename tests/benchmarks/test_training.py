@@ -1,0 +1,20 @@
+"""The tables of figures, without timing anything."""
+
+import json
+
+from benchmarks import training, workers
+
+
+def test_measured_tables_take_their_places_and_others_stay(tmp_path):
+    path = tmp_path / "speed.json"
+    training.replace_tables(path, {"conv": {"rounds": 5}})
+    training.replace_tables(path, {"mlp": {"rounds": 5}})
+    training.replace_tables(path, {"conv": {"rounds": 7}})
+    tables = json.loads(path.read_text())
+    assert tables == {"mlp": {"rounds": 5}, "conv": {"rounds": 7}}
+    assert list(tables) == ["mlp", "conv"]  # as the benchmark prints them
+
+
+def test_every_row_names_a_worker():
+    for rows in training.ROWS.values():
+        assert {worker for worker, _ in rows.values()} <= set(workers.WORKERS)
