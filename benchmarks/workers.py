@@ -99,7 +99,7 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     from data.batches import ResidentBatches
     from training import checkpoint
     from training.fit import choose_mode
-    from training.loop import BeginEpochs, CompiledLoop
+    from training.loop import BeginEpochs, CompiledLoop, ticks
 
     binarize_with = models.noise.uniform if options.get("binarize") == "dynamic" else None
     batches = ResidentBatches(images, options["batch_size"], 0, binarize_with)
@@ -127,7 +127,7 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
         "shuffle": False,
         "callbacks": [BeginEpochs(loop, loop), TakeTurns()],
     }
-    threading.Thread(target=model.fit, args=[loop.stacks()], kwargs=arguments, daemon=True).start()
+    threading.Thread(target=model.fit, args=[ticks()], kwargs=arguments, daemon=True).start()
 
     def epoch(order: np.ndarray) -> float:
         turns.put(None)

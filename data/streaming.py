@@ -21,6 +21,7 @@ from data.batches import Draw, to_pixels
 
 _BUFFER = 10_000  # images
 _BUFFER_BYTES = 256 * 2**20  # of the same decoded; encoded ones are smaller
+_AHEAD_BYTES = 64 * 2**20  # of batches read ahead: as much as the training takes at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,16 +80,18 @@ class StreamedBatches:
         return -(-self.num_images // self.batch_size)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
-        """Yields the batches of an epoch, uint8 (batch, height, width, channels), from a step on.
+        """Returns the batches of an epoch, uint8 (batch, height, width, channels), from a step on.
 
-        The same whether it begins with the first step or a later one.
+        The same whether it begins with the first step or a later one. They are read from
+        now on, ahead of who takes them.
         """
         order = np.random.default_rng([self.seed, epoch]).integers(2**62)
         images = self._images.shuffle(self.buffer_size, order, reshuffle_each_iteration=False)
         images = images.skip(first_step * self.batch_size)
         threads = len(os.sched_getaffinity(0))
         images = images.map(self._decode, num_parallel_calls=threads, deterministic=True)
-        yield from _settled(images.batch(self.batch_size).prefetch(2)).as_numpy_iterator()
+        ahead = max(2, _AHEAD_BYTES // int(np.prod(self.element.shape)))
+        return _settled(images.batch(self.batch_size).prefetch(ahead)).as_numpy_iterator()
 
     def fetch(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Returns the images of a batch, float32 (batch, height, width, channels) in [0, 1].
@@ -115,4 +118,5 @@ def _settled(dataset: tf.data.Dataset) -> tf.data.Dataset:
     settings = tf.data.Options()
     settings.deterministic = True
     settings.autotune.enabled = False
+    settings.experimental_warm_start = True  # reads from the first moment on
     return dataset.with_options(settings)

@@ -15,7 +15,7 @@ import runs
 from training import checkpoint
 from training.callbacks import ReconstructionImages, RunWriter
 from training.distributed import DistributedLoop
-from training.loop import Batches, BeginEpochs, CompiledLoop
+from training.loop import Batches, BeginEpochs, CompiledLoop, ticks
 from training.signals import StopSignals
 
 
@@ -81,30 +81,32 @@ def fit(
     model.steps_per_execution = loop.steps_per_call
     model.train_function = loop  # fit finds it made, and calls it for each stack
     model.test_function = test_loop
-    model.fit(
-        loop.stacks(epoch, step),
-        steps_per_epoch=batches.steps_per_epoch,
-        initial_epoch=epoch,
-        epochs=settings["num_epochs"],
-        validation_data=test_loop.stacks(),
-        validation_steps=validation.steps_per_epoch,
-        shuffle=False,  # the batches are shuffled
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
-            BeginEpochs(loop, test_loop),
-            writer,
-            keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
-            ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
-            checkpoint.Checkpointer(
-                run.checkpoint_path,
-                loop,
+    loop.go_to(epoch, step)
+    with contextlib.closing(loop), contextlib.closing(test_loop):
+        model.fit(
+            ticks(),
+            steps_per_epoch=batches.steps_per_epoch,
+            initial_epoch=epoch,
+            epochs=settings["num_epochs"],
+            validation_data=ticks(),
+            validation_steps=validation.steps_per_epoch,
+            shuffle=False,  # the batches are shuffled
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                BeginEpochs(loop, test_loop),
                 writer,
-                signals,
-                settings["checkpoint_minutes"],
-                resumed if step else None,
-            ),
-        ],
-    )
+                keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
+                ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
+                checkpoint.Checkpointer(
+                    run.checkpoint_path,
+                    loop,
+                    writer,
+                    signals,
+                    settings["checkpoint_minutes"],
+                    resumed if step else None,
+                ),
+            ],
+        )
     return writer
 
 

@@ -1,9 +1,14 @@
 """Many steps in one call: a model's own ``train_step`` in a loop compiled by XLA.
 
-Keras' ``fit`` calls ``model.train_function`` with an iterator and gets the logs back; what
-happens in that call is its own business. Here it takes a *stack* of batches from the
-iterator and runs them all inside one ``tf.while_loop``, so that of each step only the
-arithmetic is left. Callbacks, progress bar, validation and history are Keras' as usual.
+Keras' ``fit`` calls ``model.train_function`` and gets the logs back; what happens in that
+call is its own business. Here it takes a *stack* of batches and runs them all inside one
+``tf.while_loop``, so that of each step only the arithmetic is left. Callbacks, progress bar,
+validation and history are Keras' as usual.
+
+The batches come from a plain Python generator that the call itself asks, and not through
+the dataset that ``fit`` iterates over, which only counts (``ticks``). Python must not run in
+tf.data's threads: when the interpreter ends it frees the dataset's iterator, which waits for
+its threads to end, while these wait for Python.
 
 The trip count is an argument of the compiled loop: stacks of any length, up to the room
 they were compiled for, run the same instructions, and how steps are stacked changes no bit.
@@ -11,8 +16,9 @@ they were compiled for, run the same instructions, and how steps are stacked cha
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import keras
@@ -39,11 +45,11 @@ class Batches(Protocol):
 class Stack(NamedTuple):
     """Batches that follow each other, for one call."""
 
-    batches: Any  # (room, batch, …), of which the first ``count`` count
-    count: Any  # int32
-    rest: Any  # (smaller batch, …): an epoch's last, if it is not full; else (0, …)
-    first_step: Any  # int64, counted from the beginning of training
-    ends_epoch: Any  # bool
+    batches: tf.Tensor  # (room, batch, …), of which the first ``num_full`` count
+    num_full: int
+    rest: np.ndarray  # (smaller batch, …): an epoch's last, if it is not full; else (0, …)
+    first_step: int  # counted from the beginning of training
+    ends_epoch: bool
 
 
 class BeginEpochs(keras.callbacks.Callback):
@@ -63,6 +69,8 @@ class BeginEpochs(keras.callbacks.Callback):
 
 class CompiledLoop:
     """Stands in for ``model.train_function`` or ``model.test_function``.
+
+    To be closed when it is no longer called: it reads ahead.
 
     Args:
         model: compiled; its metrics' results are the logs.
@@ -91,6 +99,7 @@ class CompiledLoop:
             np.clip(_MAX_BYTES // element_bytes, 1, min(_MAX_STEPS, batches.steps_per_epoch))
         )
         compiled = {"autograph": False, "jit_compile": mode != "graph"}
+        self._stacks = self._generate(0, 0)
         self._run_one = tf.function(self._one_step, reduce_retracing=False, **compiled)
         self._run_many = tf.function(
             self._many_steps, autograph=False, jit_compile=mode == "xla_loop"
@@ -110,26 +119,35 @@ class CompiledLoop:
 
     def run(self, stack: Stack) -> None:
         """Runs the steps of a stack."""
+        first_step = tf.constant(stack.first_step, tf.int64)
         if self.mode == "xla_step":
-            for index in range(int(stack.count)):
-                self._run_one(stack.batches[index], stack.first_step + index)
-        elif int(stack.count):
-            self._run_many(stack.batches, stack.count, stack.first_step)
+            for index in range(stack.num_full):
+                self._run_one(stack.batches[index], first_step + index)
+        elif stack.num_full:
+            self._run_many(stack.batches, tf.constant(stack.num_full), first_step)
         if len(stack.rest):
-            last_step = stack.first_step + tf.cast(stack.count, tf.int64)
-            self._run_one(stack.rest, last_step)
+            self._run_one(tf.constant(stack.rest), first_step + stack.num_full)
 
     # ------------------------------------------------------------------- Keras' side
 
-    def __call__(self, iterator: Iterator[tuple]) -> dict[str, tf.Tensor]:
+    def __call__(self, ticks: Iterator[Any] | None = None) -> dict[str, tf.Tensor]:
         """Runs the next stack; returns the means since the epoch began, by name."""
         # An epoch that was resumed in its middle has fewer stacks than fit calls for.
         if not self.epoch_ended:
-            stack = Stack(*next(iterator))
+            stack = next(self._stacks)
             self.run(stack)
-            self.position = int(stack.first_step) + int(stack.count) + int(len(stack.rest) > 0)
-            self.epoch_ended = bool(stack.ends_epoch)
+            self.position = stack.first_step + stack.num_full + (len(stack.rest) > 0)
+            self.epoch_ended = stack.ends_epoch
         return {metric.name: metric.result() for metric in self.model.metrics}
+
+    def go_to(self, epoch: int, step: int = 0) -> None:
+        """Has the next call take the stack that begins at a position."""
+        self.close()
+        self._stacks = self._generate(epoch, step)
+
+    def close(self) -> None:
+        """Ends what reads ahead."""
+        self._stacks.close()
 
     def begin_epoch(self) -> None:
         """Lets the next call take the stacks of a new epoch."""
@@ -139,52 +157,34 @@ class CompiledLoop:
         """Returns the numbers: where several processes train, the largest that any has."""
         return numbers
 
-    def stacks(self, epoch: int = 0, step: int = 0, forever: bool = True) -> tf.data.Dataset:
-        """Returns the stacks from a position on, without end, for ``fit``."""
-        element = self.batches.element
-        signature = Stack(
-            tf.TensorSpec([self.room, *element.shape], element.dtype),
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([None, *element.shape[1:]], element.dtype),
-            tf.TensorSpec([], tf.int64),
-            tf.TensorSpec([], tf.bool),
-        )
-        dataset = tf.data.Dataset.from_generator(
-            lambda: self._generate(epoch, step), output_signature=tuple(signature)
-        )
-        settings = tf.data.Options()
-        settings.autotune.enabled = False  # its thread sleeps for seconds, and the end waits for it
-        return dataset.prefetch(1).with_options(settings)
-
-    def _generate(self, epoch: int, step: int) -> Iterator[tuple]:
+    def _generate(self, epoch: int, step: int) -> Generator[Stack]:
         total = self.batches.steps_per_epoch
+        batches = self.batches.epoch(epoch, step)
         while True:
-            batches = self.batches.epoch(epoch, step)
-            while step < total:
-                taken = [next(batches) for _ in range(min(self.steps_per_call, total - step))]
-                full = [batch for batch in taken if len(batch) == self.batches.batch_size]
-                stacked = np.zeros(
-                    (self.room, *self.batches.element.shape),
-                    self.batches.element.dtype.as_numpy_dtype,
-                )
-                if full:
-                    stacked[: len(full)] = full
-                rest = taken[-1] if len(full) < len(taken) else taken[-1][:0]
-                first, step = epoch * total + step, step + len(taken)
-                yield tuple(Stack(stacked, len(full), rest, first, step == total))
-            epoch, step = epoch + 1, 0
+            taken = list(itertools.islice(batches, min(self.steps_per_call, total - step)))
+            full = [batch for batch in taken if len(batch) == self.batches.batch_size]
+            stacked = np.zeros(
+                (self.room, *self.batches.element.shape),
+                self.batches.element.dtype.as_numpy_dtype,
+            )
+            if full:
+                stacked[: len(full)] = full
+            rest = taken[-1] if len(full) < len(taken) else taken[-1][:0]
+            first, step = epoch * total + step, step + len(taken)
+            ends_epoch = step == total
+            if ends_epoch:  # the next one's batches are read while this stack is run
+                epoch, step = epoch + 1, 0
+                batches = self.batches.epoch(epoch)
+            yield Stack(tf.constant(stacked), len(full), rest, first, ends_epoch)
 
     def choose_steps_per_call(self) -> int:
         """Sets how many steps a call runs, from a measurement: about half a second's worth.
 
         Trains for some steps to measure them; the caller puts the model back as it was.
         """
-        batches = self.batches.epoch(0)
-        first = next(batches)
+        first = next(self.batches.epoch(0))
         stacked = np.broadcast_to(first, (self.room, *first.shape))
-        probe = Stack(
-            tf.constant(stacked), tf.constant(1), first[:0], tf.constant(0, tf.int64), False
-        )
+        probe = Stack(tf.constant(stacked), 1, first[:0], 0, False)
         self.run(probe)  # compiles
         seconds = []
         for _ in range(3):
@@ -196,3 +196,10 @@ class CompiledLoop:
         calls = -(-self.batches.steps_per_epoch // most)
         self.steps_per_call = -(-self.batches.steps_per_epoch // calls)
         return self.steps_per_call
+
+
+def ticks() -> tf.data.Dataset:
+    """Returns what ``fit`` iterates over in the place of data, without end."""
+    settings = tf.data.Options()
+    settings.autotune.enabled = False  # its thread sleeps for seconds, and the end waits for it
+    return tf.data.Dataset.range(1).repeat().with_options(settings)

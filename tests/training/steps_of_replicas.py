@@ -57,11 +57,10 @@ if __name__ == "__main__":
     else:
         loop = CompiledLoop(model, model.train_step, resident, "graph")
     loop.steps_per_call = 5
-    iterator = iter(loop.stacks())
     for _ in range(4):
         loop.begin_epoch()
         while not loop.epoch_ended:
-            loop(iterator)
+            loop()
     variables = checkpoint.capture(model)
     checkpoint.restore(model, variables)
     for variable, value in checkpoint.capture(model).items():
