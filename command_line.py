@@ -143,6 +143,21 @@ class RunName(flags.ArgumentParser):
         return "name"
 
 
+class RunNames(flags.ArgumentParser):
+    """Names of runs or patterns of them, with commas between them; their text is the value."""
+
+    def parse(self, argument: Any) -> str:
+        if not re.fullmatch(r"[\w.,=+* ?-]+", argument) or "" in argument.split(","):
+            raise ValueError(
+                "expected names of runs in trained_model/, with commas between them; * and ? "
+                "stand for any letters and any one"
+            )
+        return argument
+
+    def flag_type(self) -> str:
+        return "names"
+
+
 def _either(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 

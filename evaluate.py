@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from pathlib import Path
 
@@ -16,20 +17,56 @@ from training import device
 
 def main(argv: list[str]) -> None:
     flags = options.parse_evaluate(argv)
+    written = compare(flags) if flags.compare else evaluate(flags)
+    print("\nwritten:", *written, sep="\n  ")
+
+
+def evaluate(flags) -> list[Path]:
+    """Draws and measures one run; returns the files written."""
     chosen = {
         name: entry
         for name, entry in evaluation.EVALUATIONS.items()
         if flags["all"].value or flags[name].value
     }
     run, checkpoint = choose_run(flags)
+    context = open_context(flags, run, checkpoint, options.RESULT_DIR / run.name)
+    if any(entry.needs_model for entry in chosen.values()):
+        set_up(context.record, flags)
+    written = []
+    for name in chosen:
+        print(f"--{name}", flush=True)
+        written += importlib.import_module(f"evaluation.{name}").run(context)
+    return written
+
+
+def compare(flags) -> list[Path]:
+    """Draws several runs beside each other; returns the files written."""
+    found = runs.find_several(options.TRAINED_MODEL_DIR, flags.compare)
+    records = {run.name: run.read_record() for run in found}
+    runs.check_comparable(records)
+    for run in found:
+        check_checkpoint(run, flags.checkpoint)
+    folder = options.RESULT_DIR / runs.name_comparison(records)
+    contexts = [open_context(flags, run, flags.checkpoint, folder) for run in found]
+    load_once = functools.cache(contexts[0].load_pixels)
+    for context in contexts:
+        context.load_pixels = load_once
+    set_up(contexts[0].record, flags)
+    return importlib.import_module("evaluation.comparison").compare(contexts)
+
+
+def set_up(record, flags) -> None:
+    """Prepares TensorFlow, for images that are there."""
+    data.check_available(record["flags"]["dataset"], flags.data_dir or record["data_dir"])
+    print(f"device    {device.set_up_tensorflow()}", flush=True)
+
+
+def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Context:
+    """Returns what the evaluations need to know of a run; makes the folder for results."""
     record = run.read_record()
     print(f"run       {run.folder} ({record['status']})", flush=True)
     settings = record["flags"]
     data_dir = flags.data_dir or record["data_dir"]
-
-    if any(entry.needs_model for entry in chosen.values()):
-        data.check_available(settings["dataset"], data_dir)
-        print(f"device    {device.set_up_tensorflow()}", flush=True)
 
     def load_model():
         import keras
@@ -57,11 +94,12 @@ def main(argv: list[str]) -> None:
             )
         return loaded.images.astype("float32") / 255, loaded.labels
 
-    context = Context(
+    result_dir.mkdir(parents=True, exist_ok=True)
+    return Context(
         run=run,
         record=record,
         checkpoint=checkpoint,
-        result_dir=options.RESULT_DIR / run.name,
+        result_dir=result_dir,
         class_names=data.DATASETS[settings["dataset"]].class_names,
         load_model=load_model,
         load_pixels=load_pixels,
@@ -69,12 +107,6 @@ def main(argv: list[str]) -> None:
         num_points=flags.num_points,
         seed=flags.seed,
     )
-    context.result_dir.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name in chosen:
-        print(f"--{name}", flush=True)
-        written += importlib.import_module(f"evaluation.{name}").run(context)
-    print("\nwritten:", *written, sep="\n  ")
 
 
 def choose_run(flags) -> tuple[runs.Run, str]:
@@ -87,10 +119,15 @@ def choose_run(flags) -> tuple[runs.Run, str]:
     else:
         run, named = runs.find_run(options.TRAINED_MODEL_DIR, wanted, flags.checkpoint), None
     checkpoint = named or flags.checkpoint
+    check_checkpoint(run, checkpoint)
+    return run, checkpoint
+
+
+def check_checkpoint(run: runs.Run, checkpoint: str) -> None:
+    """Raises RunError where the run has no such model."""
     path = run.folder / runs.CHECKPOINTS[checkpoint]
     if not path.is_file():
         raise runs.RunError(f"{path} is not there: the run has not finished an epoch yet")
-    return run, checkpoint
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from command_line import (
     Number,
     Option,
     RunName,
+    RunNames,
     Several,
     UsageError,
     parse,
@@ -147,6 +148,13 @@ EVALUATE_OPTIONS = [
         for name, entry in evaluation.EVALUATIONS.items()
     ),
     Option("all", None, False, "everything that applies to the run"),
+    Option(
+        "compare",
+        RunNames(),
+        None,
+        "runs beside each other: names in trained_model/, or patterns such as 'mnist_vae_*', with "
+        "commas between them",
+    ),
     Option("num_gen", _COUNT, 50, "images to draw in --reconstruct and --generate"),
     Option(
         "num_points", Number(int, 10), 10_000, "images in a latent map; t-SNE of 10,000: 1 minute"
@@ -231,10 +239,17 @@ def parse_evaluate(argv: list[str]) -> flags.FlagValues:
     """Returns evaluate.py's flags; raises UsageError. Prints and exits for ``--help``."""
     values = parse(argv, EVALUATE_OPTIONS, "Draws and measures a trained run, in result/<run>/.")
     names = list(evaluation.EVALUATIONS)
+    if values.compare:
+        one_run = [*names, "all", "saved_path", "run_name", *given(values)]
+        wrong = [name for name in one_run if values[name].value]
+        if wrong:
+            raise UsageError(f"--compare names its runs, and --{wrong[0]} is for one: leave it out")
+        return values
     if not values["all"].value and not any(values[name].value for name in names):
         raise UsageError(
             "nothing to do: give one or more of "
             + ", ".join(f"--{name} 1" for name in [*names, "all"])
+            + ", or --compare RUN,RUN"
         )
     if values.saved_path and values.run_name:
         raise UsageError("--saved_path and --run_name both name a run: give one of them")

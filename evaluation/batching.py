@@ -6,6 +6,7 @@ differ in the last bit from run to run, which t-SNE would make visible.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,9 @@ def compute_losses(model: VAE, images: np.ndarray, seed: int) -> dict[str, np.nd
 
 
 def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
-    compiled = tf.function(function, jit_compile=True, reduce_retracing=True)
+    # A partial is an object of its own to TensorFlow, which warns of a function compiled often:
+    # here it is that of another model each time, as in --compare.
+    compiled = tf.function(functools.partial(function), jit_compile=True, reduce_retracing=True)
     results = [
         compiled(tf.constant(inputs[start : start + _BATCH_SIZE]))
         for start in range(0, len(inputs), _BATCH_SIZE)

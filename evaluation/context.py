@@ -76,12 +76,16 @@ class Context:
         return self.record["flags"]["latent_dim"]
 
     @property
-    def subtitle(self) -> str:
-        """Names the run, the dataset and the model's age below a figure's title."""
+    def epoch(self) -> int | None:
+        """After which the model was saved; None where training goes on."""
         best = self.record.get("best")
         done = self.record.get("epochs_done")
-        epoch = best["epoch"] if self.checkpoint == "best" and best else done
-        return f"{self.record['flags']['dataset']} · run {self.run.name} · epoch {epoch}"
+        return best["epoch"] if self.checkpoint == "best" and best else done
+
+    @property
+    def subtitle(self) -> str:
+        """Names the run, the dataset and the model's age below a figure's title."""
+        return f"{self.record['flags']['dataset']} · run {self.run.name} · epoch {self.epoch}"
 
     def path(self, name: str) -> Path:
         """Returns where to write a result; those of the last epoch's model say so."""

@@ -5,6 +5,12 @@ paper, three as RGB.
 """
 
 from figures.bars import draw_kl_per_dimension
+from figures.comparison import (
+    draw_compared_curves,
+    draw_compared_measures,
+    draw_compared_reconstructions,
+    draw_compared_samples,
+)
 from figures.curves import draw_curves
 from figures.grids import draw_images, draw_reconstructions, tile
 from figures.latent import draw_latent_histograms, draw_latent_map
@@ -12,6 +18,10 @@ from figures.manifold import draw_manifold
 from figures.style import save
 
 __all__ = [
+    "draw_compared_curves",
+    "draw_compared_measures",
+    "draw_compared_reconstructions",
+    "draw_compared_samples",
     "draw_curves",
     "draw_images",
     "draw_kl_per_dimension",

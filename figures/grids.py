@@ -50,10 +50,8 @@ def draw_images(images: np.ndarray, title: str, subtitle: str) -> Figure:
     Args:
         images: (num_images, height, width, channels) in [0, 1].
     """
-    num_columns = int(np.ceil(np.sqrt(len(images))))
-    if len(images) >= 50:
-        num_columns = 10 * int(np.ceil(num_columns / 10))
-    sheet = tile(images, num_columns, gap=_gap(images))
+    num_columns = choose_columns(len(images))
+    sheet = tile(images, num_columns, gap=choose_gap(images))
     width = max(num_columns * _INCHES, 1.0)
     height = width * sheet.shape[0] / sheet.shape[1]
     figure = new_figure(max(width + 2 * _MARGIN, _MIN_WIDTH), height + _MARGIN, title, subtitle)
@@ -79,7 +77,7 @@ def draw_reconstructions(
         column_names: the class of each column of pairs; as many columns as names.
     """
     num_columns = len(column_names)
-    gap = _gap(images)
+    gap = choose_gap(images)
     pairs = np.concatenate([images, reconstructions], axis=2)  # side by side
     ours = tile(pairs, num_columns, gap=3 * gap)
     width = num_columns * 2 * _INCHES
@@ -116,5 +114,12 @@ def draw_reconstructions(
     return figure
 
 
-def _gap(images: np.ndarray) -> int:
+def choose_columns(count: int) -> int:
+    """Returns how many of so many images stand in a row: about as many as there are rows."""
+    num_columns = int(np.ceil(np.sqrt(count)))
+    return 10 * int(np.ceil(num_columns / 10)) if count >= 50 else num_columns
+
+
+def choose_gap(images: np.ndarray) -> int:
+    """Returns how many pixels of paper lie between images."""
     return max(1, round(images.shape[2] / 14))

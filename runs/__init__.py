@@ -17,18 +17,30 @@ from runs.lock import check_unlocked, locked
 from runs.naming import name_run
 from runs.run import CHECKPOINTS, Run, RunError
 from runs.search import find_finished, find_resumable, find_run, find_stopped, open_run
+from runs.several import (
+    check_comparable,
+    find_likelihoods,
+    find_several,
+    label,
+    name_comparison,
+)
 
 __all__ = [
     "CHECKPOINTS",
     "COLUMNS",
     "Run",
     "RunError",
+    "check_comparable",
     "check_unlocked",
     "find_finished",
+    "find_likelihoods",
     "find_resumable",
     "find_run",
+    "find_several",
     "find_stopped",
+    "label",
     "locked",
+    "name_comparison",
     "name_run",
     "open_run",
     "read_history",

@@ -80,6 +80,7 @@ def _plan(
 ) -> tuple[runs.Run | None, list[str]]:
     """Returns the run if it is done; else None, and the flags that begin it or go on with it."""
     run = runs.Run(root / member.run_name)
+    runs.check_unlocked(run)  # another process may be at it
     if overwrite:
         run.check_startable(overwrite)
         return None, []

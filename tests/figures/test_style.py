@@ -29,7 +29,15 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
         {"epoch": epoch, **{name: generator.random() for name in names}} for epoch in (1, 2, 3)
     ]
     axis, texts = np.linspace(-2, 2, 5), ("Title", "subtitle")
+    both, values = ["one", "other"], [(value, 0.1) for value in generator.random(2)]
+    measures = ({"nats": values}, [points[:2, 0] ** 2, points[:5, 0] ** 2], [(2, 2), (4, 5)])
     return {
+        "compared curves": figures.draw_compared_curves([history, history], both, *texts),
+        "compared measures": figures.draw_compared_measures(*measures, both, *texts),
+        "compared reconstructions": figures.draw_compared_reconstructions(
+            images, [images, 1 - images], both, *texts
+        ),
+        "compared samples": figures.draw_compared_samples([images, images], both, *texts),
         "curves": figures.draw_curves(history, 2, *texts),
         "images": figures.draw_images(images, *texts),
         "kl": figures.draw_kl_per_dimension(points[:9, 0] ** 2, points[:9, 1] > 0, *texts),
@@ -65,7 +73,7 @@ def test_the_same_arrays_give_the_same_files_on_any_day_and_in_any_style(
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     with matplotlib.rc_context({"font.size": 30, "savefig.dpi": 40, "axes.linewidth": 9}):
         again = save_all(tmp_path / "second")
-    assert len(saved) == 14
+    assert len(saved) == 2 * len(draw_all())
     assert [name for name in saved if saved[name] != again[name]] == []
 
 

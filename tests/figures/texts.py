@@ -1,0 +1,33 @@
+"""Where the texts of a drawn figure lie: for tests that none is cut off or covered."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+
+def find_texts(figure: Figure) -> tuple[tuple[int, int], list[tuple[str, Bbox]]]:
+    """Returns a figure's width and height, and every text on it with its box, in pixels."""
+    figure.draw_without_rendering()  # by Agg, which places everything and paints nothing
+    hidden: set[Text] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if not axes.axison:
+                hidden.update(axis.findobj(Text))
+            low, high = sorted(axis.get_view_interval())
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                if not low <= tick.get_loc() <= high:
+                    hidden.update((tick.label1, tick.label2))
+    shown = [
+        (text.get_text(), text.get_window_extent())
+        for text in figure.findobj(Text)
+        if text not in hidden and text.get_visible() and text.get_text().strip()
+    ]
+    return figure.canvas.get_width_height(), shown
+
+
+def overlap(one: Bbox, other: Bbox) -> bool:
+    """Whether two boxes share more than an edge: half a pixel is rounding."""
+    both = Bbox.intersection(one, other)
+    return both is not None and both.width > 0.5 and both.height > 0.5

@@ -1,0 +1,145 @@
+"""Several runs beside each other: which are meant, which may stand there, what to call them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import runs
+
+
+def write_run(root: Path, name: str, latent_dim: int = 10) -> None:
+    run = runs.Run(root / name)
+    run.folder.mkdir(parents=True)
+    flags = {"latent_dim": latent_dim}
+    run.write_record({"format": 1, "status": "finished", "started": "1999", "flags": flags})
+
+
+def names(root: Path, words: str) -> list[str]:
+    return [run.name for run in runs.find_several(root, words)]
+
+
+def records(**flags_of_runs) -> dict[str, dict]:
+    shared = {"dataset": "mnist", "binarize": "none", "model": "vae", "latent_dim": 10}
+    return {name: {"flags": shared | flags} for name, flags in flags_of_runs.items()}
+
+
+# --------------------------------------------------------------------- find_several
+
+
+@pytest.fixture
+def root(tmp_path):
+    for latent_dim in (100, 20, 2):
+        write_run(tmp_path, f"mnist_ld{latent_dim}", latent_dim)
+    write_run(tmp_path, "conv_f32,64_ld4", 4)
+    (tmp_path / "mnist_no_run").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("mnist_ld20,mnist_ld2", ["mnist_ld2", "mnist_ld20"]),
+        ("mnist_ld20, mnist_ld2", ["mnist_ld2", "mnist_ld20"]),
+        ("mnist*", ["mnist_ld2", "mnist_ld20", "mnist_ld100"]),
+        ("mnist_ld?,mnist_ld10*", ["mnist_ld2", "mnist_ld100"]),
+        ("mnist_ld2,mnist*2*,mnist_ld2", ["mnist_ld2", "mnist_ld20"]),
+        ("conv_f32,64_ld4,mnist_ld2", ["mnist_ld2", "conv_f32,64_ld4"]),
+        ("mnist_ld2,conv_f32,64_ld4", ["mnist_ld2", "conv_f32,64_ld4"]),
+        ("*f32,*ld4,*ld100", ["conv_f32,64_ld4", "mnist_ld100"]),
+    ],
+)
+def test_names_and_patterns_are_found_each_once_by_latent_dim(root, words, expected):
+    assert names(root, words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("mnist_ld2,mnist_ld3", "is called mnist_ld3: there are conv_f32,64_ld4, mnist_ld100"),
+        ("fashion*", "is called fashion*: there are"),
+        ("mnist_no_run,mnist_ld2", "is called mnist_no_run"),
+        ("mnist_ld2", "names one run, mnist_ld2: name two or more"),
+        ("mnist_ld2,*ld2", "names one run, mnist_ld2"),
+    ],
+)
+def test_what_is_not_there_or_alone_is_told_in_one_line(root, words, told):
+    with pytest.raises(runs.RunError) as error:
+        names(root, words)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_where_there_is_no_run_at_all_that_is_told(tmp_path):
+    with pytest.raises(runs.RunError, match="there are none"):
+        names(tmp_path, "a,b")
+
+
+# ------------------------------------------------------------------ what may compare
+
+
+@pytest.mark.parametrize(("flag", "value"), [("dataset", "fashion_mnist"), ("binarize", "dynamic")])
+def test_runs_of_other_images_are_refused_in_one_line(flag, value):
+    runs.check_comparable(records(a={"beta": 1.0}, b={"model": "autoencoder"}))
+    with pytest.raises(runs.RunError) as error:
+        runs.check_comparable(records(a={}, b={}, c={flag: value}))
+    told = str(error.value)
+    assert f"differ in {flag}: " in told
+    assert "(a), " in told, "one run of each kind is named"
+    assert f"{value} (c)" in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([{}, {"likelihood": "bernoulli"}], ["bernoulli"]),
+        ([{}, {"likelihood": "gaussian"}], ["bernoulli", "gaussian"]),
+        (
+            [{"likelihood": "gaussian", "pixel_stddev": stddev} for stddev in (0.1, 1.0, 0.1)],
+            ["gaussian with pixel_stddev 0.1", "gaussian with pixel_stddev 1"],
+        ),
+        ([{"likelihood": "bernoulli", "pixel_stddev": 1.0}, {}], ["bernoulli"]),
+    ],
+)
+def test_likelihoods_are_the_same_where_their_nats_compare(flags, expected):
+    of_runs = {f"run{place}": of_one for place, of_one in enumerate(flags)}
+    assert runs.find_likelihoods(records(**of_runs)) == expected
+
+
+# ------------------------------------------------------------------------ their names
+
+
+def test_runs_that_differ_in_latent_dim_are_called_after_it():
+    assert runs.label(records(a={"latent_dim": 2}, b={"latent_dim": 20})) == [
+        "latent_dim 2",
+        "latent_dim 20",
+    ]
+
+
+def test_runs_that_differ_in_the_model_are_called_after_it():
+    ours = records(a={"beta": 1.0}, b={"model": "autoencoder"})  # which has no beta
+    assert runs.label(ours) == ["vae", "autoencoder"]
+    ours |= records(c={"latent_dim": 2, "beta": 1.0})
+    assert runs.label(ours) == [
+        "vae, latent_dim 10",
+        "autoencoder, latent_dim 10",
+        "vae, latent_dim 2",
+    ]
+
+
+@pytest.mark.parametrize("flags", [{"beta": 4.0}, {}])
+def test_runs_that_differ_in_more_or_in_nothing_have_their_names(flags):
+    assert runs.label(records(one={"beta": 1.0}, other={"beta": 1.0} | flags)) == ["one", "other"]
+
+
+def test_the_folder_is_the_same_for_the_same_runs_and_another_for_others():
+    once = runs.name_comparison(records(a={}, b={}))
+    assert once == runs.name_comparison(records(b={}, a={}))
+    assert once.startswith("compare_mnist_")
+    assert len(once) < 40
+    others = [
+        runs.name_comparison(records(**{name: {} for name in names})) for names in ("ac", "abc")
+    ]
+    assert len({once, *others}) == 3
