@@ -43,6 +43,7 @@ RESULT_DIR = ROOT / "result"
 BINARIZE = ("none", "dynamic", "static")
 STRATEGIES = ("none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+LEARNING_RATE_SCHEDULES = ("constant", "cosine")
 _COUNT = Number(int, 1, 10**9)
 
 _LATENT_DIM = Option("latent_dim", SIZE, 10, "dimensions of the latent variables")
@@ -65,7 +66,15 @@ RUN_OPTIONS = [
     *INITIALIZER_OPTIONS,
     _LATENT_DIM,
     *MODEL_OPTIONS,
+    Option("l2", Number(float, 0), 0.0, "weight of ½·‖w‖² in the objective of an image", "l2-"),
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
+    Option(
+        "learning_rate_schedule",
+        Choice(LEARNING_RATE_SCHEDULES),
+        "constant",
+        "cosine: down to 0 over all steps of the run, which cannot be prolonged then",
+        "lr-",
+    ),
     Option("batch_size", _COUNT, 100, "images a step", "b"),
     Option("num_epochs", _COUNT, 50, "passes over the training images"),
     Option(

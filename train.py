@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import platform
 import shlex
-import subprocess
 import sys
 import time
-from importlib import metadata
 from typing import Any
 
 import command_line
@@ -165,8 +161,10 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
         f"{model.count_params():,} parameters",
         "network": f"{settings['network']}: {', '.join(sizes)}",
         "loss": f"{options.MODELS[settings['model']].loss.format(**settings)}, in nats an image",
+        "objective": str(model.objective or "the loss"),
         "training": f"{settings['num_epochs']} epochs of {training.steps_per_epoch} batches of "
-        f"{settings['batch_size']}, Adam {settings['learning_rate']:g}, seed {settings['seed']}",
+        f"{settings['batch_size']}, seed {settings['seed']}",
+        "optimiser": f"Adam {settings['learning_rate']:g}, {settings['learning_rate_schedule']}",
         "device": device_name,
         "run": str(run.folder),
     }
@@ -176,23 +174,14 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
 
 def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, Any]:
     """Returns what run.json says from the start: all that is not in the model itself."""
-    git = ["git", "-C", str(options.ROOT), "rev-parse", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    packages = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
     return {
         "status": "training",
-        "started": datetime.datetime.now(datetime.UTC).isoformat(),
-        "command": shlex.join(["python", *argv]),
+        **runs.describe_origin(argv, options.ROOT),
         "flags": settings,
         "data_dir": flags.data_dir and str(data.resolve_data_dir(flags.data_dir)),
         "num_train": num_train,
         "num_parameters": model.count_params(),
         "device": device_name,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in packages},
-        },
-        "git_commit": commit or None,
     }
 
 

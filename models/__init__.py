@@ -22,6 +22,7 @@ from models.build import build
 from models.dropout import Dropout
 from models.likelihoods import Bernoulli
 from models.mlp import Decoder, Encoder, HiddenLayer
+from models.objectives import Objective
 from models.priors import StandardNormal
 from models.sampling import GaussianSampling
 from models.vae import VAE
@@ -35,6 +36,7 @@ __all__ = [
     "Encoder",
     "GaussianSampling",
     "HiddenLayer",
+    "Objective",
     "StandardNormal",
     "activations",
     "build",

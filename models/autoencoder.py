@@ -14,13 +14,20 @@ from typing import Any
 import keras
 from keras import ops
 
+from models import objectives
 from models.vae import VAE
 
 
 def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
     """Returns an autoencoder with the networks of ``network``, in the sizes of ``settings``."""
     encoder, decoder = network.build(image_shape, settings)
-    return Autoencoder(encoder, decoder, name="autoencoder", seed=settings["seed"])
+    return Autoencoder(
+        encoder,
+        decoder,
+        objective=objectives.choose(settings),
+        name="autoencoder",
+        seed=settings["seed"],
+    )
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -34,28 +41,31 @@ class Autoencoder(VAE):
         encoder: images to (z_mean, z_log_var); the second is not used and not trained.
         decoder: z to logits of the images' shape.
         likelihood: p(x|z); None for ``Bernoulli``.
+        objective: what the optimiser lowers; None for the loss itself.
         seed: of nothing random while it trains; kept as every model has one.
     """
 
     tracked = ("loss", "reconstruction")
     variational = False
 
-    def __init__(self, encoder, decoder, likelihood=None, seed=0, **kwargs: Any):
-        super().__init__(encoder, decoder, likelihood, beta=0.0, seed=seed, **kwargs)
+    def __init__(self, encoder, decoder, likelihood=None, objective=None, seed=0, **kwargs: Any):
+        super().__init__(
+            encoder, decoder, likelihood, beta=0.0, objective=objective, seed=seed, **kwargs
+        )
         self.encoder.z_log_var.trainable = False
 
-    def compute_losses(self, images, training=False):
-        """Returns loss = reconstruction = −log p(x | z = z_mean(x)), in nats an image.
+    def compute_parts(self, images, training=False):
+        """Returns ``reconstruction`` = −log p(x | z = z_mean(x)), in nats an image, (batch,).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
             training: whether layers such as dropout are on.
-
-        Returns:
-            ``loss`` and ``reconstruction``, each of shape (batch,).
         """
-        reconstruction = -self.likelihood.log_prob(images, self.call(images, training))
-        return {"loss": reconstruction, "reconstruction": reconstruction}
+        return {"reconstruction": -self.likelihood.log_prob(images, self.call(images, training))}
+
+    def weigh(self, losses, beta):
+        """Returns the reconstruction, (batch,): it is all of the loss."""
+        return losses["reconstruction"]
 
     def call(self, images, training=False):
         """Returns the logits of a reconstruction, of the images' shape."""
@@ -77,14 +87,9 @@ class Autoencoder(VAE):
         """Returns the number of parameters that are trained."""
         return sum(variable.value.shape.num_elements() for variable in self.trainable_variables)
 
+    _PARTS = ("encoder", "decoder", "likelihood", "objective")
+
     def get_config(self):
         config = super().get_config()
-        del config["beta"], config["prior"]
+        del config["beta"]
         return config
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for name in ("encoder", "decoder", "likelihood"):
-            config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)
-        return cls(**config)

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from models import objectives
 from models.likelihoods import Bernoulli
 from models.priors import StandardNormal
 from models.replicas import mean_over_images
@@ -23,6 +24,7 @@ def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapp
         encoder,
         decoder,
         beta=settings["beta"],
+        objective=objectives.choose(settings),
         name="vae",
         seed=settings["seed"],
     )
@@ -41,18 +43,23 @@ class VAE(keras.Model):
         likelihood: p(x|z); None for ``Bernoulli``.
         prior: p(z); None for ``StandardNormal``.
         beta: weight of the KL term (Higgins et al., 2017); 1 is the evidence lower bound.
+        objective: what the optimiser lowers; None for the loss itself.
         seed: of the noise in z.
     """
 
-    tracked: tuple[str, ...] = (
-        "loss",
-        "reconstruction",
-        "kl",
-    )  # of ``compute_losses``, averaged over images
+    tracked: tuple[str, ...] = ("loss", "reconstruction", "kl")  # averaged over images
     variational = True  # q(z|x) is a distribution: there is a KL, and an ELBO
 
     def __init__(
-        self, encoder, decoder, likelihood=None, prior=None, beta=1.0, seed=0, **kwargs: Any
+        self,
+        encoder,
+        decoder,
+        likelihood=None,
+        prior=None,
+        beta=1.0,
+        objective=None,
+        seed=0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.encoder = encoder
@@ -60,9 +67,11 @@ class VAE(keras.Model):
         self.likelihood = likelihood or Bernoulli()
         self.prior = prior or StandardNormal()
         self.beta = beta
+        self.objective = objective
         self.seed = seed
         self.sampling = GaussianSampling(seed, name="sampling")
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.tracked}
+        names = [*self.tracked, *(["objective"] if objective else [])]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
     def build(self, input_shape):
         if not self.encoder.built:
@@ -87,29 +96,47 @@ class VAE(keras.Model):
         Returns:
             ``loss``, ``reconstruction`` (−log p(x|z)) and ``kl``, each of shape (batch,).
         """
+        return self._sum_up(self.compute_parts(images, training))
+
+    def compute_parts(self, images, training=False):
+        """Returns ``reconstruction``, (batch,), and ``kl`` by dimension, (batch, latent_dim).
+
+        The arguments are those of ``compute_losses``.
+        """
         z_mean, z_log_var = self._posterior(images, training)
         z = self.sampling(z_mean, z_log_var)
         logits = self._logits(z, training)
-        reconstruction = -self.likelihood.log_prob(images, logits)
-        kl = ops.sum(self.prior.kl(z_mean, z_log_var), axis=-1)
         return {
-            "loss": reconstruction + self.beta * kl,
-            "reconstruction": reconstruction,
-            "kl": kl,
+            "reconstruction": -self.likelihood.log_prob(images, logits),
+            "kl": self.prior.kl(z_mean, z_log_var),
         }
+
+    def weigh(self, losses, beta):
+        """Returns the sum of an image's losses with their weights, (batch,)."""
+        return losses["reconstruction"] + beta * losses["kl"]
+
+    def _sum_up(self, parts):
+        losses = objectives.sum_dimensions(parts)
+        return {"loss": self.weigh(losses, self.beta), **losses}
 
     def train_step(self, images):
         """One step of the optimiser; returns the means since the epoch began, by name."""
         with tf.GradientTape() as tape:
-            losses = self.compute_losses(images, training=True)
-            objective = self.optimizer.scale_loss(mean_over_images(losses["loss"]))
+            losses = self._losses_and_objective(images, training=True)
+            objective = self.optimizer.scale_loss(mean_over_images(losses["objective"]))
         gradients = tape.gradient(objective, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         return self._track(losses)
 
     def test_step(self, images):
         """The same losses of held-out images, z sampled too, nothing learned."""
-        return self._track(self.compute_losses(images, training=False))
+        return self._track(self._losses_and_objective(images, training=False))
+
+    def _losses_and_objective(self, images, training):
+        parts = self.compute_parts(images, training)
+        losses = self._sum_up(parts)
+        objective = self.objective(self, parts) if self.objective else losses["loss"]
+        return {**losses, "objective": objective}
 
     def _track(self, losses):
         for name, tracker in self.trackers.items():
@@ -167,16 +194,17 @@ class VAE(keras.Model):
 
     # ------------------------------------------------------------------------ saving
 
+    _PARTS: tuple[str, ...] = ("encoder", "decoder", "likelihood", "prior", "objective")
+
     def get_config(self):
         parts = {
-            name: keras.saving.serialize_keras_object(getattr(self, name))
-            for name in ("encoder", "decoder", "likelihood", "prior")
+            name: keras.saving.serialize_keras_object(getattr(self, name)) for name in self._PARTS
         }
         return {**super().get_config(), **parts, "beta": self.beta, "seed": self.seed}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        for name in ("encoder", "decoder", "likelihood", "prior"):
-            config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)
+        for name in cls._PARTS:
+            config[name] = keras.saving.deserialize_keras_object(config.get(name), custom_objects)
         return cls(**config)

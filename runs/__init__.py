@@ -15,6 +15,7 @@ from runs.files import remove_leftovers, write_atomically
 from runs.history import COLUMNS, read_history, write_history
 from runs.lock import check_unlocked, locked
 from runs.naming import name_run
+from runs.origin import describe_origin
 from runs.run import CHECKPOINTS, Run, RunError
 from runs.search import find_finished, find_resumable, find_run, find_stopped, open_run
 from runs.several import (
@@ -32,6 +33,7 @@ __all__ = [
     "RunError",
     "check_comparable",
     "check_unlocked",
+    "describe_origin",
     "find_finished",
     "find_likelihoods",
     "find_resumable",

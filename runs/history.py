@@ -13,6 +13,7 @@ COLUMNS = (
     "loss",
     "reconstruction",
     "kl",
+    "objective",
     "val_loss",
     "val_reconstruction",
     "val_kl",

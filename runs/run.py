@@ -92,18 +92,29 @@ class Run:
             with contextlib.suppress(OSError):  # not empty
                 os.rmdir(folder)
 
+    def check_resumable(self, num_epochs: int) -> dict[str, Any]:
+        """Returns run.json; raises RunError where the run cannot go on to so many epochs."""
+        record = self.read_record()
+        planned = record["flags"].get("num_epochs")
+        ends = record["flags"].get("learning_rate_schedule", "constant") != "constant"
+        if ends and planned != num_epochs:
+            raise RunError(
+                f"{self.folder} was started with --learning_rate_schedule "
+                f"{record['flags']['learning_rate_schedule']}, which ends after its {planned} "
+                f"epochs: type --num_epochs {planned}, or leave --resume out to train anew"
+            )
+        if record["status"] == "finished" and record.get("epochs_done", 0) >= num_epochs:
+            more = "nothing is left to do" if ends else "type --num_epochs with more to go on"
+            raise RunError(f"{self.folder} has had its {record['epochs_done']} epochs: {more}")
+        return record
+
     def resume(self, num_epochs: int) -> dict[str, Any]:
         """Notes in run.json that the training goes on, up to this many epochs; returns it.
 
         Raises:
-            RunError: if it has had them already.
+            RunError: if it has had them already, or cannot have them.
         """
-        record = self.read_record()
-        if record["status"] == "finished" and record["epochs_done"] >= num_epochs:
-            raise RunError(
-                f"{self.folder} has had its {record['epochs_done']} epochs: type --num_epochs "
-                "with more to go on"
-            )
+        record = self.check_resumable(num_epochs)
         flags = {**record["flags"], "num_epochs": num_epochs}
         record = {**record, "status": "training", "flags": flags}
         self.write_record(record)

@@ -46,7 +46,8 @@ def find_resumable(root: Path, settings: Mapping[str, Any], run_name: str | None
         run_name: the run's folder, where the user named it.
 
     Raises:
-        RunError: if there is none with a checkpoint, or the one named contradicts a setting.
+        RunError: if there is none with a checkpoint, or it cannot go on to so many epochs,
+            or the one named contradicts a setting.
     """
     wanted = {name: value for name, value in settings.items() if name != "num_epochs"}
     if run_name:
@@ -65,7 +66,9 @@ def find_resumable(root: Path, settings: Mapping[str, Any], run_name: str | None
             f"no run in {root} that can go on has these flags: start it with the same command, "
             "less --resume"
         )
-    return max(candidates, key=lambda candidate: candidate[:2])[2]
+    run = max(candidates, key=lambda candidate: candidate[:2])[2]
+    run.check_resumable(settings["num_epochs"])
+    return run
 
 
 def find_finished(root: Path, settings: Mapping[str, Any]) -> Run | None:

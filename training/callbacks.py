@@ -57,6 +57,7 @@ class RunWriter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         losses = {name: float(value) for name, value in logs.items()}
+        losses.setdefault("objective", losses["loss"])  # a model names it where they differ
         self.rows.append(
             {
                 "epoch": epoch + 1,

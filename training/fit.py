@@ -40,8 +40,8 @@ def fit(
         num_images: training images.
         shown_images: float32 images in [0, 1], reconstructed for TensorBoard.
         run: already started.
-        settings: flags by name; of them ``learning_rate``, ``num_epochs``,
-            ``steps_per_execution``, ``jit_compile`` and ``checkpoint_minutes``.
+        settings: flags by name; of them ``learning_rate``, ``learning_rate_schedule``,
+            ``num_epochs``, ``steps_per_execution``, ``jit_compile`` and ``checkpoint_minutes``.
         signals: entered; a signal saves a checkpoint and raises ``Stopped``.
         resume: whether to go on from the run's checkpoint.
         strategy: in whose scope the model was built; None for one device alone.
@@ -50,7 +50,8 @@ def fit(
         the history and the best epoch.
     """
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]))
+        rate = choose_learning_rate(settings, batches.steps_per_epoch)
+        model.compile(optimizer=keras.optimizers.Adam(rate))
         model.optimizer.build(model.trainable_variables)
     loop: CompiledLoop
     test_loop: CompiledLoop
@@ -108,6 +109,19 @@ def fit(
             ],
         )
     return writer
+
+
+def choose_learning_rate(settings: Mapping[str, Any], steps_per_epoch: int) -> Any:
+    """Returns Adam's learning rate, or what it follows from the optimiser's steps.
+
+    ``cosine``: half a cosine from the rate to 0 over all steps of the run (Loshchilov and
+    Hutter, 2017, without restarts).
+    """
+    rate = settings["learning_rate"]
+    if settings["learning_rate_schedule"] == "constant":
+        return rate
+    steps = settings["num_epochs"] * steps_per_epoch
+    return keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
 
 
 def choose_mode(model: keras.Model, jit_compile: str) -> tuple[str, str]:

@@ -66,10 +66,10 @@ def test_a_missing_history_is_an_oserror(tmp_path):
 @pytest.mark.parametrize(
     "damaged",
     [
-        "1,2,3,4,5,6,7,8,nonsense\n",
+        "1,2,3,4,5,6,7,8,9,nonsense\n",
         "1,2,3,4\n",
-        "1,2,3,4,5,6,7,8,9,10\n",
-        "1,,3,4,5,6,7,8,9\n",
+        "1,2,3,4,5,6,7,8,9,10,11\n",
+        "1,,3,4,5,6,7,8,9,10\n",
     ],
     ids=["not a number", "cut off", "too long", "empty value"],
 )

@@ -157,6 +157,24 @@ def test_a_run_that_goes_on_has_the_record_it_began_with_and_more_epochs(run):
     assert run.read_record() == {**before, "status": "training", "flags": flags}
 
 
+@pytest.mark.parametrize("status", ["training", "finished"])
+@pytest.mark.parametrize("num_epochs", [3, 5])
+def test_a_run_whose_schedule_ends_cannot_have_another_number_of_epochs(run, status, num_epochs):
+    flags = {"num_epochs": 4, "learning_rate_schedule": "cosine"}
+    run.start({**RECORD, "flags": flags})
+    run.finish(status, None, epochs_done=2 if status == "training" else 4, seconds=1.0)
+    before = run.read_record()
+    with pytest.raises(runs.RunError, match="after its 4 epochs: type --num_epochs 4") as error:
+        run.resume(num_epochs)
+    assert "\n" not in str(error.value)
+    assert run.read_record() == before
+    if status == "training":
+        assert run.resume(4)["flags"] == flags
+    else:
+        with pytest.raises(runs.RunError, match="has had its 4 epochs: nothing is left to do"):
+            run.resume(4)
+
+
 def test_a_record_is_json_that_people_can_read(run):
     run.start({**RECORD, "command": "python train.py --data_dir ~/Bücher"})
     text = run.record_path.read_text(encoding="utf-8")

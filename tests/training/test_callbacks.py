@@ -20,7 +20,7 @@ SETTINGS = make_settings(
     hidden_dim=3,
     latent_dim=2,
 )
-LOSSES = runs.COLUMNS[1:7]
+LOSSES = runs.COLUMNS[1:8]
 
 
 @pytest.fixture
@@ -84,6 +84,16 @@ def test_a_row_has_every_column_in_order_and_the_losses_with_all_digits(writer):
     (row,) = writer.rows
     assert tuple(row) == runs.COLUMNS
     assert (row["epoch"], row["val_loss"], row["kl"]) == (1, 1 / 3, 0.1)
+
+
+@pytest.mark.parametrize("objective", [{}, {"objective": 7.0}])
+def test_the_objective_of_a_row_is_the_models_or_else_the_loss(writer, objective):
+    writer.on_epoch_begin(0)
+    writer.on_test_begin()
+    writer.on_epoch_end(0, {"loss": 3.0, "val_loss": 4.0, "val_objective": 5.0, **objective})
+    (row,) = writer.rows
+    assert row["objective"] == objective.get("objective", 3.0)
+    assert "val_objective" not in row
 
 
 def test_seconds_are_those_of_training_without_validation(writer, monkeypatch):

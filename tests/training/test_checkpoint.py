@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,13 +23,15 @@ SETTINGS = make_settings(
     latent_dim=3,
 )
 IMAGES = tf.constant(np.random.default_rng(0).random((10, 4, 4, 1)).astype(np.float32))
+OBJECTIVES: list[dict[str, Any]] = [{}, {"l2": 0.01}, {"cosine": True}]
 PROGRESS = {"position": 12, "history": [{"epoch": 1, "loss": 1 / 3}], "seconds": 0.25}
 
 
-def make_model(**changes) -> keras.Model:
+def make_model(cosine: bool = False, **changes) -> keras.Model:
     keras.utils.clear_session()  # variables are named as in a process of their own
     model = models.build((4, 4, 1), {**SETTINGS, **changes})
-    model.compile(optimizer=keras.optimizers.Adam(0.01))
+    rate = keras.optimizers.schedules.CosineDecay(0.01, 10) if cosine else 0.01
+    model.compile(optimizer=keras.optimizers.Adam(rate))
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -59,16 +62,20 @@ def policy():
     keras.config.set_dtype_policy(before)
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-def test_a_model_that_is_restored_goes_on_as_the_one_that_was_captured(policy, precision):
+def test_a_model_that_is_restored_goes_on_as_the_one_that_was_captured(
+    policy, precision, objective
+):
     """Also one made in the meantime: with noise, running means and Adam's moments."""
-    model = make_model(precision=precision)
+    changes = {"precision": precision, **objective}
+    model = make_model(**changes)
     train(model, 3)
     values = checkpoint.capture(model)
     logs = train(model, 4)
     after = checkpoint.capture(model)
     assert any(np.any(after[name] != values[name]) for name in values)
-    fresh = make_model(precision=precision, seed=9)
+    fresh = make_model(**changes, seed=9)
     for again in (model, fresh):
         checkpoint.restore(again, values)
         check_equal(checkpoint.capture(again), values)

@@ -14,7 +14,7 @@ import runs
 from data import batches, splits
 from tests.settings import make_settings
 from training.callbacks import RunWriter
-from training.fit import fit
+from training.fit import choose_learning_rate, fit
 from training.signals import StopSignals
 
 SETTINGS = make_settings(
@@ -105,6 +105,14 @@ def test_an_epoch_takes_every_image_once(fitted):
     assert int(fitted.model.optimizer.iterations) == 3 * 5
 
 
+@pytest.mark.parametrize(("step", "part"), [(0, 1.0), (15, 0.75), (30, 0.25), (45, 0.0)])
+def test_cosine_takes_the_learning_rate_to_zero_over_all_steps_of_the_run(step, part):
+    # Half a cosine over 9 epochs of 5 steps; at a third of them cos 60° = ½.
+    settings = {**SETTINGS, "num_epochs": 9, "learning_rate_schedule": "cosine"}
+    rate = choose_learning_rate(settings, steps_per_epoch=5)
+    assert float(rate(step)) == pytest.approx(2e-3 * part, abs=1e-9)
+
+
 def test_the_learning_rate_is_that_of_the_settings(fitted):
     assert float(fitted.model.optimizer.learning_rate) == np.float32(2e-3)
 
@@ -126,7 +134,7 @@ def test_tensorboard_shows_reconstructions_after_every_one_of_three_epochs(fitte
 
 
 def test_the_same_seed_gives_the_same_history(fitted, tmp_path):
-    losses = runs.COLUMNS[1:7]
+    losses = runs.COLUMNS[1:8]
     ours = [[row[name] for name in losses] for row in fitted.writer.rows]
     again = [[row[name] for name in losses] for row in train(tmp_path / "again").writer.rows]
     np.testing.assert_allclose(again, ours, rtol=1e-4)
