@@ -26,10 +26,12 @@ def evaluate(flags) -> list[Path]:
     chosen = {
         name: entry
         for name, entry in evaluation.EVALUATIONS.items()
-        if flags["all"].value or flags[name].value
+        if flags[name].value or (flags["all"].value and entry.in_all)
     }
     run, checkpoint = choose_run(flags)
     context = open_context(flags, run, checkpoint, options.RESULT_DIR / run.name)
+    if any(entry.checks for entry in chosen.values()):
+        check_requests([name for name, entry in chosen.items() if entry.checks], context, flags)
     if any(entry.needs_model for entry in chosen.values()):
         set_up(context.record, flags)
     written = []
@@ -55,9 +57,24 @@ def compare(flags) -> list[Path]:
     return importlib.import_module("evaluation.comparison").compare(contexts)
 
 
+def check_requests(names: list[str], context: Context, flags) -> None:
+    """Raises UsageError where the flags ask for what the run cannot give."""
+    check_images(context.record, flags)
+    for name in names:
+        try:
+            importlib.import_module(f"evaluation.{name}").check(context)
+        except evaluation.RequestError as error:
+            raise command_line.UsageError(str(error)) from None
+
+
+def check_images(record, flags) -> None:
+    """Raises DataError where the run's images are not there and not to be had."""
+    data.check_available(record["flags"]["dataset"], flags.data_dir or record["data_dir"])
+
+
 def set_up(record, flags) -> None:
     """Prepares TensorFlow, for images that are there."""
-    data.check_available(record["flags"]["dataset"], flags.data_dir or record["data_dir"])
+    check_images(record, flags)
     print(f"device    {device.set_up_tensorflow()}", flush=True)
 
 
@@ -106,6 +123,7 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         num_gen=flags.num_gen,
         num_points=flags.num_points,
         seed=flags.seed,
+        flags=flags.flag_values_dict(),
     )
 
 

@@ -20,6 +20,7 @@ from command_line import (
     Choice,
     Folder,
     Number,
+    Numbers,
     Option,
     RunName,
     RunNames,
@@ -44,6 +45,7 @@ BINARIZE = ("none", "dynamic", "static")
 STRATEGIES = ("none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LEARNING_RATE_SCHEDULES = ("constant", "cosine")
+FEATURES = ("mean", "sample")
 _COUNT = Number(int, 1, 10**9)
 
 _LATENT_DIM = Option("latent_dim", SIZE, 10, "dimensions of the latent variables")
@@ -156,7 +158,7 @@ EVALUATE_OPTIONS = [
         Option(name, None, False, entry.description)
         for name, entry in evaluation.EVALUATIONS.items()
     ),
-    Option("all", None, False, "everything that applies to the run"),
+    Option("all", None, False, "everything that applies, but for what says it is not part of it"),
     Option(
         "compare",
         RunNames(),
@@ -168,7 +170,20 @@ EVALUATE_OPTIONS = [
     Option(
         "num_points", Number(int, 10), 10_000, "images in a latent map; t-SNE of 10,000: 1 minute"
     ),
-    _SEED._replace(help="of samples and t-SNE; same seed, same pictures"),
+    Option(
+        "label_counts",
+        Numbers(1),
+        "100,600,1000,3000",
+        "in --classify, labelled images: as many of each class, drawn from those trained on",
+    ),
+    Option("num_trials", Number(int, 1, 1000), 5, "in --classify, subsets of each size"),
+    Option(
+        "features",
+        Choice(FEATURES),
+        "mean",
+        "in --classify, of an image: its posterior's mean, or one z drawn from the posterior",
+    ),
+    _SEED._replace(help="of samples, subsets and t-SNE; same seed, same pictures"),
     Option("checkpoint", Choice(("best", "last")), "best", "lowest validation loss, or last epoch"),
     Option("saved_path", Folder(), None, "the run's folder, or a .keras file in it"),
     _RUN_NAME,

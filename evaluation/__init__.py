@@ -4,7 +4,9 @@ Each entry is a module of the same name with one function,
 
     run(context) -> list of the files written
 
-This file imports no TensorFlow. A new evaluation is a new module and a line here.
+and, where flags may ask for what a run cannot give, ``check(context)``, called before
+TensorFlow is imported, which raises ``RequestError``. This file imports no TensorFlow. A new
+evaluation is a new module and a line here.
 """
 
 from typing import NamedTuple
@@ -15,6 +17,12 @@ class Evaluation(NamedTuple):
 
     description: str
     needs_model: bool = True  # otherwise it is done without importing TensorFlow
+    in_all: bool = True  # whether --all means it too
+    checks: bool = False  # whether it has a check; its module then imports without TensorFlow
+
+
+class RequestError(Exception):
+    """An evaluation is asked for what this run cannot give; the message is one line."""
 
 
 EVALUATIONS = {
@@ -24,4 +32,10 @@ EVALUATIONS = {
     "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
     "curves": Evaluation("losses over epochs, training and validation", needs_model=False),
     "metrics": Evaluation("ELBO, KL of each dimension, active units, errors: a table and JSON"),
+    "classify": Evaluation(
+        "accuracy with few labels: SVM and nearest neighbours on z, SVM on pixels; not part of "
+        "--all, for it trains thousands of SVMs, minutes of work",
+        in_all=False,
+        checks=True,
+    ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ class Context:
         num_gen: images to draw.
         num_points: images in a latent map.
         seed: of samples and t-SNE.
+        flags: those of single evaluations, by name.
         drawn_maps: splits whose latent map this call has drawn already.
     """
 
@@ -48,6 +49,7 @@ class Context:
     num_gen: int
     num_points: int
     seed: int
+    flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     drawn_maps: set[str] = dataclasses.field(default_factory=set)
 
     @functools.cached_property

@@ -5,6 +5,7 @@ paper, three as RGB.
 """
 
 from figures.bars import draw_kl_per_dimension
+from figures.classification import draw_accuracy, draw_confusions
 from figures.comparison import (
     draw_compared_curves,
     draw_compared_measures,
@@ -18,10 +19,12 @@ from figures.manifold import draw_manifold
 from figures.style import save
 
 __all__ = [
+    "draw_accuracy",
     "draw_compared_curves",
     "draw_compared_measures",
     "draw_compared_reconstructions",
     "draw_compared_samples",
+    "draw_confusions",
     "draw_curves",
     "draw_images",
     "draw_kl_per_dimension",

@@ -27,6 +27,13 @@ CLASS_COLORS = (
     "#92dadd",
 )
 TRAINING_COLOR, VALIDATION_COLOR = "#717581", "#bd1f01"
+# Of lines in one picture: marker and dashes tell them apart in black and white too.
+LINE_LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": CLASS_COLORS[0], "marker": "o", "linestyle": "-"},
+    {"color": CLASS_COLORS[6], "marker": "^", "linestyle": "--"},
+    {"color": CLASS_COLORS[8], "marker": "s", "linestyle": ":"},
+    {"color": CLASS_COLORS[4], "marker": "D", "linestyle": "-."},
+)
 _SUBTITLE_INCHES, _LINE = 0.066, 0.13  # a wide letter's width, a line's height at 7 points
 INK, FAINT = "#222222", "#757575"
 

@@ -96,6 +96,27 @@ def draw_curves(
     return figures.draw_curves(history, num_epochs, "Losses over epochs", subtitle)
 
 
+def draw_accuracy(num_labels: int, reach: float, subtitle: str) -> Figure:
+    generator = np.random.default_rng(num_labels)
+    names = ("SVM on z", "nearest neighbours on z", "SVM on pixels")
+    numbers = [100, 600, 1000, 3000, 10_000][:num_labels]
+    lines = {
+        name: [(number, 0.8 + reach * generator.normal(), 0.01) for number in numbers]
+        for name in names
+    }
+    title = "Accuracy on 10,000 test images with few labels"
+    subtitle += " · mean and standard deviation over 5 balanced subsets of the images trained on"
+    return figures.draw_accuracy(lines, title, f"{subtitle} · z: a sample of the posterior")
+
+
+def draw_confusions(full: bool, names, subtitle: str) -> Figure:
+    generator = np.random.default_rng(0)
+    shares = generator.dirichlet(np.full(10, 0.3), 10) if full else np.eye(10)
+    title = "SVM on z with 3,000 labels: 85.8 % of test images right"
+    subtitle += " · % of each class, over 5 balanced subsets of the images trained on"
+    return figures.draw_confusions(shares, names, title, subtitle)
+
+
 def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
     for subtitle in (SHORT, LONG):
         length = "short" if subtitle == SHORT else "long"
@@ -129,6 +150,16 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
                     f"kl {latent_dim} with {num_active} active, {length}",
                     functools.partial(draw_kl_per_dimension, latent_dim, num_active, subtitle),
                 )
+        for num_labels, reach in itertools.product((1, 2, 5), (0, 1e-4, 0.1)):
+            yield (
+                f"accuracy at {num_labels} within {reach}, {length}",
+                functools.partial(draw_accuracy, num_labels, reach, subtitle),
+            )
+        for full in (True, False):
+            yield (
+                f"confusions {full}, {length}",
+                functools.partial(draw_confusions, full, names, subtitle),
+            )
         for num_epochs, scale in itertools.product((1, 50), (1e-5, 100.0, 1e9)):
             yield (
                 f"curves {num_epochs} around {scale:g}, {length}",

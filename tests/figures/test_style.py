@@ -28,6 +28,7 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
     history = [
         {"epoch": epoch, **{name: generator.random() for name in names}} for epoch in (1, 2, 3)
     ]
+    lines = {"SVM": [(100, 0.7, 0.02), (1000, 0.8, 0.01)], "k": [(100, 0.6, 0.03)]}
     axis, texts = np.linspace(-2, 2, 5), ("Title", "subtitle")
     both, values = ["one", "other"], [(value, 0.1) for value in generator.random(2)]
     measures = ({"nats": values}, [points[:2, 0] ** 2, points[:5, 0] ** 2], [(2, 2), (4, 5)])
@@ -38,6 +39,8 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
             images, [images, 1 - images], both, *texts
         ),
         "compared samples": figures.draw_compared_samples([images, images], both, *texts),
+        "accuracy": figures.draw_accuracy(lines, *texts),
+        "confusions": figures.draw_confusions(generator.random((10, 10)), NAMES, *texts),
         "curves": figures.draw_curves(history, 2, *texts),
         "images": figures.draw_images(images, *texts),
         "kl": figures.draw_kl_per_dimension(points[:9, 0] ** 2, points[:9, 1] > 0, *texts),
@@ -157,6 +160,12 @@ def test_ten_classes_and_two_curves_stay_apart_with_any_colour_vision(vision):
     assert len(style.CLASS_COLORS) == 10
     assert smallest_distance(style.CLASS_COLORS, vision) > ENOUGH
     assert smallest_distance([style.TRAINING_COLOR, style.VALIDATION_COLOR], vision) > ENOUGH
+    assert smallest_distance([look["color"] for look in style.LINE_LOOKS], vision) > ENOUGH
+
+
+def test_lines_are_told_apart_without_colour():
+    for name in ("marker", "linestyle"):
+        assert len({look[name] for look in style.LINE_LOOKS}) == len(style.LINE_LOOKS)
 
 
 def test_colours_that_do_not_stay_apart_are_noticed():

@@ -1,0 +1,249 @@
+"""``--classify``: what few labels are worth on the latent variables, and on the pixels.
+
+Seed 000's experiment, after Kingma et al. (2014), section 2.1: images the model was trained
+on without labels, a balanced few of which have one; accuracy on all test images.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import figures
+import runs
+from evaluation import RequestError, classification
+from evaluation.context import Context
+
+# name → what it is called, what it classifies, how
+METHODS = {
+    "svm_latent": ("SVM on z", "latent", classification.classify_by_svm),
+    "neighbours_latent": (
+        "nearest neighbours on z",
+        "latent",
+        classification.classify_by_neighbours,
+    ),
+    "svm_pixels": ("SVM on pixels", "pixels", classification.classify_by_svm),
+}
+_CHOICES = ("scaling", "gamma", "C", "k")
+
+
+def check(context: Context) -> None:
+    """Raises RequestError for numbers of labels that the training images cannot have."""
+    num_classes = len(context.class_names)
+    counts = read_counts(context)
+    for count in counts:
+        if count % num_classes or count < 2 * num_classes:
+            raise RequestError(
+                f"flag --label_counts={context.flags['label_counts']}: {count} is no multiple of "
+                f"the {num_classes} classes, of {2 * num_classes} or more: type for example "
+                f"--label_counts {max(2, round(count / num_classes)) * num_classes}"
+            )
+    smallest = int(np.bincount(context.train[1], minlength=num_classes).min())
+    if max(counts) > smallest * num_classes:
+        fit = [str(count) for count in counts if count <= smallest * num_classes]
+        raise RequestError(
+            f"flag --label_counts={context.flags['label_counts']}: expected at most "
+            f"{smallest * num_classes}, for one class has {smallest} of the "
+            f"{len(context.train[1]):,} images trained on: type for example --label_counts "
+            + (",".join(fit) or str(smallest * num_classes))
+        )
+
+
+def run(context: Context) -> list[Path]:
+    """Prints and writes the table of accuracies; draws them, and the confusions of each size."""
+    start = time.perf_counter()
+    measured, confusions = measure(context)
+    print(_table(measured))
+    print(f"  {time.perf_counter() - start:.0f} seconds")
+    return [*_write(context, measured, confusions), *_draw(context, measured, confusions)]
+
+
+def read_counts(context: Context) -> list[int]:
+    """Returns ``--label_counts``, ascending, each once."""
+    return sorted({int(count) for count in context.flags["label_counts"].split(",")})
+
+
+def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
+    """Returns every accuracy, and the confusions of the SVM on z.
+
+    A trial draws one balanced subset and gives it to every method: they are compared on the
+    same images.
+
+    Returns:
+        what classification.json holds; count of labels → (true class, predicted class), how
+        many test images, summed over trials.
+    """
+    counts, num_trials = read_counts(context), context.flags["num_trials"]
+    images, labels = context.train
+    test_images, test_labels = context.test
+    subsets = {
+        (count, trial): classification.choose_balanced(labels, count, context.seed + trial)
+        for count in counts
+        for trial in range(num_trials)
+    }
+    chosen = np.unique(np.concatenate(list(subsets.values())))  # the images encoded
+    features = {
+        "latent": encode_features(context, images[chosen], "train"),
+        "pixels": images[chosen].reshape(len(chosen), -1),
+    }
+    test_features = {
+        "latent": encode_features(context, test_images, "test"),
+        "pixels": test_images.reshape(len(test_images), -1),
+    }
+    num_classes = len(context.class_names)
+    confusions = {count: np.zeros((num_classes, num_classes), np.int64) for count in counts}
+    trials = []
+    for (count, trial), subset in subsets.items():
+        places = np.searchsorted(chosen, subset)
+        for name, (title, kind, classify) in METHODS.items():
+            classified = classify(
+                features[kind][places], labels[subset], test_features[kind], context.seed + trial
+            )
+            right = classified.predicted == test_labels
+            if name == "svm_latent":
+                confusions[count] += classification.count_confusions(
+                    test_labels, classified.predicted, num_classes
+                )
+            trials.append(
+                {
+                    "labels": count,
+                    "method": name,
+                    "trial": trial,
+                    "accuracy": float(right.mean()),
+                    "cross_validated": classified.validated,
+                    **classified.chosen,
+                }
+            )
+            print(
+                f"  {count:>5} labels, subset {trial + 1} of {num_trials}: {title} "
+                f"{right.mean():.4f}",
+                flush=True,
+            )
+    return {
+        "run": context.run.name,
+        "checkpoint": context.checkpoint,
+        "features": context.flags["features"],
+        "labels_from": "the images that the model was trained on",
+        "num_train": len(labels),
+        "split": "test",
+        "num_images": len(test_labels),
+        "binarize": context.record["flags"]["binarize"],
+        "seed": context.seed,
+        "num_trials": num_trials,
+        "accuracy": [
+            {"labels": count, "method": name, **_summarise(trials, count, name)}
+            for count in counts
+            for name in METHODS
+        ],
+        "trials": trials,
+    }, confusions
+
+
+def encode_features(context: Context, images: np.ndarray, split: str) -> np.ndarray:
+    """Returns the latent features of images, (num_images, latent_dim).
+
+    The posterior's means, or with ``--features sample`` one z of each posterior.
+    """
+    from evaluation import batching
+
+    if split == "test":
+        z_mean, z_log_var = context.test_posterior
+    else:
+        z_mean, z_log_var = batching.encode(context.model, images)
+    if context.flags["features"] == "mean":
+        return z_mean
+    generator = np.random.default_rng([context.seed, split == "test"])
+    return z_mean + np.exp(z_log_var / 2) * generator.standard_normal(z_mean.shape)
+
+
+def _summarise(trials: list[dict[str, Any]], count: int, method: str) -> dict[str, float | None]:
+    """Returns mean and standard deviation over the subsets of one size."""
+    accuracies = [
+        trial["accuracy"]
+        for trial in trials
+        if (trial["labels"], trial["method"]) == (count, method)
+    ]
+    spread = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
+    return {"mean": float(np.mean(accuracies)), "standard_deviation": spread}
+
+
+def _table(measured: dict[str, Any]) -> str:
+    """Returns accuracy, mean ± standard deviation, a row a size and a column a method."""
+    features = {"mean": "posterior means", "sample": "one z of each posterior"}
+    titles = [title for title, _, _ in METHODS.values()]
+    lines = [
+        f"accuracy on {measured['num_images']:,} test images, mean ± standard deviation over "
+        f"{measured['num_trials']} balanced subsets of the {measured['num_train']:,} images "
+        f"trained on; z: {features[measured['features']]}",
+        "  labels" + "".join(f"{title:>26}" for title in titles),
+    ]
+    cells = [
+        f"{row['mean']:.4f}"
+        + (f" ± {row['standard_deviation']:.4f}" if row["standard_deviation"] is not None else "")
+        for row in measured["accuracy"]
+    ]
+    for start in range(0, len(cells), len(METHODS)):
+        row = "".join(f"{cell:>26}" for cell in cells[start : start + len(METHODS)])
+        lines.append(f"  {measured['accuracy'][start]['labels']:>6}{row}")
+    return "\n".join(lines)
+
+
+def _write(
+    context: Context, measured: dict[str, Any], confusions: dict[int, np.ndarray]
+) -> list[Path]:
+    """Writes the table as text, the numbers as JSON, and a row a trial as CSV."""
+    paths = [context.path(f"classification{ending}") for ending in (".txt", ".json", ".csv")]
+    whole = {
+        **measured,
+        "class_names": context.class_names,
+        "confusions_of_svm_latent": {
+            str(count): matrix.tolist() for count, matrix in confusions.items()
+        },
+    }
+    with runs.write_atomically(paths[0]) as beside:
+        beside.write_text(_table(measured) + "\n", encoding="utf-8")
+    with runs.write_atomically(paths[1]) as beside:
+        text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+        beside.write_text(text + "\n", encoding="utf-8")
+    columns = ["labels", "method", "trial", "accuracy", "cross_validated", *_CHOICES]
+    with runs.write_atomically(paths[2]) as beside, beside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(measured["trials"])
+    return paths
+
+
+def _draw(
+    context: Context, measured: dict[str, Any], confusions: dict[int, np.ndarray]
+) -> list[Path]:
+    over = f"{measured['num_trials']} balanced subsets of the images trained on"
+    lines = {
+        title: [
+            (row["labels"], row["mean"], row["standard_deviation"] or 0.0)
+            for row in measured["accuracy"]
+            if row["method"] == name
+        ]
+        for name, (title, _, _) in METHODS.items()
+    }
+    figure = figures.draw_accuracy(
+        lines,
+        f"Accuracy on {measured['num_images']:,} test images with few labels",
+        f"{context.subtitle} · mean and standard deviation over {over} · z: "
+        f"{'posterior mean' if measured['features'] == 'mean' else 'a sample of the posterior'}",
+    )
+    written = context.save_figure(figure, "accuracy_by_labels")
+    for count, matrix in confusions.items():
+        accuracy = np.trace(matrix) / matrix.sum()
+        figure = figures.draw_confusions(
+            matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1),
+            context.class_names,
+            f"SVM on z with {count:,} labels: {100 * accuracy:.1f} % of test images right",
+            f"{context.subtitle} · % of each class, over {over}",
+        )
+        written += context.save_figure(figure, f"confusion_{count}")
+    return written
