@@ -120,7 +120,7 @@ EXECUTION_OPTIONS = [
         "jit_compile",
         Choice(("auto", "1", "0")),
         "auto",
-        "compile the steps with XLA; auto: all but convolutions on a CPU",
+        "compile the steps with XLA; auto: where it is faster, as measured",
     ),
     Option(
         "strategy",

@@ -103,8 +103,8 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
 
     binarize_with = models.noise.uniform if options.get("binarize") == "dynamic" else None
     batches = ResidentBatches(images, options["batch_size"], 0, binarize_with)
-    mode, _ = choose_mode(model, "auto")
-    loop = CompiledLoop(model, model.train_step, batches, options.get("mode", mode))
+    mode, _ = choose_mode(model, options["batch_size"], options.get("jit_compile", "auto"))
+    loop = CompiledLoop(model, model.train_step, batches, mode)
     untouched = checkpoint.capture(model)
     loop.choose_steps_per_call()
     checkpoint.restore(model, untouched)

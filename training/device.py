@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 
 def set_up_tensorflow(log_level: int = 2) -> str:
@@ -53,6 +54,14 @@ def _use_wide_vectors() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_prefer_vector_width" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_prefer_vector_width=512".strip()
+
+
+def has_bfloat16_products() -> bool:
+    """Says whether the processor multiplies vectors of bfloat16 itself (x86, on Linux)."""
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -42,6 +43,24 @@ def test_xla_uses_wide_vectors_unless_the_user_says_otherwise(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_prefer_vector_width=128")
     device.set_up_tensorflow()
     assert os.environ["XLA_FLAGS"] == "--xla_cpu_prefer_vector_width=128"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("avx512f avx512_bf16 avx512vbmi", True), ("avx512f avx512_fp16", False)],
+)
+def test_the_processors_flags_say_whether_it_multiplies_bfloat16(flags, expected, monkeypatch):
+    text = f"processor\t: 0\nflags\t\t: fpu {flags}\nbugs\t\t: none\n"
+    monkeypatch.setattr(Path, "read_text", lambda path, encoding: text)
+    assert device.has_bfloat16_products() is expected
+
+
+def test_without_a_list_of_flags_it_does_not_multiply_bfloat16(monkeypatch):
+    def refuse(path, encoding):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert device.has_bfloat16_products() is False
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc")

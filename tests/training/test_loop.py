@@ -10,7 +10,7 @@ import tensorflow as tf
 import models
 from data import batches, splits
 from tests.settings import make_settings
-from training import checkpoint
+from training import checkpoint, device
 from training.fit import choose_mode
 from training.loop import CompiledLoop
 
@@ -194,6 +194,29 @@ def test_the_mode_follows_from_model_flag_and_device(layer, jit_compile, on_cpu,
         "Conv2DTranspose": keras.layers.Conv2DTranspose(2, 3),
     }
     model = keras.Sequential([keras.Sequential([kinds[layer]])])
-    chosen, why = choose_mode(model, jit_compile)
+    chosen, why = choose_mode(model, 1000, jit_compile)
     assert chosen == mode
     assert why
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "jit_compile", "has_products", "on_cpu", "mode"),
+    [
+        (1024, "auto", True, True, "graph"),
+        (1024, "1", True, True, "xla_loop"),
+        (100, "auto", True, True, "xla_loop"),
+        (1024, "auto", False, True, "xla_loop"),
+        (1024, "auto", True, False, "xla_loop"),
+    ],
+)
+def test_large_batches_in_bfloat16_run_where_the_processor_multiplies_them(
+    batch_size, jit_compile, has_products, on_cpu, mode, monkeypatch
+):
+    gpus = [] if on_cpu else ["a GPU"]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(device, "has_bfloat16_products", lambda: has_products)
+    half = keras.Sequential([keras.layers.Dense(2)])
+    half.dtype_policy = "mixed_bfloat16"
+    assert choose_mode(half, batch_size, jit_compile)[0] == mode
+    half.dtype_policy = "float32"
+    assert choose_mode(half, batch_size, jit_compile)[0] == "xla_loop"
