@@ -213,6 +213,12 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
             f"flag --num_validation={values.num_validation}: expected less than the "
             f"{num_train} training images of {values.dataset}"
         )
+    left = num_train - (values.num_validation or data.DATASETS[values.dataset].num_validation)
+    if values.num_labels is not None and values.num_labels > left:
+        raise UsageError(
+            f"flag --num_labels={values.num_labels}: expected at most the {left} images that "
+            f"{values.dataset} has for training; leave it out to use all labels"
+        )
     if values.stream == "1" and data.DATASETS[values.dataset].tfds_version is None:
         raise UsageError(
             f"flag --stream=1: {values.dataset} comes embedded and is in memory; leave it out"

@@ -20,6 +20,7 @@ MODELS, NETWORKS = _TABLE["MODELS"], _TABLE["NETWORKS"]
 
 ACTIVATIONS, INITIALIZERS = _TABLE["ACTIVATIONS"], _TABLE["INITIALIZERS"]
 
+_COUNT = Number(int, 1, 10**9)
 SIZE = Number(int, 1, 10**6)  # of a layer
 
 
@@ -34,8 +35,9 @@ def _model_option(name: str, parser: Any, help_text: str, letters: str) -> Optio
     """A flag that some models read; one default for all of them."""
     readers = [kind for kind, model in MODELS.items() if name in model.defaults]
     default = MODELS[readers[0]].defaults[name]
-    told = f"; with --model {' or '.join(readers)} (default {default})"
-    return Option(name, parser, None, help_text + told, letters)
+    told = "all" if default is None else default
+    readers_told = f"with --model {' or '.join(readers)} (default {told})"
+    return Option(name, parser, None, f"{help_text}; {readers_told}", letters)
 
 
 NETWORK_OPTIONS = [
@@ -86,6 +88,22 @@ INITIALIZER_OPTIONS = [
 ]
 MODEL_OPTIONS = [
     _model_option("beta", Number(float, 0), "weight of the KL term", "beta"),
+    _model_option(
+        "num_labels",
+        _COUNT,
+        "training images that are labelled, as many of each class, drawn by --seed",
+        "nl",
+    ),
+    _model_option("classifier_weight", Number(float, 0), "weight of the classifier's loss", "cw"),
+    _model_option(
+        "classifier_dims", Numbers(1, ["none"]), "units of the classifier's hidden layers", "cd"
+    ),
+    _model_option(
+        "classifier_loss",
+        Choice(_TABLE["CLASSIFIER_LOSSES"]),
+        "one distribution over the classes, or yes and no for each of them",
+        "cl-",
+    ),
 ]
 # Chosen by a flag, each part reads some of the other flags: its table, those flags.
 _PARTS = {"model": (MODELS, MODEL_OPTIONS), "network": (NETWORKS, NETWORK_OPTIONS)}

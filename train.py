@@ -81,31 +81,35 @@ def choose_streaming(flags, run) -> tuple[str, str]:
 def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=None) -> None:
     """Loads, builds, fits, and says what came of it."""
     import models
-    from data import batches
+    from data import loading
     from training.fit import fit
 
+    info = data.DATASETS[flags.dataset]
+    num_train = info.num_train - settings["num_validation"]
     with strategy.scope() if strategy else contextlib.nullcontext():
         try:
-            model = models.build(data.DATASETS[flags.dataset].image_shape, settings)
+            model = models.build(info.image_shape, settings, len(info.class_names), num_train)
         except models.convolutions.NetworkError as error:
             raise command_line.UsageError(f"--network {flags.network}: {error}") from None
     binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
-    training, validation = load(flags, settings, binarize_with)
-    print_plan(settings, training, len(validation), why, model, device_name, run)
+    training, validation, held_out = loading.load_batches(
+        settings, flags.data_dir, binarize_with, model.uses_labels
+    )
+    print_plan(settings, training, len(held_out), why, model, device_name, run)
 
     record = run.resume(flags.num_epochs) if flags.resume else {}
     if not flags.resume:
         num_replicas = strategy.num_replicas_in_sync if strategy else 1
         shared = {"strategy": flags.strategy, "num_replicas": num_replicas}
-        described = describe(argv, settings, flags, training.num_images, model, device_name)
+        described = describe(argv, settings, flags, num_train, model, device_name)
         run.start(described | shared)
     began = time.perf_counter()
     result = fit(
         model,
         training,
-        batches.ResidentBatches(validation.images, batches.even_size(len(validation))),
+        validation,
         training.num_images,
-        validation.images[:16] / 255,
+        held_out.images[:16] / 255,
         run,
         {**settings, **options.execution(flags)},
         stop_signals,
@@ -122,26 +126,11 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=N
             f"--learning_rate than {flags.learning_rate:g} and --overwrite"
         )
 
-    print(f"\nvalidation, in nats an image, of the best epoch ({best['epoch']}):")
+    print(f"\nvalidation, losses in nats an image, of the best epoch ({best['epoch']}):")
     for name in (name for name in model.trackers if f"val_{name}" in best):
         print(f"  {name:<16}{best['val_' + name]:>10.3f}")
     print(f"next: python evaluate.py --run_name {shlex.quote(run.name)} --all 1")
     print("\nwritten:", *run.files(), sep="\n  ")
-
-
-def load(flags, settings, binarize_with):
-    """Returns the training batches, and the validation images, which are always in memory."""
-    from data import batches, splits
-
-    chosen = (flags.dataset, flags.data_dir, settings["num_validation"], flags.binarize)
-    how = (flags.batch_size, flags.seed, binarize_with)
-    if settings["stream"] == "1":
-        from data import streaming
-
-        encoded, positions, validation = splits.stream_train_and_load_validation(*chosen)
-        return streaming.StreamedBatches(encoded, positions, *how), validation
-    training, validation = splits.load_train_and_validation(*chosen)
-    return batches.ResidentBatches(training.images, *how), validation
 
 
 def print_plan(settings, training, num_validation, why, model, device_name, run) -> None:
@@ -168,6 +157,8 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
         "device": device_name,
         "run": str(run.folder),
     }
+    if model.uses_labels:
+        rows["images"] += f"; {settings['num_labels'] or 'all'} of those to train on are labelled"
     for name, text in rows.items():
         print(f"{name:<10}{text}", flush=True)
 

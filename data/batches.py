@@ -8,6 +8,7 @@ with the very batches it would have seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +26,8 @@ class ResidentBatches:
         binarize_with: draws the noise that turns pixels black or white, a grey value being
             the probability of white, anew each time (Salakhutdinov and Murray, 2008); None
             keeps them grey.
+        labels: (num_images,), −1 where an image is not labelled; None for batches of images
+            alone, which gather no labels.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class ResidentBatches:
         batch_size: int,
         seed: int | None = None,
         binarize_with: Draw | None = None,
+        labels: np.ndarray | None = None,
     ):
         self.num_images = len(images)
         self.batch_size = min(batch_size, self.num_images)
@@ -41,6 +45,7 @@ class ResidentBatches:
         self.element = tf.TensorSpec([self.batch_size], tf.int32)
         self._shape = images.shape[1:]
         self._rows = tf.constant(images.reshape(self.num_images, -1))  # quicker to gather
+        self._labels = None if labels is None else tf.constant(labels, tf.int32)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -54,10 +59,10 @@ class ResidentBatches:
         for step in range(first_step, self.steps_per_epoch):
             yield order[step * self.batch_size : (step + 1) * self.batch_size]
 
-    def fetch(self, positions: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    def fetch(self, positions: tf.Tensor, step: tf.Tensor) -> Any:
         """Returns the images of a batch, float32 (batch, height, width, channels) in [0, 1].
 
-        Runs inside the compiled step.
+        With labels, (images, labels), these int32 (batch,). Runs inside the compiled step.
 
         Args:
             positions: what ``epoch`` yields.
@@ -66,8 +71,10 @@ class ResidentBatches:
         # Several GPUs share a batch, the images lie on one: only those picked leave it.
         with tf.device(self._rows.device):
             rows = tf.gather(self._rows, positions)
+            labels = None if self._labels is None else tf.gather(self._labels, positions)
         images = tf.reshape(rows, [-1, *self._shape])
-        return to_pixels(images, self.seed, step, self.binarize_with)
+        pixels = to_pixels(images, self.seed, step, self.binarize_with)
+        return pixels if labels is None else (pixels, labels)
 
 
 def even_size(num_images: int, most: int = 1000) -> int:

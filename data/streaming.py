@@ -11,8 +11,10 @@ here an image moves forward by the length of the buffer at most. TFDS stores ima
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -41,6 +43,12 @@ class Encoded:
         numbered = self.records.enumerate().filter(lambda position, _: table[position])
         return _settled(numbered.map(lambda _, record: record))
 
+    def read_labels(self, positions: np.ndarray) -> np.ndarray:
+        """Returns the labels at some positions, int64, in the order in which they are stored."""
+        labels = self.chosen(positions).map(lambda record: record["label"])
+        batches = list(_settled(labels.batch(10_000)).as_numpy_iterator())
+        return np.concatenate(batches).astype(np.int64)
+
 
 class StreamedBatches:
     """Batches of images that are read from the disk in every epoch.
@@ -55,6 +63,9 @@ class StreamedBatches:
             global seed, which building the model sets to the same.
         binarize_with: as in ``ResidentBatches``.
         buffer_size: images among which the next one is drawn.
+        labels: of the images to train on, in the order in which they are stored, −1 where
+            one is not labelled; None for batches of images alone. An image's label travels
+            behind its pixels, as four bytes: a batch stays one array.
     """
 
     def __init__(
@@ -65,15 +76,24 @@ class StreamedBatches:
         seed: int,
         binarize_with: Draw | None = None,
         buffer_size: int | None = None,
+        labels: np.ndarray | None = None,
     ):
         self.num_images = len(positions)
         self.batch_size = min(batch_size, self.num_images)
         self.seed = seed
         self.binarize_with = binarize_with
         self.buffer_size = buffer_size or buffer_size_for(encoded.image_shape)
-        self.element = tf.TensorSpec([self.batch_size, *encoded.image_shape], tf.uint8)
-        self._decode = encoded.decode
+        self._shape = encoded.image_shape
+        self._has_labels = labels is not None
+        shape: tuple[int, ...] = self._shape
+        self._decode: Callable[..., tf.Tensor] = encoded.decode
         self._images = encoded.chosen(positions).map(lambda record: record["image"])
+        if labels is not None:
+            shape = (int(np.prod(shape)) + 4,)
+            self._decode = functools.partial(_decode_and_append_label, encoded.decode)
+            all_labels = tf.data.Dataset.from_tensor_slices(labels.astype(np.int32))
+            self._images = tf.data.Dataset.zip(self._images, all_labels)
+        self.element = tf.TensorSpec([self.batch_size, *shape], tf.uint8)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -82,8 +102,8 @@ class StreamedBatches:
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
         """Returns the batches of an epoch, uint8 (batch, height, width, channels), from a step on.
 
-        The same whether it begins with the first step or a later one. They are read from
-        now on, ahead of who takes them.
+        With labels, (batch, height·width·channels + 4). The same whether it begins with the
+        first step or a later one. They are read from now on, ahead of who takes them.
         """
         order = np.random.default_rng([self.seed, epoch]).integers(2**62)
         images = self._images.shuffle(self.buffer_size, order, reshuffle_each_iteration=False)
@@ -93,16 +113,28 @@ class StreamedBatches:
         ahead = max(2, _AHEAD_BYTES // int(np.prod(self.element.shape)))
         return _settled(images.batch(self.batch_size).prefetch(ahead)).as_numpy_iterator()
 
-    def fetch(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    def fetch(self, batch: tf.Tensor, step: tf.Tensor) -> Any:
         """Returns the images of a batch, float32 (batch, height, width, channels) in [0, 1].
 
-        Runs inside the compiled step.
+        With labels, (images, labels), these int32 (batch,). Runs inside the compiled step.
 
         Args:
             batch: what ``epoch`` yields.
             step: int64, counted from the beginning of training.
         """
-        return to_pixels(batch, self.seed, step, self.binarize_with)
+        if not self._has_labels:
+            return to_pixels(batch, self.seed, step, self.binarize_with)
+        images = tf.reshape(batch[:, :-4], [-1, *self._shape])
+        pixels = to_pixels(images, self.seed, step, self.binarize_with)
+        return pixels, tf.bitcast(batch[:, -4:], tf.int32)
+
+
+def _decode_and_append_label(
+    decode: Callable[[tf.Tensor], tf.Tensor], encoded: tf.Tensor, label: tf.Tensor
+) -> tf.Tensor:
+    """Returns pixels and label as bytes, (height·width·channels + 4,)."""
+    pixels = tf.reshape(decode(encoded), [-1])
+    return tf.concat([pixels, tf.bitcast(label, tf.uint8)], axis=0)
 
 
 def buffer_size_for(image_shape: tuple[int, int, int]) -> int:

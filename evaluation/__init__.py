@@ -31,7 +31,7 @@ EVALUATIONS = {
     "latent": Evaluation("posterior means of test and training images, by class"),
     "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
     "curves": Evaluation("losses over epochs, training and validation", needs_model=False),
-    "metrics": Evaluation("ELBO, KL of each dimension, active units, errors: a table and JSON"),
+    "metrics": Evaluation("ELBO, KL of each dimension, active units, accuracy: a table and JSON"),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbours on z, SVM on pixels; not part of "
         "--all, for it trains thousands of SVMs, minutes of work",

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from models import VAE
+    from models import VAE, ClassifierVAE
 
 _BATCH_SIZE = 500
 
@@ -32,6 +32,11 @@ def decode(model: VAE, z: np.ndarray) -> np.ndarray:
 def reconstruct(model: VAE, images: np.ndarray) -> np.ndarray:
     """Returns E[x|z] at the posterior's mean, of the shape of the images."""
     return _in_batches(model.reconstruct, images)
+
+
+def classify(model: ClassifierVAE, images: np.ndarray) -> np.ndarray:
+    """Returns p(y|z) at the posterior's mean, (num_images, num_classes) in [0, 1]."""
+    return _in_batches(model.classify, images)
 
 
 def compute_losses(model: VAE, images: np.ndarray, seed: int) -> dict[str, np.ndarray]:

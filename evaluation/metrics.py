@@ -34,18 +34,20 @@ def run(context: Context) -> list[Path]:
 
 
 def measure(context: Context) -> dict[str, Any]:
-    """Returns the test figures: each mean over images with its standard error, in nats.
+    """Returns the test figures: each mean over images with its standard error, losses in nats.
 
     ``elbo`` = −(reconstruction + kl), whatever β the model was trained with;
     ``reconstruction`` = −log p(x|z) with one z drawn from the posterior of each image;
     ``mean_squared_error`` = summed over pixels, at the posterior's mean;
     ``active_units``: dimensions whose posterior mean varies by more than 0.01 over the
-    images (Burda et al., 2016).
+    images (Burda et al., 2016);
+    ``accuracy``: the part of the images of whose class a model with a classifier gives the
+    highest probability, at the posterior's mean.
 
     An autoencoder has neither KL nor ELBO: they are left out, and ``code_variance`` takes the
     place of ``posterior_mean_variance``.
     """
-    images, _ = context.test
+    images, labels = context.test
     losses = batching.compute_losses(context.model, images, context.seed)
     reconstructed = batching.reconstruct(context.model, images)
     z_mean, z_log_var = context.test_posterior
@@ -62,6 +64,9 @@ def measure(context: Context) -> dict[str, Any]:
             "kl_per_dimension": _means(np.asarray(context.model.prior.kl(z_mean, z_log_var))),
             "posterior_mean_variance": of_dimensions["code_variance"],
         }
+    if context.model.uses_labels:
+        called = batching.classify(context.model, images).argmax(axis=1)
+        per_image["accuracy"] = (called == labels).astype(np.float64)
     return {
         "run": context.run.name,
         "checkpoint": context.checkpoint,
@@ -94,6 +99,7 @@ def _table(metrics: dict[str, Any]) -> str:
         ("reconstruction", "reconstruction", "nats"),
         ("KL", "kl", "nats"),
         ("squared error", "mean_squared_error", "summed over pixels"),
+        ("accuracy", "accuracy", "of the classifier on z"),
     ]
     lines = [f"{metrics['num_images']:,} test images, pixels: binarize {metrics['binarize']}"]
     for label, name, unit in rows:

@@ -19,6 +19,8 @@ if keras.backend.backend() != "tensorflow":
 from models import activations, conv, convolutions, initializers, table
 from models.autoencoder import Autoencoder
 from models.build import build
+from models.classifier import Classifier
+from models.classifier_vae import ClassifierVAE
 from models.dropout import Dropout
 from models.likelihoods import Bernoulli
 from models.mlp import Decoder, Encoder, HiddenLayer
@@ -31,6 +33,8 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "Bernoulli",
+    "Classifier",
+    "ClassifierVAE",
     "Decoder",
     "Dropout",
     "Encoder",

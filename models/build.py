@@ -11,18 +11,26 @@ import keras
 from models.table import NETWORKS
 
 
-def build(image_shape: tuple[int, int, int], settings: Mapping[str, Any]) -> keras.Model:
+def build(
+    image_shape: tuple[int, int, int],
+    settings: Mapping[str, Any],
+    num_classes: int = 10,
+    num_train: int | None = None,
+) -> keras.Model:
     """Builds an untrained model, its weights drawn from ``settings["seed"]``.
 
     Args:
         image_shape: (height, width, channels).
         settings: the flags of the run by name; ``model`` and ``network`` choose the modules,
             which take what they need from the others.
+        num_classes: of the labels; a model that uses none does without.
+        num_train: training images; needed where only some of them are labelled.
     """
     keras.utils.set_random_seed(settings["seed"])  # for the layers' initialisers
     keras.config.set_dtype_policy(settings["precision"])
     network = importlib.import_module(f"models.{NETWORKS[settings['network']].module}")
     model = importlib.import_module(f"models.{settings['model']}")
-    built = model.build(network, image_shape, settings)
+    facts = {"num_classes": num_classes, "num_train": num_train}
+    built = model.build(network, image_shape, {**settings, **facts})
     built.build((None, *image_shape))
     return built

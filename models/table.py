@@ -38,6 +38,8 @@ ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "prelu", "gelu", "silu")
 
 INITIALIZERS = ("glorot_uniform", "he_normal", "normal")
 
+CLASSIFIER_LOSSES = ("softmax", "sigmoid")
+
 MODELS = {
     "vae": Model(
         "variational autoencoder (Kingma and Welling, 2014)",
@@ -48,6 +50,17 @@ MODELS = {
         "plain autoencoder: the same networks, no noise and no KL",
         "−log p(x|z), z the code",
         {},
+    ),
+    "classifier_vae": Model(
+        "VAE with a classifier on z, for images of which some or all are labelled",
+        "−log p(x|z) + {beta:g} · KL − {classifier_weight:g} · log p(y|z)",
+        {
+            "beta": 1.0,
+            "num_labels": None,
+            "classifier_weight": 12.0,
+            "classifier_dims": "3,6",
+            "classifier_loss": "softmax",
+        },
     ),
 }
 

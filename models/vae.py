@@ -49,6 +49,7 @@ class VAE(keras.Model):
 
     tracked: tuple[str, ...] = ("loss", "reconstruction", "kl")  # averaged over images
     variational = True  # q(z|x) is a distribution: there is a KL, and an ELBO
+    uses_labels = False  # batches are images alone, not (images, labels)
 
     def __init__(
         self,
@@ -119,21 +120,21 @@ class VAE(keras.Model):
         losses = objectives.sum_dimensions(parts)
         return {"loss": self.weigh(losses, self.beta), **losses}
 
-    def train_step(self, images):
+    def train_step(self, batch):
         """One step of the optimiser; returns the means since the epoch began, by name."""
         with tf.GradientTape() as tape:
-            losses = self._losses_and_objective(images, training=True)
+            losses = self._losses_and_objective(batch, training=True)
             objective = self.optimizer.scale_loss(mean_over_images(losses["objective"]))
         gradients = tape.gradient(objective, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
         return self._track(losses)
 
-    def test_step(self, images):
+    def test_step(self, batch):
         """The same losses of held-out images, z sampled too, nothing learned."""
-        return self._track(self._losses_and_objective(images, training=False))
+        return self._track(self._losses_and_objective(batch, training=False))
 
-    def _losses_and_objective(self, images, training):
-        parts = self.compute_parts(images, training)
+    def _losses_and_objective(self, batch, training):
+        parts = self.compute_parts(batch, training)
         losses = self._sum_up(parts)
         objective = self.objective(self, parts) if self.objective else losses["loss"]
         return {**losses, "objective": objective}

@@ -13,10 +13,14 @@ COLUMNS = (
     "loss",
     "reconstruction",
     "kl",
+    "classification",
+    "accuracy",
     "objective",
     "val_loss",
     "val_reconstruction",
     "val_kl",
+    "val_classification",
+    "val_accuracy",
     "seconds",
     "images_per_second",
 )
@@ -25,7 +29,8 @@ COLUMNS = (
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Writes the rows so far, losses in nats an image, with all their digits.
 
-    A model has the columns of ``COLUMNS`` that it has losses for.
+    ``accuracy`` is the part of the labelled images whose class the classifier finds.
+    A model has the columns of ``COLUMNS`` that it has figures for.
     """
     columns = [name for name in COLUMNS if any(name in row for row in rows)]
     with write_atomically(path) as beside, beside.open("w", newline="") as file:

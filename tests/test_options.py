@@ -354,6 +354,7 @@ def test_settings_hold_what_determines_the_result_and_nothing_else():
     settings = options.settings(parse_train("--dataset", "digits", "--data_dir", "/d"))
     assert settings["num_validation"] == 144
     of_others = options.NETWORKS["conv"].defaults.keys() - options.NETWORKS["mlp"].defaults
+    of_others |= options.MODELS["classifier_vae"].defaults.keys() - options.MODELS["vae"].defaults
     assert set(settings) == {option.name for option in options.RUN_OPTIONS} - of_others | {"seed"}
 
 

@@ -59,3 +59,35 @@ def test_a_flag_that_the_model_does_not_read_is_refused_in_one_line(words, parts
 )
 def test_the_model_shows_in_a_runs_name(words, name):
     assert options.run_name(parse_train(*words.split())) == name
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("--num_labels 100", "flag --num_labels: --model vae does not read it; it reads --beta"),
+        ("--classifier_weight 1", "or choose --model classifier_vae"),
+        ("--model classifier_vae --num_labels 0", "expected a whole number of at least 1"),
+        (
+            "--model classifier_vae --num_labels 50001",
+            "flag --num_labels=50001: expected at most the 50000 images that mnist has",
+        ),
+        (
+            "--model classifier_vae --dataset digits --num_validation 437 --num_labels 1001",
+            "expected at most the 1000 images",
+        ),
+        ("--model classifier_vae --classifier_dims 3,x", "flag --classifier_dims=3,x: expected"),
+        ("--model classifier_vae --classifier_loss relu", "expected softmax or sigmoid"),
+    ],
+)
+def test_a_mistake_about_labels_is_told_in_one_line(words, part):
+    with pytest.raises(command_line.UsageError) as error:
+        parse_train(*words.split())
+    assert part in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_classifiers_flags_show_in_a_runs_name():
+    words = "--model classifier_vae --num_labels 100 --classifier_weight 3 --classifier_dims 5"
+    name = options.run_name(parse_train(*words.split(), "--classifier_loss", "sigmoid"))
+    assert name == "mnist_classifier_vae_hd500_ld10_e50_nl100_cw3_cd5_cl-sigmoid"
+    assert options.settings(parse_train("--model", "classifier_vae"))["num_labels"] is None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import keras
+import numpy as np
 import pytest
 
 import options
 import runs
+from data import splits
 
 SMALL = ("--dataset", "digits", "--num_epochs", "2", "--hidden_dim", "16", "--latent_dim", "2")
 FEW = ("--num_points", "60", "--num_gen", "20")
@@ -29,6 +32,9 @@ def test_a_model_of_every_kind_is_trained_evaluated_and_measured(
     for name in losses:
         assert f"\n  {name} " in printed.out
 
+    labelled = model == "classifier_vae"
+    assert ({"accuracy", "val_accuracy", "classification"} <= history[0].keys()) == labelled
+
     folder = tmp_path / "result" / run.name
     figures = {path.stem for path in folder.glob("*.png")}
     assert {"curves", "generated", "latent_test", "manifold", "reconstruction"} <= figures
@@ -39,3 +45,22 @@ def test_a_model_of_every_kind_is_trained_evaluated_and_measured(
     # the epoch's z is another one; of untrained weights the loss would be 44 nats and more
     best = run.read_record()["best"]["val_loss"]
     assert metrics["reconstruction"]["mean"] < best + 3
+    assert ("accuracy" in metrics) == labelled
+
+
+def test_a_few_labels_are_named_in_the_plan_and_the_accuracy_is_that_of_the_saved_model(
+    in_process, tmp_path, capsys
+):
+    words = ("--model", "classifier_vae", "--num_labels", "50", "--run_name", "few")
+    in_process("train", *SMALL, *words)
+    assert "; 50 of those to train on are labelled" in capsys.readouterr().out
+    in_process("evaluate", "--run_name", "few", "--metrics", "1")
+    model = keras.saving.load_model(tmp_path / "trained_model" / "few" / "best.keras")
+    assert model.images_per_label == (1437 - 144) / 50
+    test = splits.load_test("digits")
+    called = np.argmax(model.classify(test.images / np.float32(255)), axis=1)
+    found = json.loads((tmp_path / "result" / "few" / "metrics.json").read_text())["accuracy"]
+    right = np.mean(called == test.labels)
+    assert found["mean"] == pytest.approx(right)
+    assert found["standard_error"] == pytest.approx(np.sqrt(right * (1 - right) / 359))
+    assert f"{found['mean']:.3f} ± {found['standard_error']:.3f} of the" in capsys.readouterr().out

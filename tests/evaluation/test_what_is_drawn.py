@@ -25,6 +25,7 @@ class FakeModel:
     """Posterior means ``scale`` · the first pixels, log-variances as given."""
 
     variational = True
+    uses_labels = False
 
     def __init__(self, scale, z_log_var=None):
         self.scale = tf.constant(scale, tf.float32)

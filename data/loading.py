@@ -1,0 +1,56 @@
+"""From the flags that describe a run to the batches that it trains on and is validated by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from data import labels, splits
+from data.batches import Draw, ResidentBatches, even_size
+
+if TYPE_CHECKING:
+    from data.streaming import StreamedBatches
+
+
+def load_batches(
+    settings: Mapping[str, Any],
+    data_dir: str | None,
+    binarize_with: Draw | None = None,
+    with_labels: bool = False,
+) -> tuple[ResidentBatches | StreamedBatches, ResidentBatches, splits.Split]:
+    """Returns the training batches, the validation batches, and the validation images.
+
+    These are always in memory.
+
+    Args:
+        settings: the flags of the run by name; of them ``dataset``, ``num_validation``,
+            ``binarize``, ``batch_size``, ``seed`` and ``stream``, and ``num_labels`` where
+            there are labels.
+        data_dir: the folder of prepared datasets; None for TFDS's own.
+        binarize_with: as in ``ResidentBatches``.
+        with_labels: whether the batches are (images, labels). ``num_labels`` training images
+            are labelled, None for all of them; all validation images are.
+    """
+    chosen = (settings["dataset"], data_dir, settings["num_validation"], settings["binarize"])
+    how = (settings["batch_size"], settings["seed"], binarize_with)
+
+    def hide(true_labels):
+        return labels.hide(true_labels, settings["num_labels"], settings["seed"])
+
+    training: ResidentBatches | StreamedBatches
+    if settings["stream"] == "1":
+        from data import streaming
+
+        encoded, positions, validation = splits.stream_train_and_load_validation(*chosen)
+        kept = hide(encoded.read_labels(positions)) if with_labels else None
+        training = streaming.StreamedBatches(encoded, positions, *how, labels=kept)
+    else:
+        train, validation = splits.load_train_and_validation(*chosen)
+        kept = hide(train.labels) if with_labels else None
+        training = ResidentBatches(train.images, *how, labels=kept)
+    held_out = ResidentBatches(
+        validation.images,
+        even_size(len(validation)),
+        labels=validation.labels if with_labels else None,
+    )
+    return training, held_out, validation
