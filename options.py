@@ -108,6 +108,13 @@ _HELP = Option("help", None, False, "print this and stop")
 EXECUTION_OPTIONS = [
     Option("resume", None, False, "go on with the run of these flags, from its last checkpoint"),
     Option(
+        "resume_from",
+        Choice(("last", "previous")),
+        "last",
+        "checkpoint to go on from with --resume; previous: the one before the last, which is given "
+        "up, as where a disk damaged it",
+    ),
+    Option(
         "checkpoint_minutes",
         Number(float, 0),
         10.0,
@@ -198,6 +205,8 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
     values = parse(argv, TRAIN_OPTIONS, "Trains a model and saves it in trained_model/<run>/.")
     if values.resume and values.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them")
+    if values.resume_from != "last" and not values.resume:
+        raise UsageError(f"--resume_from {values.resume_from} needs --resume beside it: type both")
     if isinstance(values.latent_dim, tuple):
         _check_sweep(values)
     _refuse_foreign(values)
@@ -236,6 +245,8 @@ def _check_sweep(values: flags.FlagValues) -> None:
     several = f"--latent_dim {','.join(map(str, values.latent_dim))} trains several runs"
     if values.run_name:
         raise UsageError(f"{several}, and --run_name names one: leave it out")
+    if values.resume_from != "last":
+        raise UsageError(f"{several}, and --resume_from is for one: name it by one --latent_dim")
     if values.strategy == "multi_worker":
         raise UsageError(f"{several}, and --strategy multi_worker one at a time: give one")
 

@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
     with (
         signals.StopSignals() as stop_signals,
         cluster.lost_worker_in_one_line(workers),
-        cluster.locked(run, workers),
+        cluster.locked(run, workers, flags.resume, flags.resume_from),
     ):
         # Where a worker is lost, TensorFlow logs what we say in one line.
         device_name = device.set_up_tensorflow(3 if len(workers.workers) > 1 else 2)
@@ -54,9 +54,8 @@ def main(argv: list[str]) -> None:
         except cluster.ClusterError as error:
             raise command_line.UsageError(str(error)) from None
         except signals.Stopped as stopped:
-            again = ["python", *argv, *(["--overwrite=0"] if flags.overwrite else [])]
-            again += [] if flags.resume else ["--resume"]
-            print(f"\n{stopped}: saved. Go on with: {shlex.join(again)}")
+            how = (flags.resume, flags.overwrite, flags.resume_from != "last")
+            print(f"\n{stopped}: saved. Go on with: {signals.command_to_go_on(argv, *how)}")
             sys.exit(stopped.status)
 
 

@@ -11,13 +11,14 @@ from evaluation.context import Context
 
 def run(context: Context) -> list[Path]:
     """Draws the losses that the history has, training and validation; needs no model."""
-    try:
-        history = runs.read_history(context.run.history_path)
-    except (OSError, ValueError) as error:
-        raise runs.RunError(f"{context.run.history_path} cannot be read ({error})") from error
+    with runs.open_file(context.run, runs.HISTORY) as opened:
+        try:
+            history = runs.read_history(opened.file)
+        except (OSError, ValueError) as error:
+            raise runs.RunError(f"{context.run.history_path} cannot be read ({error})") from error
     if not history:
         raise runs.RunError(f"{context.run.history_path} holds no epoch yet: train for longer")
-    best = context.record.get("best")
+    best = opened.record.get("best")
     subtitle = f"{context.record['flags']['dataset']} · run {context.run.name}"
     if best:
         subtitle += f" · dotted: best validation loss {best['val_loss']:.2f}, epoch {best['epoch']}"

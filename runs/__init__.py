@@ -6,17 +6,19 @@
         best.keras     the model after the epoch with the lowest validation loss
         model.keras    the model after the last epoch
         checkpoint.npz what it takes to go on exactly: --resume 1
+        previous.npz   the checkpoint before it: --resume 1 --resume_from previous
         logs/          for TensorBoard
 
 No module here imports TensorFlow.
 """
 
+from runs.commit import commit, open_file, settle
 from runs.files import remove_leftovers, write_atomically
 from runs.history import COLUMNS, read_history, write_history
 from runs.lock import check_unlocked, locked
 from runs.naming import name_run
 from runs.origin import describe_origin
-from runs.run import CHECKPOINTS, Run, RunError
+from runs.run import CHECKPOINT, CHECKPOINTS, HISTORY, Run, RunError, describe_best
 from runs.search import find_finished, find_resumable, find_run, find_stopped, open_run
 from runs.several import (
     check_comparable,
@@ -27,12 +29,16 @@ from runs.several import (
 )
 
 __all__ = [
+    "CHECKPOINT",
     "CHECKPOINTS",
     "COLUMNS",
+    "HISTORY",
     "Run",
     "RunError",
     "check_comparable",
     "check_unlocked",
+    "commit",
+    "describe_best",
     "describe_origin",
     "find_finished",
     "find_likelihoods",
@@ -44,9 +50,11 @@ __all__ = [
     "locked",
     "name_comparison",
     "name_run",
+    "open_file",
     "open_run",
     "read_history",
     "remove_leftovers",
+    "settle",
     "write_atomically",
     "write_history",
 ]

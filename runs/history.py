@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from runs.files import write_atomically
+from typing import BinaryIO
 
 COLUMNS = (
     "epoch",
@@ -25,6 +25,8 @@ COLUMNS = (
     "images_per_second",
 )
 
+_MAX_BYTES = 2**28  # of a file: a million epochs
+
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Writes the rows so far, losses in nats an image, with all their digits.
@@ -33,16 +35,27 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     A model has the columns of ``COLUMNS`` that it has figures for.
     """
     columns = [name for name in COLUMNS if any(name in row for row in rows)]
-    with write_atomically(path) as beside, beside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_bytes(text.getvalue().encode())
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
-    """Returns the rows, every value a float; raises OSError or ValueError."""
-    with path.open(newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+def read_history(source: Path | BinaryIO) -> list[dict[str, float]]:
+    """Returns the rows, every value a float; raises OSError or ValueError.
+
+    Args:
+        source: the file, or what ``open_file`` opened.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return read_history(file)
+    text = source.read(_MAX_BYTES).decode()
+    try:
+        header, *rows = list(csv.reader(text.splitlines(), strict=True)) or [[]]
+    except csv.Error as error:
+        raise ValueError(error) from error
     if any(len(row) != len(header) for row in rows):
         raise ValueError("a row is cut off, or too long")
     return [dict(zip(header, map(float, row), strict=True)) for row in rows]

@@ -21,6 +21,11 @@ STAGING = ".writing"  # holds what is being written
 LOCK = ".lock"  # there while a process trains the run, and after one that was killed
 
 
+def describe_best(row: Mapping[str, float]) -> dict[str, float]:
+    """Returns what run.json says of the best epoch, from its row of the history."""
+    return {name: row[name] for name in ("epoch", "val_loss")}
+
+
 class RunError(Exception):
     """A run cannot be started, found or read; the message is one line for the user."""
 
@@ -70,7 +75,7 @@ class Run:
         their removal is cut off. What else lies there stays, and is said.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self.folder)
+        self.remove_half_written()
         self.write_record({"format": FORMAT, "run_name": self.name, **record, "files": {}})
         for name in FILES:
             (self.folder / name).unlink(missing_ok=True)
@@ -78,6 +83,20 @@ class Run:
         left = {path.name for path in self.folder.iterdir()} - {self.record_path.name, LOCK}
         if left:
             print(f"{self.folder} keeps what is not the run's: {', '.join(sorted(left))}")
+
+    def remove_half_written(self) -> None:
+        """Removes what a process left that died while it wrote: what these rooms made, alone."""
+        self.empty_staging()
+        remove_leftovers(self.folder)
+
+    def empty_staging(self) -> None:
+        """Removes the folder of files being written; in it are only those that are its own."""
+        staging = self.folder / STAGING
+        if staging.is_symlink() or not staging.is_dir():
+            return
+        for path in staging.iterdir():
+            path.unlink()
+        staging.rmdir()
 
     def _remove_logs(self) -> None:
         """Removes TensorBoard's files from its folder, and the folder if nothing else is in it."""
@@ -126,7 +145,7 @@ class Run:
         """Notes in run.json how the training ended; ``best`` is a row of the history."""
         outcome = {
             "status": status,
-            "best": {name: best[name] for name in ("epoch", "val_loss")} if best else None,
+            "best": describe_best(best) if best else None,
             "epochs_done": epochs_done,
             "seconds": round(seconds, 1),
         }

@@ -38,7 +38,8 @@ def find_run(root: Path, wanted: Mapping[str, Any], checkpoint: str = "best") ->
 def find_resumable(root: Path, settings: Mapping[str, Any], run_name: str | None) -> Run:
     """Returns the run to go on with: the newest trained with these settings.
 
-    How many epochs it was to have is no part of the match.
+    How many epochs it was to have is no part of the match. One that was killed before its
+    first checkpoint begins at the beginning; one that has a checkpoint comes first.
 
     Args:
         root: the folder of runs.
@@ -46,27 +47,27 @@ def find_resumable(root: Path, settings: Mapping[str, Any], run_name: str | None
         run_name: the run's folder, where the user named it.
 
     Raises:
-        RunError: if there is none with a checkpoint, or it cannot go on to so many epochs,
-            or the one named contradicts a setting.
+        RunError: if there is none, or it cannot go on to so many epochs, or the one named
+            contradicts a setting.
     """
     wanted = {name: value for name, value in settings.items() if name != "num_epochs"}
     if run_name:
         run, _ = open_run(root / run_name, wanted)
-        candidates = [(0, run.name, run)]
+        found = [(run, run.read_record())]
     else:
         readable, _ = _read_all(root)
-        candidates = [
-            (record["started"], run.name, run)
-            for run, record in readable
-            if not _contradictions(record, wanted)
-        ]
-    candidates = [candidate for candidate in candidates if candidate[2].checkpoint_path.is_file()]
+        found = [(run, record) for run, record in readable if not _contradictions(record, wanted)]
+    candidates = [
+        (run.checkpoint_path.is_file(), record["started"], run.name, run)
+        for run, record in found
+        if "files" in record or run.checkpoint_path.is_file()
+    ]
     if not candidates:
         raise RunError(
             f"no run in {root} that can go on has these flags: start it with the same command, "
             "less --resume"
         )
-    run = max(candidates, key=lambda candidate: candidate[:2])[2]
+    run = max(candidates, key=lambda candidate: candidate[:3])[3]
     run.check_resumable(settings["num_epochs"])
     return run
 

@@ -91,6 +91,7 @@ def check_failed_in_process(stopped, capsys, *parts: str) -> None:
 def test_training_writes_a_run_and_names_every_file(tree, trained):
     folder = tree / "trained_model" / NAME
     files = {"run.json", "history.csv", "best.keras", "model.keras", "checkpoint.npz"}
+    files.add("previous.npz")
     assert {path.name for path in folder.iterdir()} == files | {"logs"}
     paths = written(trained.stdout)
     assert all(path.exists() for path in paths)

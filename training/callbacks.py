@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,13 +17,13 @@ import runs
 
 
 class RunWriter(keras.callbacks.Callback):
-    """Writes a run's history and models as the epochs go by.
+    """Knows a run's history and models, and how they are written.
 
-    history.csv and model.keras after every epoch, best.keras after each one with the
-    lowest validation loss so far.
+    history.csv and model.keras are of the last epoch, best.keras of that with the lowest
+    validation loss. ``Checkpointer`` writes them, together with its checkpoint.
 
     Args:
-        run: already started.
+        run: already started; its run.json says which epoch best.keras is of.
         num_images: training images in an epoch.
         rows: the history so far, of a run that goes on.
         seconds: that the epoch in which it goes on has taken so far.
@@ -41,8 +43,7 @@ class RunWriter(keras.callbacks.Callback):
         self.run = run
         self.num_images = num_images
         self.rows = list(rows)
-        best = self.best_row()
-        self._best_loss = best["val_loss"] if best else float("inf")
+        self._best_epoch = self._find_best_epoch()
         self._began = 0.0
         self._before = seconds
         self._seconds = 0.0
@@ -66,13 +67,46 @@ class RunWriter(keras.callbacks.Callback):
                 "images_per_second": round(self.num_images / self._seconds, 1),
             }
         )
-        runs.write_history(self.run.history_path, self.rows)
-        if losses["val_loss"] < self._best_loss:
-            self._best_loss = losses["val_loss"]
-            self._save(self.run.best_path)
-        self._save(self.run.last_path)
+        self.choose_best()
         if self.diverged():
             self.model.stop_training = True
+
+    def writers(self) -> dict[str, Callable[[Path], object]]:
+        """Returns what writes each file that changes with the last epoch, for ``runs.commit``."""
+        if not self.rows:
+            return {}
+        last = runs.CHECKPOINTS["last"]
+        writers: dict[str, Callable[[Path], object]] = {
+            runs.HISTORY: self.write_history,
+            last: self.model.save,
+        }
+        if self._best_epoch == len(self.rows):
+            # The model of the last epoch again, which takes longer to save than to copy.
+            copy = lambda path: shutil.copyfile(path.with_name(last), path)  # noqa: E731
+            writers[runs.CHECKPOINTS["best"]] = copy
+        return writers
+
+    def catch_up(self, in_epoch: bool) -> None:
+        """Writes what the run lacks where it was killed with its checkpoint written.
+
+        Args:
+            in_epoch: whether the model is within an epoch: its files are then of the one
+                before, and complete.
+        """
+        if not in_epoch:
+            self.choose_best()
+        writers = {runs.HISTORY: self.write_history} if in_epoch else self.writers()
+        if self.rows:
+            runs.commit(self.run, writers, len(self.rows), **self.outcome())
+
+    def write_history(self, path: Path) -> None:
+        """Writes history.csv to this path."""
+        runs.write_history(path, self.rows)
+
+    def outcome(self) -> dict[str, Any]:
+        """Returns what run.json says of the epochs done."""
+        best = self.best_row()
+        return {"epochs_done": len(self.rows), "best": best and runs.describe_best(best)}
 
     def seconds_in_epoch(self) -> float:
         """Returns how long the epoch has trained."""
@@ -80,16 +114,35 @@ class RunWriter(keras.callbacks.Callback):
 
     def best_row(self) -> dict[str, float] | None:
         """Returns the row of the epoch that best.keras comes from, if there is one."""
-        finite = [row for row in self.rows if np.isfinite(row["val_loss"])]
-        return min(finite, key=lambda row: row["val_loss"], default=None)
+        return self.rows[self._best_epoch - 1] if self._best_epoch else None
+
+    def _find_best_epoch(self) -> int | None:
+        """Returns the epoch of the best.keras that is there, of a run that goes on.
+
+        None where it is of an epoch beyond the history, which went on from an older
+        checkpoint: that epoch will be trained again, and may come out otherwise.
+        """
+        files = self.run.read_record().get("files", {})
+        known = files.get(runs.CHECKPOINTS["best"])
+        if not known:
+            return None
+        epoch = known[0]["epoch"]
+        if epoch is None:  # of a run from before run.json said it
+            finite = [row for row in self.rows if np.isfinite(row["val_loss"])]
+            best = min(finite, key=lambda row: row["val_loss"], default={"epoch": None})
+            epoch = best["epoch"]
+        return epoch if epoch and epoch <= len(self.rows) else None
+
+    def choose_best(self) -> None:
+        """Takes the last epoch for the best if it has the lowest validation loss so far."""
+        best = self.best_row()
+        loss = self.rows[-1]["val_loss"] if self.rows else np.nan
+        if np.isfinite(loss) and (best is None or loss < best["val_loss"]):
+            self._best_epoch = len(self.rows)
 
     def diverged(self) -> bool:
         """Whether the last epoch's losses are no numbers any more."""
         return not np.isfinite([self.rows[-1]["loss"], self.rows[-1]["val_loss"]]).all()
-
-    def _save(self, path: Path) -> None:
-        with runs.write_atomically(path) as beside:
-            self.model.save(beside)
 
 
 class ReconstructionImages(keras.callbacks.Callback):

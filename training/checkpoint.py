@@ -8,12 +8,13 @@ position in the data and the history as JSON, in one ``.npz``.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
 import numpy as np
@@ -54,35 +55,54 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def save(path: Path, model: keras.Model, progress: Mapping[str, Any]) -> None:
-    """Writes a checkpoint; ``progress`` is what JSON can hold."""
+    """Writes a checkpoint to a path; ``progress`` is what JSON can hold."""
     arrays: dict[str, Any] = capture(model)
     arrays[_JSON] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
-    with runs.write_atomically(path) as beside, beside.open("wb") as file:
+    with path.open("wb") as file:
         np.savez(file, **arrays)
 
 
-def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load(source: Path | runs.Run) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Returns the values and the progress of a checkpoint.
+
+    Args:
+        source: a file, or the run whose checkpoint is read; that has a checksum too.
 
     Raises:
         RunError: if it is not there or damaged (each array has a checksum).
     """
+    if isinstance(source, runs.Run):
+        with runs.open_file(source, runs.CHECKPOINT) as opened:
+            return _read(opened.file, source.checkpoint_path)
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with source.open("rb") as file:
+            return _read(file, source)
+    except OSError as error:
+        raise _damaged(source, error) from error
+
+
+def _read(opened: BinaryIO, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    try:
+        with np.load(opened, allow_pickle=False) as file:
             values = {name: file[name] for name in file.files}
         progress = json.loads(values.pop(_JSON).tobytes())
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise runs.RunError(
-            f"{path} cannot be read ({error}): train the run anew with --overwrite"
-        ) from error
+        raise _damaged(path, error) from error
     return values, progress
+
+
+def _damaged(path: Path, error: Exception) -> runs.RunError:
+    reason = " ".join(str(error).split())[:200]
+    return runs.RunError(f"{path} cannot be read ({reason}): train the run anew with --overwrite")
 
 
 class Checkpointer(keras.callbacks.Callback):
     """Keeps a run's checkpoint: every epoch, every few minutes, and when asked to stop.
 
+    With that of an epoch's end, history and models are written as one.
+
     Args:
-        path: of the checkpoint.
+        run: already started.
         loop: the training loop; it knows the position in the data.
         writer: it has the history.
         signals: looked at after every stack.
@@ -92,7 +112,7 @@ class Checkpointer(keras.callbacks.Callback):
 
     def __init__(
         self,
-        path: Path,
+        run: runs.Run,
         loop: CompiledLoop,
         writer: RunWriter,
         signals: StopSignals,
@@ -100,7 +120,7 @@ class Checkpointer(keras.callbacks.Callback):
         resumed: tuple[dict[str, np.ndarray], dict[str, Any]] | None = None,
     ):
         super().__init__()
-        self.path = path
+        self.run = run
         self.loop = loop
         self.writer = writer
         self.signals = signals
@@ -118,11 +138,11 @@ class Checkpointer(keras.callbacks.Callback):
         is_due = time.monotonic() - self._saved > 60 * self.minutes
         due, received = self.loop.agree(is_due, self.signals.received)
         if (due or received) and not self.loop.epoch_ended:
-            self._save()
+            self._commit({})
             self._stop_if(received)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._save()
+        self._commit(self.writer.writers())
         (received,) = self.loop.agree(self.signals.received)
         self._stop_if(received)
 
@@ -130,11 +150,13 @@ class Checkpointer(keras.callbacks.Callback):
         if received:
             raise Stopped(int(received))
 
-    def _save(self) -> None:
+    def _commit(self, writers: Mapping[str, Callable[[Path], object]]) -> None:
         progress = {
             "position": self.loop.position,
             "history": self.writer.rows,
             "seconds": self.writer.seconds_in_epoch(),
         }
-        save(self.path, self.model, progress)
+        write = functools.partial(save, model=self.model, progress=progress)
+        outcome = self.writer.outcome()
+        runs.commit(self.run, {runs.CHECKPOINT: write, **writers}, len(self.writer.rows), **outcome)
         self._saved = time.monotonic()

@@ -108,9 +108,20 @@ def _devices(num_replicas: int | None) -> list[str]:
     return [f"GPU:{index}" for index in range(num_replicas or len(gpus))]
 
 
-def locked(run: runs.Run, cluster: Cluster) -> contextlib.AbstractContextManager[None]:
-    """Holds the run for the chief, who alone writes it; raises RunError if another does."""
-    return runs.locked(run) if cluster.is_chief else contextlib.nullcontext()
+@contextlib.contextmanager
+def locked(run: runs.Run, cluster: Cluster, resume: bool, resume_from: str) -> Iterator[None]:
+    """Holds the run for the chief, who alone writes it, and brings it into order to go on.
+
+    Raises:
+        RunError: if another process holds it, or its checkpoint is damaged.
+    """
+    if not cluster.is_chief:
+        yield
+        return
+    with runs.locked(run):
+        if resume:
+            runs.settle(run, previous=resume_from == "previous")
+        yield
 
 
 @contextlib.contextmanager
@@ -129,7 +140,8 @@ def own_folder(run: runs.Run, cluster: Cluster, resume: bool) -> Iterator[runs.R
         if resume:
             aside.folder.mkdir()
             for path in (run.record_path, run.checkpoint_path):
-                shutil.copy(path, aside.folder)
+                if path.is_file():  # a run killed before its first checkpoint has none
+                    shutil.copy(path, aside.folder)
         number = f"{cluster.position} of 0 to {len(cluster.workers) - 1}"
         print(f"worker {number}: the chief, {cluster.workers[0]}, prints and writes", flush=True)
         nowhere = stack.enter_context(open(os.devnull, "w"))

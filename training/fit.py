@@ -71,15 +71,21 @@ def fit(
     loop.steps_per_call = min(steps, loop.room) if steps else loop.choose_steps_per_call()
     checkpoint.restore(model, untouched)
     test_loop.steps_per_call = min(loop.steps_per_call, test_loop.room)
-    print(f"loop      {why}; {loop.steps_per_call} steps a call\n", flush=True)
+    print(f"loop      {why}; {loop.steps_per_call} steps a call", flush=True)
 
-    resumed = checkpoint.load(run.checkpoint_path) if resume else None
+    resumed = checkpoint.load(run) if resume and run.checkpoint_path.is_file() else None
     progress: dict[str, Any] = {"position": 0, "history": [], "seconds": 0.0}
     if resumed is not None:
         progress = resumed[1]
         checkpoint.restore(model, resumed[0])
     epoch, step = divmod(progress["position"], batches.steps_per_epoch)
+    if resume:
+        print(f"resume    after {epoch} epochs and {step} steps", flush=True)
+    print(flush=True)
     writer = RunWriter(run, num_images, progress["history"], progress["seconds"] if step else 0.0)
+    writer.set_model(model)
+    if resumed:
+        writer.catch_up(in_epoch=step > 0)
 
     model.steps_per_execution = loop.steps_per_call
     model.train_function = loop  # fit finds it made, and calls it for each stack
@@ -101,7 +107,7 @@ def fit(
                 keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
                 ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
                 checkpoint.Checkpointer(
-                    run.checkpoint_path,
+                    run,
                     loop,
                     writer,
                     signals,

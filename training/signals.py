@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
+from collections.abc import Sequence
 from types import FrameType
 
 
@@ -46,3 +48,18 @@ class StopSignals:
         """Raises Stopped if there was a signal."""
         if self.received:
             raise Stopped(self.received)
+
+
+def command_to_go_on(argv: Sequence[str], resume: bool, overwrite: bool, rewound: bool) -> str:
+    """Returns the command that goes on where ``argv`` was stopped.
+
+    Args:
+        argv: the script's name, then its arguments.
+        resume, overwrite: whether these flags are on in it.
+        rewound: whether it went on from an older checkpoint, as the next must not again.
+    """
+    words = ["python", *argv]
+    words += ["--overwrite=0"] if overwrite else []
+    words += [] if resume else ["--resume"]
+    words += ["--resume_from=last"] if rewound else []
+    return shlex.join(words)

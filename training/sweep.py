@@ -6,7 +6,6 @@ training is left to the next, and the bits are those of the run trained alone.
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import runs
-from training.signals import StopSignals
+from training.signals import StopSignals, command_to_go_on
 
 
 class Member(NamedTuple):
@@ -61,9 +60,8 @@ def train_each(
             status = _run(command, signals)
             if signals.received or status in (130, 143):
                 status = 128 + signals.received if signals.received else status
-                again = ["python", *argv, *(["--overwrite=0"] if overwrite else [])]
-                again += [] if resume else ["--resume"]
-                print(f"\nThe whole sweep goes on with: {shlex.join(again)}", flush=True)
+                again = command_to_go_on(argv, resume, overwrite, rewound=False)
+                print(f"\nThe whole sweep goes on with: {again}", flush=True)
             if status:
                 return status
     print(f"\nsweep     all {len(members)} are trained:")

@@ -271,10 +271,16 @@ def test_as_many_samples_of_the_prior_are_decoded_as_asked_for(drawn, tmp_path):
 # --------------------------------------------------------------------------- curves
 
 
+def write_record(context, **more) -> None:
+    """Writes a run.json of before there were checksums."""
+    context.run.folder.mkdir()
+    record = {"format": 1, "status": "training", "started": "now", "flags": {}}
+    context.run.write_record({**record, **more})
+
+
 def test_curves_mark_the_best_epoch_of_the_history(drawn, tmp_path):
     context = make_context(tmp_path, FakeModel([1.0]))
-    context.record["best"] = {"epoch": 2, "val_loss": 20.25}
-    context.run.folder.mkdir()
+    write_record(context, best={"epoch": 2, "val_loss": 20.25})
     rows = [dict.fromkeys(runs.COLUMNS, epoch + 0.5) for epoch in range(3)]
     runs.write_history(context.run.history_path, rows)
     curves.run(context)
@@ -287,7 +293,7 @@ def test_curves_mark_the_best_epoch_of_the_history(drawn, tmp_path):
 @pytest.mark.parametrize("content", [None, "", "epoch,loss\n1,what\n"])
 def test_a_history_that_cannot_be_drawn_is_one_line_that_names_it(drawn, tmp_path, content):
     context = make_context(tmp_path, FakeModel([1.0]))
-    context.run.folder.mkdir()
+    write_record(context)
     if content is not None:
         context.run.history_path.write_text(content)
     with pytest.raises(runs.RunError) as caught:

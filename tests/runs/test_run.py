@@ -96,6 +96,16 @@ def test_a_run_that_starts_anew_removes_its_own_files_keeps_all_others_and_says_
     assert run.read_record()["status"] == "again"
 
 
+def test_what_a_killed_process_was_writing_is_no_foreign_file(run, capsys):
+    (run.folder / ".writing").mkdir(parents=True)
+    (run.folder / ".writing" / "model.keras").touch()
+    (run.folder / ".lock").touch()
+    run.check_startable(overwrite=False)
+    run.start(RECORD)
+    assert capsys.readouterr().out == ""
+    assert {path.name for path in run.folder.iterdir()} == {"run.json", ".lock"}
+
+
 def test_a_run_that_starts_anew_follows_no_link_out_of_its_folder(run, tmp_path):
     run.start(RECORD)
     elsewhere = tmp_path / "elsewhere"

@@ -168,6 +168,14 @@ def test_the_run_to_go_on_with_is_the_newest_with_these_settings_and_a_checkpoin
     assert runs.find_resumable(tmp_path, SETTINGS, "old").name == "old"
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_at_the_beginning(tmp_path):
+    make_run(tmp_path, "without", day=4, **SETTINGS)
+    assert runs.find_resumable(tmp_path, SETTINGS, None).name == "without"
+    make_resumable(tmp_path, "with", day=1)
+    assert runs.find_resumable(tmp_path, SETTINGS, None).name == "with"
+    assert runs.find_resumable(tmp_path, SETTINGS, "without").name == "without"
+
+
 def test_a_run_may_go_on_for_more_epochs_than_it_was_to_have(tmp_path):
     make_resumable(tmp_path, "a")
     assert runs.find_resumable(tmp_path, {**SETTINGS, "num_epochs": 9}, None).name == "a"
@@ -178,13 +186,16 @@ def test_a_run_may_go_on_for_more_epochs_than_it_was_to_have(tmp_path):
     [
         (None, "no run in .* that can go on"),
         ("other", "--beta 1.0 contradicts"),
-        ("without", "no run in .* that can go on"),
+        ("old", "no run in .* that can go on"),
         ("missing", "there is no run in"),
     ],
 )
 def test_without_a_run_to_go_on_with_that_is_told(tmp_path, name, message):
     make_resumable(tmp_path, "other", beta=2.0)
-    make_run(tmp_path, "without", **SETTINGS)
+    old = make_run(tmp_path, "old", **SETTINGS)
+    record = old.read_record()
+    del record["files"]  # as of before run.json listed them: nothing says it ever had a checkpoint
+    old.write_record(record)
     with pytest.raises(runs.RunError, match=message) as error:
         runs.find_resumable(tmp_path, SETTINGS, name)
     assert "\n" not in str(error.value)

@@ -39,12 +39,13 @@ def writer(model: keras.Model, tmp_path: Path) -> RunWriter:
 
 def live_through(writer: RunWriter, val_losses: list[float]) -> None:
     """Tells the writer of epochs; after the n-th every weight of the model is n."""
-    for epoch, val_loss in enumerate(val_losses):
+    for epoch, val_loss in enumerate(val_losses, start=len(writer.rows)):
         writer.on_epoch_begin(epoch)
         for weight in writer.model.trainable_variables:
             weight.assign(np.full(weight.shape, epoch + 1.0))
         writer.on_test_begin()
         writer.on_epoch_end(epoch, {**dict.fromkeys(LOSSES, 0.1), "val_loss": val_loss})
+        runs.commit(writer.run, writer.writers(), epoch + 1, **writer.outcome())
 
 
 def epoch_of(path: Path) -> set[float]:
@@ -73,10 +74,10 @@ def test_an_epoch_without_a_number_is_never_the_best(writer):
 
 
 def test_the_history_is_whole_after_every_epoch(writer):
-    for num_epochs in (1, 2, 3):
-        live_through(writer, [0.3, 0.2, 0.1][:num_epochs])
+    for val_loss in (0.3, 0.2, 0.1):
+        live_through(writer, [val_loss])
         assert runs.read_history(writer.run.history_path) == writer.rows
-        writer.rows.clear()
+    assert [row["val_loss"] for row in writer.rows] == [0.3, 0.2, 0.1]
 
 
 def test_a_row_has_every_column_in_order_and_the_losses_with_all_digits(writer):

@@ -1,0 +1,227 @@
+"""An epoch's end with every fault of the disk or the process: what is left loads and goes on.
+
+Of the many writes to one file, one fails here, and of full disks every fourth is tried.
+``FAULTS=all pytest tests/training/test_faults.py`` tries them all, in minutes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any, cast
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import models
+import options
+import runs
+from tests.faults import MODES, Killed, count, disk
+from training import checkpoint
+from training.callbacks import RunWriter
+from training.signals import StopSignals
+
+FLAGS = "--dataset digits --hidden_dim 3 --latent_dim 2 --dropout 0.1"
+SETTINGS = options.settings(options.parse_train(["train.py", *FLAGS.split()]))
+VAL_LOSSES = {1: 3.0, 2: 2.0, 3: 1.0, 4: 9.0}  # of the epochs: the third is the best
+STEPS = 10  # in an epoch
+
+
+class Loop:
+    """Stands in for the compiled loop."""
+
+    position = 0
+    epoch_ended = True
+
+    def agree(self, *numbers: float) -> tuple[float, ...]:
+        return numbers
+
+
+class Training:
+    """What ``fit`` does around an epoch, of a model whose weights say which epoch it is."""
+
+    def __init__(
+        self, model: keras.Model, run: runs.Run, resume: bool = False, catch_up: bool = True
+    ):
+        self.model = model
+        self.loop = Loop()
+        rows: list[dict[str, float]] = []
+        self.set_weights(-1)
+        if resume:
+            runs.settle(run)
+            values, progress = checkpoint.load(run)
+            checkpoint.restore(model, values)
+            self.loop.position, rows = progress["position"], progress["history"]
+        self.writer = RunWriter(run, 100, rows)
+        self.writer.set_model(model)
+        if resume and catch_up:
+            self.writer.catch_up(in_epoch=False)
+        self.saver = checkpoint.Checkpointer(
+            run, cast(Any, self.loop), self.writer, StopSignals(), 10
+        )
+        self.saver.set_model(model)
+
+    @property
+    def epochs_done(self) -> int:
+        return self.loop.position // STEPS
+
+    def set_weights(self, epoch: int) -> None:
+        for variable in checkpoint._variables(self.model).values():
+            variable.assign(np.full(variable.shape, epoch + 5, variable.dtype))
+
+    def epoch(self) -> None:
+        epoch = self.epochs_done + 1
+        self.writer.on_epoch_begin(epoch - 1)
+        self.set_weights(epoch)
+        self.writer.on_test_begin()
+        self.loop.position += STEPS
+        losses = dict.fromkeys(runs.COLUMNS[1:7], float(epoch)) | {"val_loss": VAL_LOSSES[epoch]}
+        self.writer.on_epoch_end(epoch - 1, losses)
+        self.saver.on_epoch_end(epoch - 1)
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    model = models.build((4, 4, 1), SETTINGS)
+    model.compile(optimizer=keras.optimizers.Adam(0.01))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+@pytest.fixture
+def two_epochs(model, tmp_path) -> runs.Run:
+    run = runs.Run(tmp_path / "two epochs" / "run")
+    run.start({"status": "training", "started": "now", "flags": SETTINGS})
+    training = Training(model, run)
+    training.epoch()
+    training.epoch()
+    return run
+
+
+def copy(run: runs.Run, folder: Path) -> runs.Run:
+    return runs.Run(Path(shutil.copytree(run.folder, folder / "run")))
+
+
+def weights_of(opened: Any) -> set[float]:
+    """Returns the values in a model's file: with ``set_weights``, its epoch and no other."""
+    with (
+        zipfile.ZipFile(opened) as archive,
+        h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file,
+    ):
+        values: list[float] = []
+
+        def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                values.extend(np.ravel(item[()]).tolist())
+
+        file.visititems(visit)
+    assert len(values) > 100
+    return {value - 5 for value in values}
+
+
+def check_files(run: runs.Run, allowed: set[int]) -> None:
+    """Checks that every file is whole, of one of these epochs, and of the one that is said."""
+    for name in runs.CHECKPOINTS.values():
+        with runs.open_file(run, name) as opened:
+            assert opened.epoch in allowed
+            assert weights_of(opened.file) == {opened.epoch}
+    with runs.open_file(run, runs.HISTORY) as opened:
+        assert [row["epoch"] for row in runs.read_history(opened.file)][-1] == opened.epoch
+        assert opened.epoch in allowed
+    values, progress = checkpoint.load(run)
+    epoch = progress["position"] // STEPS
+    assert epoch in allowed
+    assert len(progress["history"]) == epoch
+    assert {float(value) - 5 for array in values.values() for value in array.ravel()} == {epoch}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_fault_at_the_end_of_an_epoch_is_survived(
+    model, two_epochs, tmp_path, mode, monkeypatch
+):
+    monkeypatch.setattr("runs.files._is_alive", lambda pid: False)
+    whole = copy(two_epochs, tmp_path / "whole")
+    training = Training(model, whole, resume=True, catch_up=False)
+    assert training.epochs_done == 2
+    steps = count(whole.folder, training.epoch)
+    training.epoch()
+    kinds = {step.split()[0] for step in steps}
+    assert kinds == {"open", "write", "sendfile", "fsync", "replace", "link", "mkdir", "rmdir"}
+    chosen = list(range(len(steps)))
+    if os.environ.get("FAULTS") != "all":
+        chosen = [at for at in chosen if at == 0 or steps[at] != steps[at - 1]]
+        assert len(chosen) > 30
+        chosen = chosen[:: 4 if mode == "full disk" else 1]
+    for fail_at in chosen:
+        step = steps[fail_at]
+        run = copy(two_epochs, tmp_path / f"{fail_at}")
+        training = Training(model, run, resume=True, catch_up=False)
+        with disk(run.folder, fail_at, mode) as watched:
+            try:
+                training.epoch()
+            except (runs.RunError, Killed):
+                pass
+            else:
+                assert (mode, step) in (
+                    ("full disk", "link previous.npz"),
+                    ("full disk", "rmdir .writing"),
+                )
+        assert [entry.split()[0] for entry in watched.done[: fail_at + 1]] == [
+            entry.split()[0] for entry in steps[: fail_at + 1]
+        ]
+        check_files(run, {2, 3})
+
+        training = Training(model, run, resume=True)
+        assert training.epochs_done in (2, 3)
+        check_files(run, {training.epochs_done})
+        while training.epochs_done < 4:
+            training.epoch()
+        check_end(run, whole)
+    print(f"{mode}: {len(chosen)} faults survived, of {len(steps)} that there can be")
+
+
+def check_end(run: runs.Run, whole: runs.Run) -> None:
+    """Checks that a run ended as the one that met no fault."""
+    assert {path.name for path in run.folder.iterdir()} == {
+        path.name for path in whole.folder.iterdir()
+    }
+    for name, epoch in (("best.keras", 3), ("model.keras", 4)):
+        with runs.open_file(run, name) as opened:
+            assert (opened.epoch, weights_of(opened.file)) == (epoch, {epoch})
+    rows, others = (runs.read_history(one.history_path) for one in (run, whole))
+    for row in (*rows, *others):
+        del row["seconds"], row["images_per_second"]
+    assert rows == others
+    (values, _), (others_values, _) = checkpoint.load(run), checkpoint.load(whole)
+    for name, value in others_values.items():
+        np.testing.assert_array_equal(values[name], value)
+    record, other = run.read_record(), whole.read_record()
+    assert record["best"] == other["best"] == {"epoch": 3, "val_loss": 1.0}
+    assert record["epochs_done"] == other["epochs_done"] == 4
+
+
+def test_a_run_that_went_back_takes_no_epoch_for_its_best_that_is_not_in_its_history(
+    model, two_epochs
+):
+    training = Training(model, two_epochs, resume=True)
+    training.epoch()  # the best of all, and given up now
+    runs.settle(two_epochs, previous=True)
+    training = Training(model, two_epochs, resume=True)
+    assert training.epochs_done == 2
+    best = training.writer.best_row()
+    assert best
+    assert best["epoch"] == 2, "the restored model is of the best epoch left"
+    with runs.open_file(two_epochs, "best.keras") as opened:
+        assert (opened.epoch, weights_of(opened.file)) == (2, {2})
+
+
+def test_what_was_damaged_and_can_be_written_again_is_when_the_run_goes_on(model, two_epochs):
+    for path in (two_epochs.history_path, two_epochs.last_path, two_epochs.best_path):
+        path.write_bytes(b"damaged")
+    Training(model, two_epochs, resume=True)
+    check_files(two_epochs, {2})
