@@ -128,6 +128,18 @@ class Folder(flags.ArgumentParser):
         return "path"
 
 
+class ClassName(flags.ArgumentParser):
+    """A class of a dataset, by its name or number; which there are the run says."""
+
+    def parse(self, argument: Any) -> str:
+        if not re.fullmatch(r"[^\n\r]{1,50}", argument):
+            raise ValueError("expected a class's name or number")
+        return argument
+
+    def flag_type(self) -> str:
+        return "class"
+
+
 class RunName(flags.ArgumentParser):
     """The name of a folder in trained_model/."""
 

@@ -18,6 +18,7 @@ import part_options
 import runs
 from command_line import (
     Choice,
+    ClassName,
     Folder,
     Number,
     Numbers,
@@ -160,9 +161,10 @@ TRAIN_OPTIONS = [
     *EXECUTION_OPTIONS,
     _HELP,
 ]
+_TAKEN = {"": None, "count": _COUNT, "class": ClassName()}  # by an evaluation's flag
 EVALUATE_OPTIONS = [
     *(
-        Option(name, None, False, entry.description)
+        Option(name, _TAKEN[entry.takes], None if entry.takes else False, entry.description)
         for name, entry in evaluation.EVALUATIONS.items()
     ),
     Option("all", None, False, "everything that applies, but for what says it is not part of it"),
@@ -173,7 +175,7 @@ EVALUATE_OPTIONS = [
         "runs beside each other: names in trained_model/, or patterns such as 'mnist_vae_*', with "
         "commas between them",
     ),
-    Option("num_gen", _COUNT, 50, "images to draw in --reconstruct and --generate"),
+    Option("num_gen", _COUNT, 50, "images to draw in --reconstruct, --generate, --generate_class"),
     Option(
         "num_points", Number(int, 10), 10_000, "images in a latent map; t-SNE of 10,000: 1 minute"
     ),

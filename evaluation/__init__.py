@@ -18,6 +18,7 @@ class Evaluation(NamedTuple):
     description: str
     needs_model: bool = True  # otherwise it is done without importing TensorFlow
     in_all: bool = True  # whether --all means it too
+    takes: str = ""  # what its flag takes: nothing but 1 or 0, a "count", or a "class"
     checks: bool = False  # whether it has a check; its module then imports without TensorFlow
 
 
@@ -28,6 +29,19 @@ class RequestError(Exception):
 EVALUATIONS = {
     "reconstruct": Evaluation("test images beside their reconstructions, and the latent map"),
     "generate": Evaluation("images decoded from samples of the prior"),
+    "generate_class": Evaluation(
+        "samples of the prior that the classifier takes for a class, by its name or number",
+        in_all=False,
+        takes="class",
+        checks=True,
+    ),
+    "export_samples": Evaluation(
+        "so many samples of the prior as PNG files, in one folder for each class that the "
+        "classifier takes them for",
+        in_all=False,
+        takes="count",
+        checks=True,
+    ),
     "latent": Evaluation("posterior means of test and training images, by class"),
     "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
     "curves": Evaluation("losses over epochs, training and validation", needs_model=False),

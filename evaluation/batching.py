@@ -39,6 +39,11 @@ def classify(model: ClassifierVAE, images: np.ndarray) -> np.ndarray:
     return _in_batches(model.classify, images)
 
 
+def classify_z(model: ClassifierVAE, z: np.ndarray) -> np.ndarray:
+    """Returns p(y|z), (num_samples, num_classes) in [0, 1]."""
+    return _in_batches(model.classify_z, z.astype(np.float32))
+
+
 def compute_losses(model: VAE, images: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Returns the model's losses of each image, (num_images,), z drawn by ``seed``."""
     model.sampling.restart(seed)

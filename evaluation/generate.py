@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 import figures
-from evaluation import batching
+from evaluation import batching, samples
 from evaluation.context import Context
 
 
 def run(context: Context) -> list[Path]:
-    """Draws ``num_gen`` decoded samples.
+    """Draws ``num_gen`` decoded samples, each titled by the classifier where there is one.
 
     An autoencoder has no prior: what it decodes from N(0, I) is drawn, and said to be that.
     """
-    z = np.asarray(context.model.prior.sample(context.num_gen, context.latent_dim, context.seed))
+    z = samples.draw(context, context.num_gen)
     title, subtitle = "Samples from the prior, decoded", context.subtitle
     if not context.model.variational:
         title = "Samples from N(0, I), decoded"
         subtitle += " · the autoencoder was not trained to decode such"
-    figure = figures.draw_images(
-        batching.decode(context.model, z), title, f"{subtitle} · seed {context.seed}"
-    )
+    images, subtitle = batching.decode(context.model, z), f"{subtitle} · seed {context.seed}"
+    if context.model.uses_labels:
+        called, _ = samples.call(context, z)
+        names = [context.class_names[place] for place in called]
+        subtitle += " · named by the classifier"
+        figure = figures.draw_named_images(images, names, title, subtitle)
+    else:
+        figure = figures.draw_images(images, title, subtitle)
     return context.save_figure(figure, "generated")

@@ -12,6 +12,7 @@ from figures.style import FAINT, new_axes, new_figure, styled
 
 _INCHES = 0.42  # the side of one image
 _MARGIN = 0.12
+_LETTER, _NAME = 0.056, 0.13  # a letter's width and a line's height at 6 points, in inches
 _MIN_WIDTH = 3.6  # of a figure, so that its title fits
 
 
@@ -58,6 +59,42 @@ def draw_images(images: np.ndarray, title: str, subtitle: str) -> Figure:
     axes = new_axes(figure, _MARGIN, _MARGIN, width, height)
     axes.set_axis_off()
     show(axes, sheet)
+    return figure
+
+
+@styled
+def draw_named_images(
+    images: np.ndarray, names: Sequence[str], title: str, subtitle: str
+) -> Figure:
+    """Draws any number of images, each with a name above it.
+
+    Args:
+        images: (num_images, height, width, channels) in [0, 1].
+        names: (num_images,); images are as wide as the longest of all.
+    """
+    num_columns = choose_columns(len(images))
+    side = max(_INCHES, _LETTER * max(map(len, names)) + 0.04)  # inches
+    pixels = images.shape[2] / side  # an inch
+    room = int(np.ceil(_NAME * pixels))  # rows for the name
+    paper = 0.0 if images.shape[3] == 1 else 1.0
+    named = np.pad(images, ((0, 0), (room, 0), (0, 0), (0, 0)), constant_values=paper)
+    gap = choose_gap(images)
+    sheet = tile(named, num_columns, gap)
+    width, height = sheet.shape[1] / pixels, sheet.shape[0] / pixels
+    figure = new_figure(max(width + 2 * _MARGIN, _MIN_WIDTH), height + _MARGIN, title, subtitle)
+    axes = new_axes(figure, _MARGIN, _MARGIN, width, height)
+    axes.set_axis_off()
+    show(axes, sheet)
+    for index, name in enumerate(names):
+        row, column = divmod(index, num_columns)
+        axes.text(
+            column * (named.shape[2] + gap) + (named.shape[2] - 1) / 2,
+            row * (named.shape[1] + gap) + room - 0.5,
+            name,
+            ha="center",
+            va="bottom",
+            size=6,
+        )
     return figure
 
 

@@ -35,6 +35,12 @@ def draw_images(count: int, shape: tuple[int, int, int], subtitle: str) -> Figur
     return figures.draw_images(make_images(count, shape), title, f"{subtitle} · seed 0")
 
 
+def draw_named_images(count: int, shape: tuple[int, int, int], names, subtitle: str) -> Figure:
+    title, every = "Samples from the prior, decoded", [names[i % 10] for i in range(count)]
+    subtitle += " · seed 0 · named by the classifier"
+    return figures.draw_named_images(make_images(count, shape), every, title, subtitle)
+
+
 def draw_reconstructions(count: int, shape: tuple[int, int, int], names, subtitle: str) -> Figure:
     images = make_images(count, shape)
     title = "Test images and their reconstructions"
@@ -124,6 +130,10 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
         for count, shape in itertools.product(COUNTS, SHAPES):
             about = f"{count} of {shape[1]}x{shape[0]}, {length}"
             yield f"images {about}", functools.partial(draw_images, count, shape, subtitle)
+            yield (
+                f"named images {about}",
+                functools.partial(draw_named_images, count, shape, names, subtitle),
+            )
             yield (
                 f"reconstructions {about}",
                 functools.partial(draw_reconstructions, count, shape, names, subtitle),

@@ -1,0 +1,244 @@
+"""Samples and the classes that a classifier calls them: drawn, searched for, and exported.
+
+The fake model's classifier can be read off: the class of z is the number of the tenth of the
+normal distribution in which z_1 lies, so that each class has a tenth of the prior.
+"""
+
+import csv
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+import figures
+import runs
+from data import DATASETS
+from evaluation import RequestError, export_samples, generate, generate_class, samples
+from evaluation.context import Context
+from models import StandardNormal
+
+CLOTHES = DATASETS["fashion_mnist"].class_names
+_EDGES = scipy.stats.norm.ppf(np.arange(1, 10) / 10).astype(np.float32)
+
+
+def tenth(z):
+    return np.searchsorted(_EDGES, np.asarray(z)[:, 0], side="right")
+
+
+class FakeModel:
+    """Decodes z into images whose pixels are σ(z_1)."""
+
+    variational = True
+    uses_labels = True
+    prior = StandardNormal()
+
+    def __init__(self, classes=range(10)):
+        self.classes = tf.constant(list(classes))  # that it calls each tenth
+
+    def decode(self, z):
+        return tf.tile(tf.sigmoid(z[:, :1])[:, None, None], (1, 4, 4, 1))
+
+    def classify_z(self, z):
+        place = tf.reduce_sum(tf.cast(z[:, :1] >= _EDGES, tf.int32), axis=1)
+        return 0.75 * tf.one_hot(tf.gather(self.classes, place), 10) + 0.025
+
+
+def make_context(folder, model=None, flags=None, **changes):
+    arguments = {
+        "run": runs.Run(folder / "a_run"),
+        "record": {
+            "flags": {"dataset": "fashion_mnist", "latent_dim": 2, "model": "m", "num_labels": None}
+        },
+        "checkpoint": "best",
+        "result_dir": folder / "result",
+        "class_names": CLOTHES,
+        "load_model": lambda: model or FakeModel(),
+        "load_pixels": {}.__getitem__,
+        "num_gen": 20,
+        "num_points": 1000,
+        "seed": 0,
+        "flags": flags or {},
+    }
+    return Context(**{**arguments, **changes})
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The arguments of every figure drawn, by the function's name; nothing is written."""
+    calls: dict[str, list[tuple]] = {"draw_images": [], "draw_named_images": []}
+    for name, arguments in calls.items():
+        monkeypatch.setattr(figures, name, lambda *args, to=arguments: to.append(args))
+    monkeypatch.setattr(Context, "save_figure", lambda self, figure, name: [Path(name)])
+    return calls
+
+
+def z_of(images):
+    """The z_1 that an image was decoded from."""
+    return scipy.special.logit(np.asarray(images, np.float64)[:, 0, 0, :])
+
+
+# ------------------------------------------------------------------------- generate
+
+
+def test_samples_are_titled_with_what_the_classifier_calls_them(drawn, tmp_path):
+    generate.run(make_context(tmp_path, num_gen=60))
+    ((images, names, _, subtitle),) = drawn["draw_named_images"]
+    assert names == [CLOTHES[place] for place in tenth(z_of(images))]
+    assert len(set(names)) == 10
+    assert "named by the classifier" in subtitle
+    assert drawn["draw_images"] == []
+
+
+# ------------------------------------------------------------------- one class alone
+
+
+@pytest.mark.parametrize("written", ["Sneaker", "sneaker", "7"])
+def test_only_samples_of_the_class_are_drawn_and_how_many_it_took_is_said(
+    written, drawn, tmp_path, capsys
+):
+    context = make_context(tmp_path, flags={"generate_class": written}, num_gen=300)
+    generate_class.check(context)
+    assert generate_class.run(context) == [Path("generated_class_7")]
+    ((images, title, subtitle),) = drawn["draw_images"]
+    assert images.shape == (300, 4, 4, 1)
+    np.testing.assert_array_equal(tenth(z_of(images)), np.full(300, 7))
+    assert len(np.unique(images[:, 0, 0, 0])) == 300
+    assert title == "Samples called Sneaker"
+    printed = capsys.readouterr().out.strip()
+    assert printed.startswith("samples that the classifier calls Sneaker: 300 in ")
+    assert printed.partition(": ")[2] in subtitle
+    num_draws = int(printed.split(" in ")[1].removesuffix(" draws").replace(",", ""))
+    # a tenth of the prior: 3,000 ± 164
+    assert abs(num_draws - 3000) < 5 * 164
+
+
+def test_the_draws_are_counted_up_to_the_last_one_kept(tmp_path):
+    context = make_context(tmp_path, model=FakeModel([3] * 10))
+    z, num_draws = samples.draw_class(context, 3, count=1234)
+    assert (len(z), num_draws) == (1234, 1234)
+
+
+def test_samples_of_a_class_repeat_with_the_seed_and_differ_with_another(tmp_path):
+    once, again, other = (
+        samples.draw_class(make_context(tmp_path, seed=seed), 2, 50) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(once[0], again[0])
+    assert once[1] == again[1]
+    assert np.all(once[0] != other[0])
+
+
+def test_a_class_that_never_comes_is_told_in_one_line_with_those_that_do(tmp_path):
+    model = FakeModel([4] * 9 + [5])
+    context = make_context(tmp_path, model, {"generate_class": "Bag"})
+    with pytest.raises(runs.RunError) as error:
+        generate_class.run(context)
+    message = str(error.value)
+    assert "--generate_class=Bag" in message
+    assert "none of 100,000 samples" in message
+    assert message.endswith("it calls them Coat, Sandal")
+    assert "\n" not in message
+
+
+def test_of_a_rare_class_those_are_drawn_that_came(drawn, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(samples, "_DRAWS", 1000)
+    monkeypatch.setattr(samples, "_MAX_DRAWS", 2000)
+    context = make_context(tmp_path, flags={"generate_class": "0"}, num_gen=1000)
+    generate_class.run(context)
+    ((images, *_),) = drawn["draw_images"]
+    assert abs(len(images) - 200) < 5 * np.sqrt(2000 * 0.1 * 0.9)
+    assert f"{len(images)} in 2,000 draws" in capsys.readouterr().out
+
+
+def test_a_class_that_is_none_is_told_in_one_line(tmp_path):
+    for wrong in ("Shoe", "10", "-1"):
+        with pytest.raises(RequestError) as error:
+            generate_class.check(make_context(tmp_path, flags={"generate_class": wrong}))
+        assert str(error.value).startswith(
+            f"flag --generate_class={wrong}: expected one of T-shirt"
+        )
+        assert "number, 0 to 9" in str(error.value)
+
+
+@pytest.mark.parametrize("module", [generate_class, export_samples])
+def test_a_model_without_a_classifier_is_told_in_one_line(module, tmp_path):
+    context = make_context(tmp_path, flags={"generate_class": "7", "export_samples": 5})
+    del context.record["flags"]["num_labels"]
+    context.record["flags"]["model"] = "vae"
+    with pytest.raises(RequestError) as error:
+        module.check(context)
+    assert "is a vae, which has no classifier" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+# --------------------------------------------------------------------------- export
+
+
+@pytest.fixture
+def exported(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(export_samples, "_AT_ONCE", 40)
+    context = make_context(tmp_path, flags={"export_samples": 101})
+    context.result_dir.mkdir()
+    stale = context.result_dir / "samples" / "Bag" / "9.png"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"of an earlier call")
+    return context.result_dir / "samples", export_samples.run(context)
+
+
+def test_every_sample_is_in_the_folder_of_its_class(exported):
+    folder, written = exported
+    found = sorted(folder.rglob("*.png"))
+    assert [path.name for path in sorted(found, key=lambda path: path.name)] == [
+        f"{number:03d}.png" for number in range(101)
+    ]
+    folders = [name.replace("/", "-") for name in CLOTHES]
+    for path in found:
+        pixels = matplotlib.image.imread(path)
+        assert pixels.shape == (4, 4)  # grey, of the images' own size
+        z = scipy.special.logit(pixels.astype(np.float64)[:1, :1])
+        nearest = {int(tenth(z + step)[0]) for step in (-0.02, 0, 0.02)}  # 8 bits of σ(z)
+        assert folders.index(path.parent.name) in nearest
+    assert written[-1] == folder / "labels.csv"
+    assert set(written[:-1]) == {path.parent for path in found}
+
+
+def test_the_table_has_a_row_for_each_sample_with_its_class_and_probability(exported):
+    folder, _ = exported
+    with (folder / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["file"] for row in rows} == {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*.png")
+    }
+    for row in rows:
+        assert row["file"].split("/")[0] == row["class"].replace("/", "-")
+        assert row["class"] in CLOTHES
+        assert float(row["probability"]) == pytest.approx(0.775, abs=1e-6)
+
+
+# ------------------------------------------------------------------- both, end to end
+
+
+def test_a_trained_model_generates_a_class_and_exports_from_the_command_line(
+    in_process, tmp_path, capsys
+):
+    sizes = ("--dataset", "digits", "--hidden_dim", "32", "--latent_dim", "2")
+    in_process("train", *sizes, "--num_epochs", "4", "--model", "classifier_vae", "--run_name", "a")
+    in_process("evaluate", "--run_name", "a", "--export_samples", "60")
+    folder = tmp_path / "result" / "a" / "samples"
+    assert len(list(folder.rglob("*.png"))) == 60
+    with (folder / "labels.csv").open(newline="") as file:
+        classes = [row["class"] for row in csv.DictReader(file)]
+    common = max(set(classes), key=classes.count)
+    capsys.readouterr()
+    in_process("evaluate", "--run_name", "a", "--generate_class", common, "--num_gen", "5")
+    printed = capsys.readouterr().out
+    assert f"calls {common}: 5 in " in printed
+    assert (tmp_path / "result" / "a" / f"generated_class_{common}.png").is_file()
+    assert not (tmp_path / "result" / "a" / "generated.png").exists()
+    with pytest.raises(SystemExit) as stopped:
+        in_process("evaluate", "--run_name", "a", "--generate_class", "ten")
+    error = capsys.readouterr().err
+    assert (stopped.value.code, error.count("\n")) == (2, 1)
+    assert "flag --generate_class=ten: expected one of 0, 1, 2" in error
