@@ -80,7 +80,7 @@ class Training:
         self.set_weights(epoch)
         self.writer.on_test_begin()
         self.loop.position += STEPS
-        losses = dict.fromkeys(runs.COLUMNS[1:7], float(epoch)) | {"val_loss": VAL_LOSSES[epoch]}
+        losses = dict.fromkeys(runs.COLUMNS[1:-2], float(epoch)) | {"val_loss": VAL_LOSSES[epoch]}
         self.writer.on_epoch_end(epoch - 1, losses)
         self.saver.on_epoch_end(epoch - 1)
 
