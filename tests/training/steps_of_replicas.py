@@ -1,6 +1,6 @@
 """Trains for four epochs without noise, shared as told; run in processes of its own.
 
-python steps_of_replicas.py none|mirrored|multi_worker FILE.npz
+python steps_of_replicas.py none|mirrored|multi_worker FILE.npz [MODEL]
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 from training import cluster, device
 
 if __name__ == "__main__":
-    name, path = sys.argv[1:]
+    name, path, *others = sys.argv[1:]
+    model_name = others[0] if others else "vae"
     device.set_up_tensorflow()
     strategy = cluster.make_strategy(name, None, 100)
 
@@ -21,7 +22,7 @@ if __name__ == "__main__":
     import tensorflow as tf
 
     import models
-    from data import batches, splits
+    from data import batches, labels, splits
     from tests.settings import make_settings
     from training import checkpoint
     from training.distributed import DistributedLoop
@@ -39,14 +40,11 @@ if __name__ == "__main__":
             extra[f"drawn {kind}"] = np.stack(strategy.experimental_local_results(values))
 
     models.noise.normal = lambda shape, seed: tf.zeros(shape)
-    settings = make_settings(
-        hidden_dim=24,
-        latent_dim=3,
-    )
+    settings = make_settings(model=model_name, hidden_dim=24, latent_dim=3)
     # 1,201 images: the last batch is of one, and a replica's share of it of none.
-    resident = batches.ResidentBatches(
-        splits.load_train_and_validation("digits")[0].images[:1201], 100, 0
-    )
+    train = splits.load_train_and_validation("digits")[0].subset(np.arange(1201))
+    some_labels = labels.hide(train.labels, 30, seed=0) if model_name == "classifier_vae" else None
+    resident = batches.ResidentBatches(train.images, 100, 0, labels=some_labels)
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = models.build((8, 8, 1), settings)
         model.compile(optimizer=keras.optimizers.Adam(0.003))
