@@ -69,7 +69,8 @@ def check_requests(names: list[str], context: Context, flags) -> None:
 
 def check_images(record, flags) -> None:
     """Raises DataError where the run's images are not there and not to be had."""
-    data.check_available(record["flags"]["dataset"], flags.data_dir or record["data_dir"])
+    for name in filter(None, (record["flags"]["dataset"], flags.ood_dataset)):
+        data.check_available(name, flags.data_dir or record["data_dir"])
 
 
 def set_up(record, flags) -> None:
@@ -100,15 +101,20 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
                 f"{'last' if checkpoint == 'best' else 'best'}, or train the run anew"
             ) from error
 
+    def load_test_of(dataset):
+        from data import splits
+
+        loaded = splits.load_test(dataset, data_dir, settings["binarize"])
+        return loaded.images.astype("float32") / 255, loaded.labels
+
     def load_pixels(split):
         from data import splits
 
         if split == "test":
-            loaded = splits.load_test(settings["dataset"], data_dir, settings["binarize"])
-        else:
-            loaded, _ = splits.load_train_and_validation(
-                settings["dataset"], data_dir, settings["num_validation"], settings["binarize"]
-            )
+            return load_test_of(settings["dataset"])
+        loaded, _ = splits.load_train_and_validation(
+            settings["dataset"], data_dir, settings["num_validation"], settings["binarize"]
+        )
         return loaded.images.astype("float32") / 255, loaded.labels
 
     result_dir.mkdir(parents=True, exist_ok=True)
@@ -123,6 +129,8 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         num_gen=flags.num_gen,
         num_points=flags.num_points,
         seed=flags.seed,
+        load_test_of=load_test_of,
+        datasets=data.DATASETS,
         flags=flags.flag_values_dict(),
     )
 

@@ -192,6 +192,12 @@ EVALUATE_OPTIONS = [
         "mean",
         "in --classify, of an image: its posterior's mean, or one z drawn from the posterior",
     ),
+    Option(
+        "ood_dataset",
+        Choice(data.DATASETS),
+        None,
+        "in --ood, one more: its test images, of the same size and binarised alike",
+    ),
     _SEED._replace(help="of samples, subsets and t-SNE; same seed, same pictures"),
     Option("checkpoint", Choice(("best", "last")), "best", "lowest validation loss, or last epoch"),
     Option("saved_path", Folder(), None, "the run's folder, or a .keras file in it"),

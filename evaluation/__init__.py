@@ -52,4 +52,8 @@ EVALUATIONS = {
         in_all=False,
         checks=True,
     ),
+    "ood": Evaluation(
+        "the loss as a detector of images that do not belong: samples, noise, --ood_dataset",
+        checks=True,
+    ),
 }

@@ -32,6 +32,8 @@ class Context:
         load_pixels: ``"train"`` or ``"test"`` → images as the model was trained on them (grey
             training images where their binarisation is dynamic),
             float32 (num_images, height, width, channels) in [0, 1], and their labels.
+        load_test_of: another dataset's name → the same of its test images.
+        datasets: name → what is known of it: ``image_shape`` and more.
         num_gen: images to draw.
         num_points: images in a latent map.
         seed: of samples and t-SNE.
@@ -49,6 +51,8 @@ class Context:
     num_gen: int
     num_points: int
     seed: int
+    load_test_of: Callable[[str], tuple[np.ndarray, np.ndarray]] | None = None
+    datasets: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     drawn_maps: set[str] = dataclasses.field(default_factory=set)
 

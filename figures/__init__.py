@@ -13,6 +13,7 @@ from figures.comparison import (
     draw_compared_samples,
 )
 from figures.curves import draw_curves
+from figures.distributions import draw_loss_distributions
 from figures.grids import draw_images, draw_named_images, draw_reconstructions, tile
 from figures.latent import draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
@@ -30,6 +31,7 @@ __all__ = [
     "draw_kl_per_dimension",
     "draw_latent_histograms",
     "draw_latent_map",
+    "draw_loss_distributions",
     "draw_manifold",
     "draw_named_images",
     "draw_reconstructions",

@@ -31,6 +31,7 @@ FIGURES = (
     "latent_test",
     "latent_train",
     "manifold",
+    "ood",
     "reconstruction",
 )
 
@@ -163,7 +164,7 @@ def test_a_model_that_does_not_fit_into_memory_is_told_in_one_line(in_process, c
 def test_everything_is_drawn_as_png_and_pdf_and_named(tree, evaluated):
     folder = tree / "result" / NAME
     expected = [folder / f"{name}{ending}" for name in FIGURES for ending in (".png", ".pdf")]
-    expected.append(folder / "metrics.json")
+    expected += [folder / "metrics.json", folder / "ood.json"]
     assert sorted(written(evaluated.stdout)) == sorted(expected)
     assert sorted(folder.iterdir()) == sorted(expected)
     for path in expected:

@@ -21,6 +21,7 @@ SHORT = "digits · run demo · epoch 1"
 LONG_NAME = "fashion_mnist_vae_hd500_ld10_e50_nv5000_bin-dynamic_nh3_act-leaky_relu_beta0.25_"
 LONG = f"fashion_mnist · run {LONG_NAME} · epoch 50"
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 20, 3)]
+AUC = {"area": 0.9876, "standard_error": 0.0012}
 COUNTS = [1, 7, 50, 137]
 LOSSES = ("loss", "reconstruction", "kl")
 assert len(LONG_NAME) == 80
@@ -123,6 +124,17 @@ def draw_confusions(full: bool, names, subtitle: str) -> Figure:
     return figures.draw_confusions(shares, names, title, subtitle)
 
 
+def draw_loss_distributions(centres: list[float], spread: float, subtitle: str) -> Figure:
+    generator = np.random.default_rng(0)
+    titles = ("fashion_mnist, test images", "samples from the prior", "uniform noise")
+    rows = [
+        (name, centre + spread * generator.normal(size=1000), AUC if place else None)
+        for place, (name, centre) in enumerate(zip(titles, centres, strict=True))
+    ]
+    subtitle += " · box: median and quartiles, whiskers: 1 % and 99 % of the images"
+    return figures.draw_loss_distributions(rows, "Which images the model finds unlikely", subtitle)
+
+
 def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
     for subtitle in (SHORT, LONG):
         length = "short" if subtitle == SHORT else "long"
@@ -169,6 +181,19 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
             yield (
                 f"confusions {full}, {length}",
                 functools.partial(draw_confusions, full, names, subtitle),
+            )
+        for centres, spread in (
+            ([100.0, 110.0, 120.0], 5.0),
+            ([100.0, 110.0, 3265.0], 5.0),
+            ([0.02, 5.0, 4e9], 0.001),
+            ([-1200.0, -1300.0, 1e6], 50.0),
+            ([-12.0, -20.0, -4e5], 1.0),
+            ([-12.0, 0.0, 30.0], 5.0),
+            ([7.0, 7.0, 7.0], 0.0),
+        ):
+            yield (
+                f"distributions around {centres}, {length}",
+                functools.partial(draw_loss_distributions, centres, spread, subtitle),
             )
         for num_epochs, scale in itertools.product((1, 50), (1e-5, 100.0, 1e9)):
             yield (

@@ -41,6 +41,13 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
         "compared samples": figures.draw_compared_samples([images, images], both, *texts),
         "accuracy": figures.draw_accuracy(lines, *texts),
         "confusions": figures.draw_confusions(generator.random((10, 10)), NAMES, *texts),
+        "distributions": figures.draw_loss_distributions(
+            [
+                ("one", points[:, 0] + 5, None),
+                ("other", points[:, 1] + 9, {"area": 1, "standard_error": 0}),
+            ],
+            *texts,
+        ),
         "curves": figures.draw_curves(history, 2, *texts),
         "images": figures.draw_images(images, *texts),
         "kl": figures.draw_kl_per_dimension(points[:9, 0] ** 2, points[:9, 1] > 0, *texts),

@@ -1,0 +1,33 @@
+"""The flag --ood_dataset, and what is answered about it before TensorFlow is imported."""
+
+from __future__ import annotations
+
+import pytest
+
+import command_line
+import data
+import options
+import runs
+
+
+def test_there_is_no_second_dataset_unless_one_is_named():
+    assert options.parse_evaluate(["evaluate.py", "--ood"]).ood_dataset is None
+    for name in data.DATASETS:
+        flags = options.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", name])
+        assert flags.ood_dataset == name
+    with pytest.raises(command_line.UsageError, match="expected mnist, fashion_mnist or digits"):
+        options.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", "noise"])
+
+
+@pytest.mark.parametrize("asked", ["--ood", "--all"])
+def test_a_dataset_that_does_not_fit_needs_no_tensorflow(tree, run_script, asked):
+    """The run has a file in the place of its model: it is not opened."""
+    run = runs.Run(tree / "trained_model" / "of_digits")
+    flags = options.settings(options.parse_train(["train.py", "--dataset", "digits"]))
+    run.start({"status": "finished", "started": "2000", "flags": flags, "data_dir": None})
+    run.best_path.touch()
+    words = (asked, "1", "--run_name", run.name, "--ood_dataset", "digits")
+    result = run_script("evaluate.py", *words)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith("evaluate.py: flag --ood_dataset=digits: the run was trained")
+    assert result.stderr.count("\n") == 1
