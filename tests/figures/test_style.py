@@ -54,6 +54,7 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
         "histograms": figures.draw_latent_histograms(points[:, 0], labels, NAMES, "z", *texts),
         "map": figures.draw_latent_map(points, labels, NAMES, ("$z_1$", "$z_2$"), *texts),
         "manifold": figures.draw_manifold([(images, axis, axis[:4], "0 ± 2")], "xy", *texts),
+        "named images": figures.draw_named_images(images, ["one"] * 20, *texts),
         "reconstructions": figures.draw_reconstructions(images, images, NAMES, *texts),
     }
 
