@@ -12,7 +12,7 @@ import tensorflow as tf
 import models
 import runs
 from data import labels as labels_module
-from data import splits
+from data import loading, splits
 from data.batches import ResidentBatches
 from tests.settings import make_settings
 from tests.test_resume import check_same_result
@@ -77,6 +77,36 @@ def test_a_loop_trains_on_the_labels_that_a_plain_loop_does(train, one_by_one, m
     )
     # 200 images are labelled: the accuracy is a whole number of them.
     assert 200 * expected_logs["accuracy"] == pytest.approx(round(200 * expected_logs["accuracy"]))
+
+
+def test_streamed_labels_are_trained_on_in_the_compiled_loop(small_mnist, tmp_path):
+    small_mnist(tmp_path, {"train": 60, "test": 10})
+    settings = make_settings(model="classifier_vae", hidden_dim=8, latent_dim=2, batch_size=10)
+    settings |= {"num_validation": 12, "stream": "1", "num_labels": 16}
+
+    def make():
+        keras.utils.clear_session()
+        model = models.build((28, 28, 1), settings, num_train=48)
+        model.compile(optimizer=keras.optimizers.Adam(0.003))
+        model.optimizer.build(model.trainable_variables)
+        return model, loading.load_batches(settings, str(tmp_path), with_labels=True)[0]
+
+    plain, streamed = make()
+    num_labels = 0
+    for step, batch in enumerate(streamed.epoch(0)):
+        images, labels = streamed.fetch(tf.constant(batch), tf.constant(step, tf.int64))
+        num_labels += int(np.sum(labels >= 0))
+        plain.train_step((images, labels))
+    assert num_labels == 16
+    expected = checkpoint.capture(plain)
+
+    model, streamed = make()
+    loop = CompiledLoop(model, model.train_step, streamed, "xla_loop")
+    loop.steps_per_call = 2
+    run_epochs(loop)
+    loop.close()
+    for name, value in checkpoint.capture(model).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_a_run_with_labels_goes_on_to_the_same_bits(in_process, tmp_path):
