@@ -31,10 +31,13 @@ from command_line import (
 )
 from part_options import (
     INITIALIZER_OPTIONS,
+    LIKELIHOOD_OPTIONS,
+    LIKELIHOODS,
     MODEL_OPTIONS,
     MODELS,
     NETWORK_OPTIONS,
     NETWORKS,
+    PART_OPTIONS,
     SIZE,
 )
 
@@ -67,6 +70,8 @@ RUN_OPTIONS = [
     Option("network", Choice(NETWORKS), "mlp", "the encoder's and decoder's kind", "n"),
     *NETWORK_OPTIONS,
     *INITIALIZER_OPTIONS,
+    Option("likelihood", Choice(LIKELIHOODS), "bernoulli", "what p(x|z) is", "lik-"),
+    *LIKELIHOOD_OPTIONS,
     _LATENT_DIM,
     *MODEL_OPTIONS,
     Option("l2", Number(float, 0), 0.0, "weight of ½·‖w‖² in the objective of an image", "l2-"),
@@ -310,7 +315,7 @@ def settings(values: flags.FlagValues) -> dict[str, Any]:
 
     ``stream`` is among it where the user decides; else train.py does, and adds it.
     """
-    unread = {option.name for option in [*MODEL_OPTIONS, *NETWORK_OPTIONS]}
+    unread = {option.name for option in PART_OPTIONS}
     unread -= part_options.defaults(values).keys()
     options = [option for option in [*RUN_OPTIONS, _SEED] if option.name not in unread]
     chosen = {option.name: values[option.name].value for option in options}

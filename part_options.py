@@ -16,7 +16,7 @@ from command_line import Choice, Choices, Number, Numbers, Option, UsageError
 
 # The table alone: importing the package would import TensorFlow.
 _TABLE = runpy.run_path(str(Path(__file__).resolve().parent / "models" / "table.py"))
-MODELS, NETWORKS = _TABLE["MODELS"], _TABLE["NETWORKS"]
+MODELS, NETWORKS, LIKELIHOODS = (_TABLE[name] for name in ("MODELS", "NETWORKS", "LIKELIHOODS"))
 
 ACTIVATIONS, INITIALIZERS = _TABLE["ACTIVATIONS"], _TABLE["INITIALIZERS"]
 
@@ -105,12 +105,28 @@ MODEL_OPTIONS = [
         "cl-",
     ),
 ]
+LIKELIHOOD_OPTIONS = [
+    Option(
+        "pixel_stddev",
+        Number(float, 0.001),
+        None,
+        "standard deviation of the noise of pixels in [0, 1]; with --likelihood gaussian (default "
+        "√½: the loss is squared error + KL, and a constant)",
+        "ps",
+    ),
+]
 # Chosen by a flag, each part reads some of the other flags: its table, those flags.
-_PARTS = {"model": (MODELS, MODEL_OPTIONS), "network": (NETWORKS, NETWORK_OPTIONS)}
+_PARTS = {
+    "model": (MODELS, MODEL_OPTIONS),
+    "network": (NETWORKS, NETWORK_OPTIONS),
+    "likelihood": (LIKELIHOODS, LIKELIHOOD_OPTIONS),
+}
+# Every flag that some parts read and others do not.
+PART_OPTIONS = [option for _, read_by_some in _PARTS.values() for option in read_by_some]
 
 
 def complete(values: flags.FlagValues) -> None:
-    """Gives the flags that model and network read their defaults; refuses those they do not."""
+    """Gives the flags that the chosen parts read their defaults; refuses those they do not."""
     for part, (table, read_by_some) in _PARTS.items():
         chosen = values[part].value
         defaults = table[chosen].defaults
@@ -138,5 +154,6 @@ def complete(values: flags.FlagValues) -> None:
 
 
 def defaults(values: flags.FlagValues) -> dict[str, Any]:
-    """Returns the flags that the chosen model and network read, and their defaults."""
-    return MODELS[values.model].defaults | NETWORKS[values.network].defaults
+    """Returns the flags that the chosen parts read, and their defaults."""
+    read = [table[values[part].value].defaults for part, (table, _) in _PARTS.items()]
+    return {name: value for flags_of_one in read for name, value in flags_of_one.items()}

@@ -138,8 +138,7 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
     place = "in memory"
     if settings["stream"] == "1":
         place = f"streamed from the disk, shuffled {training.buffer_size:,} at a time"
-    network = options.NETWORKS[settings["network"]]
-    sizes = [f"{flag} {settings[flag]}" for flag in network.defaults]
+    sizes = [f"{flag} {settings[flag]}" for flag in options.NETWORKS[settings["network"]].defaults]
     rows = {
         "dataset": f"{settings['dataset']}: {training.num_images:,} training and "
         f"{num_validation:,} validation images, {height}×{width}×{channels}, binarize "
@@ -150,6 +149,7 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
         "network": f"{settings['network']}: {', '.join(sizes)}",
         "loss": f"{options.MODELS[settings['model']].loss.format(**settings)}, in nats an image",
         "objective": str(model.objective or "the loss"),
+        "p(x|z)": f"{settings['likelihood']}: {options.LIKELIHOODS[settings['likelihood']].nats}",
         "training": f"{settings['num_epochs']} epochs of {training.steps_per_epoch} batches of "
         f"{settings['batch_size']}, seed {settings['seed']}",
         "optimiser": f"Adam {settings['learning_rate']:g}, {settings['learning_rate_schedule']}",

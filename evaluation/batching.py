@@ -50,6 +50,18 @@ def compute_losses(model: VAE, images: np.ndarray, seed: int) -> dict[str, np.nd
     return _in_batches(model.compute_losses, images)
 
 
+def compute_squared_errors(model: VAE, images: np.ndarray, seed: int) -> np.ndarray:
+    """Returns Σ (x − E[x|z])² of each image, (num_images,), for the z of ``compute_losses``."""
+    model.sampling.restart(seed)
+
+    def compute(batch: tf.Tensor) -> tf.Tensor:
+        # Not model(batch), which would round the images to the networks' precision first.
+        mean = model.likelihood.mean(model.call(batch))
+        return tf.reduce_sum(tf.square(batch - mean), axis=(1, 2, 3))
+
+    return _in_batches(compute, images)
+
+
 def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
     # A partial is an object of its own to TensorFlow, which warns of a function compiled often:
     # here it is that of another model each time, as in --compare.

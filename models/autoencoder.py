@@ -14,20 +14,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from models import objectives
-from models.vae import VAE
+from models.vae import VAE, build_parts
 
 
 def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
     """Returns an autoencoder with the networks of ``network``, in the sizes of ``settings``."""
-    encoder, decoder = network.build(image_shape, settings)
-    return Autoencoder(
-        encoder,
-        decoder,
-        objective=objectives.choose(settings),
-        name="autoencoder",
-        seed=settings["seed"],
-    )
+    parts = build_parts(network, image_shape, settings)
+    return Autoencoder(**parts, name="autoencoder")
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -39,8 +32,8 @@ class Autoencoder(VAE):
 
     Args:
         encoder: images to (z_mean, z_log_var); the second is not used and not trained.
-        decoder: z to logits of the images' shape.
-        likelihood: p(x|z); None for ``Bernoulli``.
+        decoder: z to logits of the images' shape, or more of them where the likelihood says so.
+        likelihood: p(x|z); None for ``likelihoods.Bernoulli``.
         objective: what the optimiser lowers; None for the loss itself.
         seed: of nothing random while it trains; kept as every model has one.
     """
@@ -68,7 +61,7 @@ class Autoencoder(VAE):
         return losses["reconstruction"]
 
     def call(self, images, training=False):
-        """Returns the logits of a reconstruction, of the images' shape."""
+        """Returns the decoder's outputs for the code of each image."""
         z, _ = self._posterior(images, training)
         return self._logits(z, training)
 

@@ -9,14 +9,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from models import lists, objectives
+from models import lists
 from models.classifier import Classifier
-from models.vae import VAE
+from models.vae import VAE, build_parts
 
 
 def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
     """Returns the model with the networks of ``network``, in the sizes of ``settings``."""
-    encoder, decoder = network.build(image_shape, settings)
+    parts = build_parts(network, image_shape, settings)
     classifier = Classifier(
         settings["num_classes"],
         lists.split(settings["classifier_dims"]),
@@ -26,15 +26,12 @@ def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapp
     )
     num_labels = settings["num_labels"]
     return ClassifierVAE(
-        encoder,
-        decoder,
-        classifier,
+        **parts,
+        classifier=classifier,
         beta=settings["beta"],
-        objective=objectives.choose(settings),
         classifier_weight=settings["classifier_weight"],
         images_per_label=settings["num_train"] / num_labels if num_labels else 1.0,
         name="classifier_vae",
-        seed=settings["seed"],
     )
 
 

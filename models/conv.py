@@ -13,7 +13,12 @@ from models.convolutions import Convolution, NetworkError, TransposedConvolution
 
 
 def build(image_shape: Sequence[int], settings: Mapping[str, Any]) -> tuple[Encoder, Decoder]:
-    """Returns the encoder and decoder that the flags describe, not built yet."""
+    """Returns the encoder and decoder that the flags describe, not built yet.
+
+    Args:
+        image_shape: (height, width, channels) that the decoder gives.
+        settings: the flags by name.
+    """
     filters = lists.split(settings["filters"])
     shared: dict[str, Any] = {
         "filters": filters,
@@ -127,7 +132,8 @@ class Decoder(keras.Model):
     last one gives the logits.
 
     Args:
-        image_shape: (height, width, channels) of the images.
+        image_shape: (height, width, channels) of the outputs; more channels than the images'
+            where the likelihood asks for more.
         filters, kernel_sizes, strides, paddings, activation, dropout, seed, initializer,
             init_stddev: the encoder's, in its order: features of one size have one activation.
         dense_dims: units of fully connected layers before the convolutions; the last must be
@@ -237,7 +243,7 @@ class Decoder(keras.Model):
         super().build(input_shape)
 
     def call(self, z, training=False):
-        """Returns logits, (batch, height, width, channels).
+        """Returns unbounded outputs such as logits, (batch, height, width, channels).
 
         Args:
             z: (batch, latent_dim).

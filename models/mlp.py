@@ -13,7 +13,12 @@ from models.dropout import Dropout
 
 
 def build(image_shape: Sequence[int], settings: Mapping[str, Any]) -> tuple[Encoder, Decoder]:
-    """Returns the encoder and decoder that the flags describe, not built yet."""
+    """Returns the encoder and decoder that the flags describe, not built yet.
+
+    Args:
+        image_shape: (height, width, channels) that the decoder gives.
+        settings: the flags by name.
+    """
     hidden_dims = lists.split(settings["hidden_dim"])
     activation = lists.split(settings["activation"])
     shared = {name: settings[name] for name in ("dropout", "seed", "initializer", "init_stddev")}
@@ -98,7 +103,8 @@ class Decoder(keras.Model):
     """The network in p(x|z): latent variables to a logit for every pixel (equation 11).
 
     Args:
-        image_shape: (height, width, channels) of the images.
+        image_shape: (height, width, channels) of the outputs; more channels than the images'
+            where the likelihood asks for more.
         hidden_dims: units of each hidden layer, in order.
         activation: of the hidden layers: one of ``table.ACTIVATIONS``, or one for each.
         dropout: part of each hidden layer's units set to 0 while training.
@@ -136,7 +142,7 @@ class Decoder(keras.Model):
         super().build(input_shape)
 
     def call(self, z, training=False):
-        """Returns logits, (batch, height, width, channels).
+        """Returns unbounded outputs such as logits, (batch, height, width, channels).
 
         Args:
             z: (batch, latent_dim).

@@ -34,6 +34,17 @@ class Model(NamedTuple):
     defaults: dict[str, Any]
 
 
+class Likelihood(NamedTuple):
+    """What p(x|z) is: the module of its name in ``models/likelihoods``.
+
+    ``nats`` says what its log is; ``defaults`` has the flags that it reads.
+    """
+
+    description: str
+    nats: str
+    defaults: dict[str, Any]
+
+
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "prelu", "gelu", "silu")
 
 INITIALIZERS = ("glorot_uniform", "he_normal", "normal")
@@ -62,6 +73,23 @@ MODELS = {
             "classifier_loss": "softmax",
         },
     ),
+}
+
+_DENSITY = "a density, not to be compared with the nats of a Bernoulli"
+LIKELIHOODS = {
+    "bernoulli": Likelihood(
+        "black or white; grey pixels are the probability of white", "a probability", {}
+    ),
+    "gaussian": Likelihood(
+        "squared error: normal noise of a fixed size", _DENSITY, {"pixel_stddev": 0.5**0.5}
+    ),
+    "gaussian_learned": Likelihood(
+        "squared error: normal noise of a learned size, the same for all pixels", _DENSITY, {}
+    ),
+    "gaussian_per_pixel": Likelihood(
+        "squared error: normal noise, its size for each pixel from the decoder", _DENSITY, {}
+    ),
+    "continuous_bernoulli": Likelihood("greys between black and white", _DENSITY, {}),
 }
 
 NETWORKS = {

@@ -10,8 +10,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from models import objectives
-from models.likelihoods import Bernoulli
+from models import likelihoods, objectives
 from models.priors import StandardNormal
 from models.replicas import mean_over_images
 from models.sampling import GaussianSampling
@@ -19,15 +18,25 @@ from models.sampling import GaussianSampling
 
 def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
     """Returns a VAE with the encoder and decoder of ``network``, in the sizes of ``settings``."""
-    encoder, decoder = network.build(image_shape, settings)
-    return VAE(
-        encoder,
-        decoder,
-        beta=settings["beta"],
-        objective=objectives.choose(settings),
-        name="vae",
-        seed=settings["seed"],
-    )
+    parts = build_parts(network, image_shape, settings)
+    return VAE(**parts, beta=settings["beta"], name="vae")
+
+
+def build_parts(
+    network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns what every model is made of, by the name of its argument."""
+    likelihood = likelihoods.build(settings)
+    height, width, channels = image_shape
+    outputs_shape = (height, width, channels * likelihood.outputs_per_channel)
+    encoder, decoder = network.build(outputs_shape, settings)
+    return {
+        "encoder": encoder,
+        "decoder": decoder,
+        "likelihood": likelihood,
+        "objective": objectives.choose(settings),
+        "seed": settings["seed"],
+    }
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -39,8 +48,8 @@ class VAE(keras.Model):
 
     Args:
         encoder: images to (z_mean, z_log_var); has ``latent_dim``.
-        decoder: z to logits of the images' shape.
-        likelihood: p(x|z); None for ``Bernoulli``.
+        decoder: z to logits of the images' shape, or more of them where the likelihood says so.
+        likelihood: p(x|z); None for ``likelihoods.Bernoulli``.
         prior: p(z); None for ``StandardNormal``.
         beta: weight of the KL term (Higgins et al., 2017); 1 is the evidence lower bound.
         objective: what the optimiser lowers; None for the loss itself.
@@ -65,7 +74,7 @@ class VAE(keras.Model):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.decoder = decoder
-        self.likelihood = likelihood or Bernoulli()
+        self.likelihood = likelihood or likelihoods.Bernoulli()
         self.prior = prior or StandardNormal()
         self.beta = beta
         self.objective = objective
@@ -80,6 +89,8 @@ class VAE(keras.Model):
         if not self.decoder.built:
             self.decoder.build((None, self.encoder.latent_dim))
         self.sampling.build((None, self.encoder.latent_dim))
+        if not self.likelihood.built:
+            self.likelihood.build(input_shape)
         super().build(input_shape)
 
     # ---------------------------------------------------------------- the objective
@@ -152,7 +163,8 @@ class VAE(keras.Model):
     # ------------------------------------------------------------- what it is used for
 
     def call(self, images, training=False):
-        """Returns the logits of a reconstruction from a sampled z, of the images' shape."""
+        """Returns the decoder's outputs for a sampled z: where it has one a channel, logits of
+        the images' shape."""
         return self._logits(self.sampling(*self._posterior(images, training)), training)
 
     def encode(self, images):

@@ -188,6 +188,7 @@ ENTRIES = [
             ("Decoder", None),
         )
     ),
+    *((f"models/likelihoods/{name}.py", "build", ["settings"]) for name in TABLES["LIKELIHOODS"]),
 ]
 
 

@@ -351,10 +351,12 @@ def test_a_run_is_named_by_what_differs(words, name):
 
 
 def test_settings_hold_what_determines_the_result_and_nothing_else():
-    settings = options.settings(parse_train("--dataset", "digits", "--data_dir", "/d"))
+    flags = parse_train("--dataset", "digits", "--data_dir", "/d")
+    settings = options.settings(flags)
     assert settings["num_validation"] == 144
-    of_others = options.NETWORKS["conv"].defaults.keys() - options.NETWORKS["mlp"].defaults
-    of_others |= options.MODELS["classifier_vae"].defaults.keys() - options.MODELS["vae"].defaults
+    of_others = {option.name for option in part_options.PART_OPTIONS}
+    of_others -= part_options.defaults(flags).keys()
+    assert {"filters", "pixel_stddev"} <= of_others
     assert set(settings) == {option.name for option in options.RUN_OPTIONS} - of_others | {"seed"}
 
 

@@ -1,17 +1,23 @@
-"""Likelihoods p(x|z): what the decoder's outputs say about the pixels.
-
-Each has ``log_prob`` and ``mean``. A decoder's outputs are unbounded (logits). They are
-layers so that one with parameters to learn is saved with its model.
-"""
+"""Black and white pixels."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 from keras import ops
 
+from models.likelihoods.likelihood import Likelihood
+
+
+def build(settings: Mapping[str, Any]) -> Bernoulli:
+    """Returns the likelihood; it reads no flags."""
+    return Bernoulli()
+
 
 @keras.saving.register_keras_serializable(package="models")
-class Bernoulli(keras.layers.Layer):
+class Bernoulli(Likelihood):
     """Every pixel is black or white, white with probability sigmoid(logit).
 
     Kingma and Welling (2014), appendix C.1. Grey pixels in [0, 1] are scored by the same
@@ -19,7 +25,7 @@ class Bernoulli(keras.layers.Layer):
     best value is then not 0 but the entropy of the pixels (MNIST: 45.5 nats an image).
     """
 
-    def log_prob(self, images, logits):
+    def log_prob(self, images, outputs):
         """Returns log p(x|z) in nats, summed over pixels: shape (batch,).
 
         With l the logit, x·log σ(l) + (1 − x)·log(1 − σ(l)) = x·l − log(1 + exp l), in
@@ -27,14 +33,14 @@ class Bernoulli(keras.layers.Layer):
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
-            logits: the decoder's outputs, of the same shape.
+            outputs: the decoder's logits, of the same shape.
         """
-        size = ops.abs(logits)
+        size = ops.abs(outputs)
         # (l + |l|) / 2 is max(l, 0), with the right gradient of 1/2 at 0.
-        log_normaliser = (logits + size) / 2 + ops.log(1 + ops.exp(-size))
-        per_pixel = images * logits - log_normaliser
+        log_normaliser = (outputs + size) / 2 + ops.log(1 + ops.exp(-size))
+        per_pixel = images * outputs - log_normaliser
         return ops.sum(per_pixel, axis=(1, 2, 3))
 
-    def mean(self, logits):
+    def mean(self, outputs):
         """Returns E[x|z] in [0, 1], of the shape of the logits."""
-        return ops.sigmoid(logits)
+        return ops.sigmoid(outputs)

@@ -1,0 +1,34 @@
+"""Likelihoods p(x|z): what the decoder's outputs say about the pixels.
+
+Each is a module of its own with a function ``build``; ``models.table`` names them.
+docs/likelihoods.md says what each means, and when to use it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from models.likelihoods.bernoulli import Bernoulli
+from models.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from models.likelihoods.gaussian import Gaussian
+from models.likelihoods.gaussian_learned import GaussianLearned
+from models.likelihoods.gaussian_per_pixel import GaussianPerPixel
+from models.likelihoods.likelihood import Likelihood
+
+__all__ = [
+    "Bernoulli",
+    "ContinuousBernoulli",
+    "Gaussian",
+    "GaussianLearned",
+    "GaussianPerPixel",
+    "Likelihood",
+    "build",
+]
+
+
+def build(settings: Mapping[str, Any]) -> Likelihood:
+    """Returns the likelihood that the flags describe."""
+    module = importlib.import_module(f"models.likelihoods.{settings['likelihood']}")
+    return module.build(settings)

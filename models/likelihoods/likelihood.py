@@ -1,0 +1,34 @@
+"""What every likelihood has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class Likelihood(keras.layers.Layer):
+    """p(x|z), given what the decoder makes of z.
+
+    A decoder's outputs are unbounded, ``outputs_per_channel`` of them for each channel of each
+    pixel: (batch, height, width, channels · outputs_per_channel). A layer, so that parameters
+    to learn are saved with the model; in float32 whatever the precision of the networks.
+    """
+
+    outputs_per_channel = 1
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**{"dtype": "float32", **kwargs})
+
+    def log_prob(self, images, outputs):
+        """Returns log p(x|z) in nats, summed over pixels and channels: shape (batch,).
+
+        Args:
+            images: (batch, height, width, channels) in [0, 1].
+            outputs: the decoder's.
+        """
+        raise NotImplementedError
+
+    def mean(self, outputs):
+        """Returns E[x|z] in [0, 1], (batch, height, width, channels)."""
+        raise NotImplementedError

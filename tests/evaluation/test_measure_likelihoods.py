@@ -1,0 +1,87 @@
+"""What is quoted for the other likelihoods: squared error + KL, and what the nats are."""
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import tensorflow as tf
+
+import models
+import runs
+from data import splits
+from evaluation import metrics
+from evaluation.context import Context
+from models.table import LIKELIHOODS
+from tests.settings import make_settings
+
+SEED = 4
+
+
+@pytest.fixture(scope="module", params=LIKELIHOODS)
+def context(request, tmp_path_factory):
+    """A model with wild weights, and its test images."""
+    settings = make_settings(
+        likelihood=request.param, hidden_dim=20, latent_dim=4, dataset="digits"
+    )
+    model = models.build((8, 8, 1), settings)
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(0, 0.3, variable.shape))
+    split = splits.load_test("digits")
+    folder = tmp_path_factory.mktemp("result")
+    return Context(
+        run=runs.Run(folder / "a_run"),
+        record={"flags": settings, "epochs_done": 1},
+        checkpoint="last",
+        result_dir=folder,
+        class_names=tuple("0123456789"),
+        load_model=lambda: model,
+        load_pixels={"test": (split.images / np.float32(255), split.labels)}.__getitem__,
+        num_gen=10,
+        num_points=100,
+        seed=SEED,
+    )
+
+
+def test_gaussian_runs_quote_squared_error_and_kl_for_the_sampled_z(context):
+    measured = metrics.measure(context)
+    likelihood = context.record["flags"]["likelihood"]
+    assert measured["likelihood"] == likelihood
+    if not likelihood.startswith("gaussian"):
+        assert "squared_error_plus_kl" not in measured
+        return
+    model, images = context.model, context.test[0]
+    z_mean, z_log_var = (np.asarray(part, np.float64) for part in model.encode(images))
+    model.sampling.restart(SEED)
+    epsilon = model.sampling(tf.zeros((360, 4)), tf.zeros((360, 4))).numpy()
+    outputs = np.asarray(model.decoder(z_mean + np.exp(z_log_var / 2) * epsilon), np.float64)
+    kl = 0.5 * (z_mean**2 + np.exp(z_log_var) - 1 - z_log_var).sum(axis=1)
+
+    def sum_squares(logits):
+        return np.square(images - scipy.special.expit(logits[..., :1])).sum(axis=(1, 2, 3))
+
+    expected = sum_squares(outputs) + kl
+    found = measured["squared_error_plus_kl"]
+    assert found["mean"] == pytest.approx(expected.mean(), rel=1e-5)
+    assert found["standard_error"] == pytest.approx(scipy.stats.sem(expected), rel=1e-4)
+    at_the_mean = sum_squares(np.asarray(model.decoder(z_mean.astype(np.float32)), np.float64))
+    assert measured["mean_squared_error"]["mean"] == pytest.approx(at_the_mean.mean(), rel=1e-5)
+    if likelihood == "gaussian":  # of the default, √½
+        constant = 64 / 2 * np.log(np.pi)
+        loss = measured["reconstruction"]["mean"] + measured["kl"]["mean"]
+        assert found["mean"] == pytest.approx(loss - constant, rel=1e-5)
+
+
+def test_the_table_says_what_the_nats_are(context, capsys):
+    metrics.run(context)
+    printed = capsys.readouterr().out
+    likelihood = context.record["flags"]["likelihood"]
+    density = likelihood != "bernoulli"
+    assert (f"p(x|z) {likelihood}: a density, not to be compared" in printed) == density
+    assert ("squared error + KL" in printed) == likelihood.startswith("gaussian")
+
+
+@pytest.mark.parametrize("context", ["bernoulli"], indirect=True)
+def test_a_run_from_before_there_was_a_choice_is_a_bernoullis(context):
+    del context.record["flags"]["likelihood"]
+    assert metrics.measure(context)["likelihood"] == "bernoulli"

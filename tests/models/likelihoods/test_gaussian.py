@@ -1,0 +1,86 @@
+"""The three Gaussian likelihoods against SciPy's normal distribution, in float64."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import tensorflow as tf
+
+from models.likelihoods import Gaussian, GaussianLearned, GaussianPerPixel
+from models.likelihoods.gaussian_learned import bound
+
+SHAPE = (6, 4, 3, 2)
+SOURCE = np.random.default_rng(0)
+IMAGES = SOURCE.random(SHAPE)
+LOGITS = SOURCE.normal(0, 3, SHAPE)
+MEAN = scipy.special.expit(LOGITS)
+
+
+def score(stddev):
+    return scipy.stats.norm.logpdf(IMAGES, MEAN, stddev).sum(axis=(1, 2, 3))
+
+
+@pytest.mark.parametrize("stddev", [0.001, 0.1, 0.5**0.5, 3.0])
+def test_a_fixed_size_scores_what_scipys_normal_says(stddev):
+    found = Gaussian(stddev).log_prob(IMAGES, LOGITS)
+    np.testing.assert_allclose(found, score(stddev), rtol=1e-12)
+    np.testing.assert_allclose(Gaussian(stddev).mean(LOGITS), MEAN, rtol=1e-12)
+
+
+def test_the_default_is_the_squared_error_and_a_constant():
+    squares = np.square(IMAGES - MEAN).sum(axis=(1, 2, 3))
+    constant = 24 / 2 * np.log(np.pi)
+    np.testing.assert_allclose(-Gaussian().log_prob(IMAGES, LOGITS), squares + constant, rtol=1e-12)
+
+
+@pytest.mark.parametrize("raw", [-50.0, -3.0, 0.0, 2.0])
+def test_one_learned_size_scores_what_scipys_normal_says(raw):
+    likelihood = GaussianLearned()
+    likelihood.build(None)
+    likelihood.raw.assign(raw)
+    stddev = np.exp(-6 + np.logaddexp(0, raw + np.log(0.5) + 6))
+    assert float(likelihood.stddev()) == pytest.approx(stddev, rel=1e-5)
+    np.testing.assert_allclose(likelihood.log_prob(IMAGES, LOGITS), score(stddev), rtol=1e-5)
+    np.testing.assert_allclose(likelihood.mean(LOGITS), MEAN, rtol=1e-12)
+
+
+def test_a_size_for_each_pixel_scores_what_scipys_normal_says():
+    raw = np.random.default_rng(1).normal(-2, 2, SHAPE)
+    outputs = np.concatenate([LOGITS, raw], axis=-1)
+    stddev = np.exp(-4 + np.logaddexp(0, raw + np.log(0.5) + 4))
+    likelihood = GaussianPerPixel()
+    np.testing.assert_allclose(likelihood.log_prob(IMAGES, outputs), score(stddev), rtol=1e-10)
+    np.testing.assert_allclose(likelihood.mean(outputs), MEAN, rtol=1e-12)
+
+
+@pytest.mark.parametrize("lowest", [-6, -4])
+def test_the_bound_holds_below_and_begins_near_a_half(lowest):
+    low, first, high = (float(bound(np.float64(raw), lowest)) for raw in (-1e4, 0.0, 1e4))
+    assert low == lowest
+    assert np.exp(first) == pytest.approx(0.5, rel=0.05)
+    assert high == pytest.approx(1e4, rel=0.01)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.01, 0.2])
+def test_the_size_is_learned_from_the_error_and_stops_at_the_bound(error):
+    """The best σ² is the mean squared error, and σ = exp(−6) where there is none."""
+    likelihood = GaussianLearned()
+    likelihood.build(None)
+    sign = np.where(np.arange(200) % 2, 1, -1).reshape(1, 10, 20, 1)
+    images = tf.constant(0.5 + error * sign, tf.float32)
+    optimizer = keras.optimizers.Adam(0.05)
+    weights = likelihood.trainable_variables
+    assert [weight.shape for weight in weights] == [()]
+    optimizer.build(weights)
+
+    @tf.function(autograph=False)
+    def step():
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_sum(likelihood.log_prob(images, tf.zeros_like(images)))
+        optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
+
+    for _ in range(500):
+        step()
+    # The bound is approached, never reached.
+    assert float(likelihood.stddev()) == pytest.approx(max(error, np.exp(-6)), rel=0.04)
