@@ -127,6 +127,13 @@ EXECUTION_OPTIONS = [
         "between checkpoints within an epoch; there is one after every epoch too",
     ),
     Option(
+        "snapshot_every",
+        _COUNT,
+        None,
+        "steps between pictures of images, their reconstructions and samples; in the end they "
+        "become an animation, in trained_model/<run>/snapshots/",
+    ),
+    Option(
         "steps_per_execution", _COUNT, None, "steps a call; measured, if not given: half a second"
     ),
     Option(

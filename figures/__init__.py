@@ -17,6 +17,7 @@ from figures.distributions import draw_loss_distributions
 from figures.grids import draw_images, draw_named_images, draw_reconstructions, tile
 from figures.latent import draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
+from figures.snapshots import draw_snapshot, save_animation
 from figures.style import save
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "draw_manifold",
     "draw_named_images",
     "draw_reconstructions",
+    "draw_snapshot",
     "save",
+    "save_animation",
     "tile",
 ]

@@ -7,6 +7,7 @@
         model.keras    the model after the last epoch
         checkpoint.npz what it takes to go on exactly: --resume 1
         previous.npz   the checkpoint before it: --resume 1 --resume_from previous
+        snapshots/     with --snapshot_every: pictures as it trained, and their animation
         logs/          for TensorBoard
 
 No module here imports TensorFlow.

@@ -43,6 +43,7 @@ class Run:
         self.record_path = folder / "run.json"
         self.history_path = folder / HISTORY
         self.logs_dir = folder / "logs"
+        self.snapshots_dir = folder / "snapshots"
         self.best_path = folder / CHECKPOINTS["best"]
         self.checkpoint_path = folder / CHECKPOINT
         self.last_path = folder / CHECKPOINTS["last"]
@@ -79,7 +80,9 @@ class Run:
         self.write_record({"format": FORMAT, "run_name": self.name, **record, "files": {}})
         for name in FILES:
             (self.folder / name).unlink(missing_ok=True)
-        self._remove_logs()
+        for name in ("train", "validation", "images", ""):
+            self._remove_from(self.logs_dir / name, "events.out.tfevents.*")
+        self._remove_from(self.snapshots_dir, "step_*.png", "snapshots.gif")
         left = {path.name for path in self.folder.iterdir()} - {self.record_path.name, LOCK}
         if left:
             print(f"{self.folder} keeps what is not the run's: {', '.join(sorted(left))}")
@@ -87,7 +90,8 @@ class Run:
     def remove_half_written(self) -> None:
         """Removes what a process left that died while it wrote: what these rooms made, alone."""
         self.empty_staging()
-        remove_leftovers(self.folder)
+        for folder in (self.folder, self.snapshots_dir):
+            remove_leftovers(folder)
 
     def empty_staging(self) -> None:
         """Removes the folder of files being written; in it are only those that are its own."""
@@ -98,18 +102,19 @@ class Run:
             path.unlink()
         staging.rmdir()
 
-    def _remove_logs(self) -> None:
-        """Removes TensorBoard's files from its folder, and the folder if nothing else is in it."""
-        if self.logs_dir.is_symlink() or not self.logs_dir.is_dir():
+    def _remove_from(self, folder: Path, *patterns: str) -> None:
+        """Removes files of these names from a folder of the run, and it if nothing else is in it.
+
+        Follows no link on the way there.
+        """
+        way = [folder, *folder.parents]
+        way = way[: way.index(self.folder)]
+        if any(path.is_symlink() for path in way) or not folder.is_dir():
             return
-        folders = [self.logs_dir / name for name in ("train", "validation", "images")]
-        for folder in [*folders, self.logs_dir]:
-            if folder.is_symlink() or not folder.is_dir():
-                continue
-            for path in folder.glob("events.out.tfevents.*"):
-                path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # not empty
-                os.rmdir(folder)
+        for path in (path for pattern in patterns for path in folder.glob(pattern)):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty
+            os.rmdir(folder)
 
     def check_resumable(self, num_epochs: int) -> dict[str, Any]:
         """Returns run.json; raises RunError where the run cannot go on to so many epochs."""
@@ -173,5 +178,6 @@ class Run:
 
     def files(self) -> list[Path]:
         """Returns what the run has written so far, run.json last."""
-        names = [*reversed(FILES), self.logs_dir.name, self.record_path.name]
+        folders = [self.logs_dir.name, self.snapshots_dir.name]
+        names = [*reversed(FILES), *folders, self.record_path.name]
         return [path for name in names if (path := self.folder / name).exists()]

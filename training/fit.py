@@ -17,6 +17,7 @@ from training.callbacks import ReconstructionImages, RunWriter
 from training.distributed import DistributedLoop
 from training.loop import Batches, BeginEpochs, CompiledLoop, ticks
 from training.signals import StopSignals
+from training.snapshots import Snapshots
 
 _LARGE_BATCH = 256  # from which on bfloat16 is quicker in a graph: at 100 it is not, at 400 it is
 
@@ -40,10 +41,11 @@ def fit(
         batches: training batches.
         validation: batches of the images to choose by.
         num_images: training images.
-        shown_images: float32 images in [0, 1], reconstructed for TensorBoard.
+        shown_images: float32 images in [0, 1], reconstructed for TensorBoard and snapshots.
         run: already started.
         settings: flags by name; of them ``learning_rate``, ``learning_rate_schedule``,
-            ``num_epochs``, ``steps_per_execution``, ``jit_compile`` and ``checkpoint_minutes``.
+            ``num_epochs``, ``steps_per_execution``, ``jit_compile``, ``checkpoint_minutes`` and
+            ``snapshot_every``, with which ``latent_dim`` and ``seed`` are read too.
         signals: entered; a signal saves a checkpoint and raises ``Stopped``.
         resume: whether to go on from the run's checkpoint.
         strategy: in whose scope the model was built; None for one device alone.
@@ -91,6 +93,20 @@ def fit(
     model.train_function = loop  # fit finds it made, and calls it for each stack
     model.test_function = test_loop
     loop.go_to(epoch, step)
+    snapshots = None
+    if settings["snapshot_every"]:
+        snapshots = Snapshots(
+            model,
+            run,
+            shown_images,
+            settings["latent_dim"],
+            settings["seed"],
+            batches.steps_per_epoch,
+            jit_compile=strategy is None,
+        )
+        loop.pause_every(settings["snapshot_every"], snapshots.take)
+        if not progress["position"]:
+            snapshots.take(0)
     with contextlib.closing(loop), contextlib.closing(test_loop):
         model.fit(
             ticks(),
@@ -116,6 +132,8 @@ def fit(
                 ),
             ],
         )
+    if snapshots:
+        snapshots.animate()
     return writer
 
 

@@ -93,6 +93,9 @@ class CompiledLoop:
         self.mode = mode
         self.steps_per_call = 1
         self.position = 0  # steps run since the beginning of training
+        self._pause_steps = 0
+        self._at_pause: Callable[[int], Any] = lambda position: None
+        self._steps_left = 1  # in the call that is under way
         self.epoch_ended = False
         element_bytes = batches.element.dtype.size * int(np.prod(batches.element.shape))
         self.room = int(
@@ -131,13 +134,20 @@ class CompiledLoop:
     # ------------------------------------------------------------------- Keras' side
 
     def __call__(self, ticks: Iterator[Any] | None = None) -> dict[str, tf.Tensor]:
-        """Runs the next stack; returns the means since the epoch began, by name."""
-        # An epoch that was resumed in its middle has fewer stacks than fit calls for.
-        if not self.epoch_ended:
+        """Runs the next steps; returns the means since the epoch began, by name.
+
+        As many as a call has, in one stack, or in several with a pause after each.
+        """
+        self._steps_left = self.steps_per_call
+        # An epoch that was resumed in its middle has fewer steps than fit calls for.
+        while self._steps_left and not self.epoch_ended:
             stack = next(self._stacks)
             self.run(stack)
             self.position = stack.first_step + stack.num_full + (len(stack.rest) > 0)
+            self._steps_left -= self.position - stack.first_step
             self.epoch_ended = stack.ends_epoch
+            if self._pause_steps and self.position % self._pause_steps == 0:
+                self._at_pause(self.position)
         return {metric.name: metric.result() for metric in self.model.metrics}
 
     def go_to(self, epoch: int, step: int = 0) -> None:
@@ -148,6 +158,11 @@ class CompiledLoop:
     def close(self) -> None:
         """Ends what reads ahead."""
         self._stacks.close()
+
+    def pause_every(self, steps: int, at_pause: Callable[[int], Any]) -> None:
+        """Has the loop call ``at_pause(position)`` wherever the position is a multiple of
+        ``steps``; stacks end there, which changes no bit of what is trained."""
+        self._pause_steps, self._at_pause = steps, at_pause
 
     def begin_epoch(self) -> None:
         """Lets the next call take the stacks of a new epoch."""
@@ -161,7 +176,10 @@ class CompiledLoop:
         total = self.batches.steps_per_epoch
         batches = self.batches.epoch(epoch, step)
         while True:
-            taken = list(itertools.islice(batches, min(self.steps_per_call, total - step)))
+            most = min(self._steps_left, total - step)
+            if self._pause_steps:
+                most = min(most, self._pause_steps - (epoch * total + step) % self._pause_steps)
+            taken = list(itertools.islice(batches, most))
             full = [batch for batch in taken if len(batch) == self.batches.batch_size]
             stacked = np.zeros(
                 (self.room, *self.batches.element.shape),

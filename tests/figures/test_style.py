@@ -56,6 +56,7 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
         "manifold": figures.draw_manifold([(images, axis, axis[:4], "0 ± 2")], "xy", *texts),
         "named images": figures.draw_named_images(images, ["one"] * 20, *texts),
         "reconstructions": figures.draw_reconstructions(images, images, NAMES, *texts),
+        "snapshot": figures.draw_snapshot(images[:9], images[:9], images, history[0], *texts),
     }
 
 

@@ -24,7 +24,12 @@ SETTINGS = make_settings(
     batch_size=60,
     num_epochs=3,
 )
-EXECUTION = {"steps_per_execution": None, "jit_compile": "auto", "checkpoint_minutes": 10.0}
+EXECUTION = {
+    "steps_per_execution": None,
+    "jit_compile": "auto",
+    "checkpoint_minutes": 10.0,
+    "snapshot_every": None,
+}
 NUM_IMAGES = 250  # no multiple of the batch size
 
 
