@@ -6,23 +6,33 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import figures
 import runs
-from evaluation import batching, metrics, reconstruct
+from evaluation import batching, curves, metrics, reconstruct
 from evaluation.context import Context
 
 _COLUMNS = 20  # test images at most
-_LOSSES = ("loss", "reconstruction", "kl")
-# In the table and the figure: what metrics.measure calls it, and its heading.
+_OF_LIKELIHOOD = ("elbo", "reconstruction")  # nats that compare for one likelihood alone
+
+
+class _Measure(NamedTuple):
+    """One of the figures of ``metrics.measure``, as it is printed and drawn."""
+
+    column: str
+    heading: str  # in the figure
+    factor: int = 1  # in the figure: what is drawn is better the lower, and parts are per cent
+
+
 _MEASURES = {
-    "elbo": "−ELBO, nats",
-    "reconstruction": "reconstruction, nats",
-    "kl": "KL, nats",
-    "mean_squared_error": "squared error",
+    "elbo": _Measure("ELBO", "−ELBO, nats", -1),
+    "reconstruction": _Measure("reconstruction", "reconstruction, nats"),
+    "kl": _Measure("KL", "KL, nats"),
+    "mean_squared_error": _Measure("squared error", "squared error"),
+    "accuracy": _Measure("accuracy", "accuracy, %", 100),
 }
 
 
@@ -62,7 +72,7 @@ def _measure(context: Context) -> dict[str, Any]:
     print(f"measures  {context.run.name}", flush=True)
     measured = metrics.measure(context)
     flags = context.record["flags"]
-    last = _read_history(context)[-1]
+    last = curves.read_history(context)[0][-1]
     return {
         **{name: flags.get(name) for name in ("model", "latent_dim", "beta")},
         "epoch": context.epoch,
@@ -71,17 +81,6 @@ def _measure(context: Context) -> dict[str, Any]:
         **measured,
         "last_epoch": {name: value for name, value in last.items() if name != "epoch"},
     }
-
-
-def _read_history(context: Context) -> list[dict[str, float]]:
-    path = context.run.history_path
-    try:
-        history = runs.read_history(path)
-    except (OSError, ValueError) as error:
-        raise runs.RunError(f"{path} cannot be read ({error})") from error
-    if not history:
-        raise runs.RunError(f"{path} holds no epoch yet: train for longer")
-    return history
 
 
 def _write_tables(
@@ -114,23 +113,32 @@ def _write_tables(
 def _format(labels: Sequence[str], tables: Sequence[dict[str, Any]]) -> str:
     """Returns the table to print."""
     width = max(map(len, labels)) + 2
+    shown = _find_measures(tables)
     lines = [
-        f"\n{tables[0]['num_images']:,} test images, in nats but for the squared error",
-        " " * width + f"{'ELBO':>20}{'reconstruction':>20}{'KL':>16}{'squared error':>16}  active",
+        f"\n{tables[0]['num_images']:,} test images, in nats but for squared error and accuracy",
+        " " * width + "".join(f"{_MEASURES[name].column:>18}" for name in shown) + "  active",
     ]
     for label, table in zip(labels, tables, strict=True):
         line = f"{label:<{width}}"
-        for name, room in zip(_MEASURES, (20, 20, 16, 16), strict=True):
+        for name in shown:
             of_one = table.get(name)
-            text = f"{of_one['mean']:.2f} ± {of_one['standard_error']:.2f}" if of_one else "none"
-            line += f"{text:>{room}}"
+            digits = 4 if name == "accuracy" else 2
+            text = "none"
+            if of_one:
+                text = f"{of_one['mean']:.{digits}f} ± {of_one['standard_error']:.{digits}f}"
+            line += f"{text:>18}"
         lines.append(f"{line}  {table['active_units']} of {table['latent_dim']}")
     return "\n".join(lines) + "\n"
 
 
+def _find_measures(tables: Sequence[dict[str, Any]]) -> list[str]:
+    """Returns the measures that any of the runs has."""
+    return [name for name in _MEASURES if any(name in table for table in tables)]
+
+
 def _draw_curves(contexts: Sequence[Context], labels: Sequence[str], about: str) -> list[Path]:
     figure = figures.draw_compared_curves(
-        [_read_history(context) for context in contexts],
+        [curves.read_history(context)[0] for context in contexts],
         labels,
         "Losses over epochs",
         f"{contexts[0].record['flags']['dataset']} · {len(contexts)} runs · the first epochs may "
@@ -146,13 +154,14 @@ def _draw_measures(
     about: str,
     with_nats: bool,
 ) -> list[Path]:
-    names = [name for name in _MEASURES if with_nats or name not in ("elbo", "reconstruction")]
+    names = [name for name in _find_measures(tables) if with_nats or name not in _OF_LIKELIHOOD]
     measures: dict[str, list[tuple[float, float] | None]] = {}
     for name in names:
-        sign = -1 if name == "elbo" else 1
+        _, heading, factor = _MEASURES[name]
         found = [table.get(name) for table in tables]
-        measures[_MEASURES[name]] = [
-            of_one and (sign * of_one["mean"], of_one["standard_error"]) for of_one in found
+        measures[heading] = [
+            of_one and (factor * of_one["mean"], abs(factor) * of_one["standard_error"])
+            for of_one in found
         ]
     kl = [table.get("kl_per_dimension") for table in tables]
     figure = figures.draw_compared_measures(

@@ -96,6 +96,7 @@ def _plan(
         return None, []
     stopped = runs.find_stopped(root, member.settings)
     if stopped and stopped.checkpoint_path.is_file():
+        stopped.check_resumable(member.settings["num_epochs"])
         return None, [f"--run_name={stopped.name}"]
     # Killed before its first checkpoint: there is nothing to lose.
     run.check_startable(overwrite=stopped is not None and stopped.name == run.name)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 import figures
 import runs
-from evaluation import comparison
+from evaluation import comparison, metrics
 from evaluation.context import Context
 from models import GaussianSampling, StandardNormal
 
@@ -33,6 +33,8 @@ DRAWN = (
 
 class FakeModel:
     """Its posterior means are the first pixels, its reconstructions all of one grey."""
+
+    uses_labels = False
 
     def __init__(self, latent_dim: int, grey: float, variational: bool = True):
         self.latent_dim, self.grey, self.variational = latent_dim, grey, variational
@@ -69,6 +71,7 @@ def make_context(folder: Path, latent_dim: int, grey: float, model="vae", **flag
         for epoch in (1, 2)
     ]
     runs.write_history(run.history_path, rows)
+    run.write_record({"format": 1, "status": "finished", "started": "now", "flags": {}})
     settings = {"dataset": "digits", "binarize": "none", "model": model, "latent_dim": latent_dim}
     fake: Any = FakeModel(latent_dim, grey, model == "vae")
     return Context(
@@ -196,6 +199,19 @@ def test_nats_of_different_likelihoods_are_not_drawn_beside_each_other(drawn, tm
     assert "draw_compared_reconstructions" in drawn
     output = capsys.readouterr().out
     assert "the likelihoods differ (bernoulli, gaussian): curves, ELBO and reconstruction" in output
+
+
+def test_the_accuracy_of_a_classifier_is_drawn_where_there_is_one(drawn, contexts, monkeypatch):
+    measure = metrics.measure
+
+    def measure_one_classifier(context):
+        accuracy = {"accuracy": {"mean": 0.975, "standard_error": 0.001}}
+        return measure(context) | (accuracy if context is contexts[1] else {})
+
+    monkeypatch.setattr(metrics, "measure", measure_one_classifier)
+    comparison.compare(contexts)
+    measures, *_ = drawn["draw_compared_measures"]
+    assert measures["accuracy, %"] == [None, (97.5, pytest.approx(0.1))]
 
 
 @pytest.mark.parametrize("content", [None, "", "epoch,loss\n"])
