@@ -38,6 +38,7 @@ from part_options import (
     NETWORK_OPTIONS,
     NETWORKS,
     PART_OPTIONS,
+    SCHEDULE_OPTIONS,
     SIZE,
 )
 
@@ -74,6 +75,7 @@ RUN_OPTIONS = [
     *LIKELIHOOD_OPTIONS,
     _LATENT_DIM,
     *MODEL_OPTIONS,
+    *SCHEDULE_OPTIONS,
     Option("l2", Number(float, 0), 0.0, "weight of ½·‖w‖² in the objective of an image", "l2-"),
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option(

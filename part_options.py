@@ -1,12 +1,14 @@
 """The flags that only some models or some networks read, and the tables of these.
 
-A part is chosen by name with a flag of its own, ``--model`` or ``--network``; its entry in
-the table says which of the flags here it reads, and their defaults for it.
+A part is chosen by name with a flag of its own, ``--model``, ``--network`` or
+``--beta_schedule``; its entry in the table says which of the flags here it reads, and their
+defaults for it.
 """
 
 from __future__ import annotations
 
 import runpy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from command_line import Choice, Choices, Number, Numbers, Option, UsageError
 # The table alone: importing the package would import TensorFlow.
 _TABLE = runpy.run_path(str(Path(__file__).resolve().parent / "models" / "table.py"))
 MODELS, NETWORKS, LIKELIHOODS = (_TABLE[name] for name in ("MODELS", "NETWORKS", "LIKELIHOODS"))
+BETA_SCHEDULES = _TABLE["BETA_SCHEDULES"]
 
 ACTIVATIONS, INITIALIZERS = _TABLE["ACTIVATIONS"], _TABLE["INITIALIZERS"]
 
@@ -33,10 +36,28 @@ def _network_option(name: str, parser: Any, help_text: str, letters: str) -> Opt
 
 def _model_option(name: str, parser: Any, help_text: str, letters: str) -> Option:
     """A flag that some models read; one default for all of them."""
-    readers = [kind for kind, model in MODELS.items() if name in model.defaults]
-    default = MODELS[readers[0]].defaults[name]
-    told = "all" if default is None else default
-    readers_told = f"with --model {' or '.join(readers)} (default {told})"
+    return _option_of_some("model", MODELS, name, parser, help_text, letters, "all")
+
+
+def _schedule_option(name: str, parser: Any, help_text: str, letters: str) -> Option:
+    """A flag that some schedules of β read; one default for all of them."""
+    table = BETA_SCHEDULES
+    return _option_of_some("beta_schedule", table, name, parser, help_text, letters, "none")
+
+
+def _option_of_some(
+    part: str,
+    table: Mapping[str, Any],
+    name: str,
+    parser: Any,
+    help_text: str,
+    letters: str,
+    where_none: str,
+) -> Option:
+    readers = [kind for kind, entry in table.items() if name in entry.defaults]
+    default = table[readers[0]].defaults[name]
+    told = where_none if default is None else default
+    readers_told = f"with --{part} {' or '.join(readers)} (default {told})"
     return Option(name, parser, None, f"{help_text}; {readers_told}", letters)
 
 
@@ -89,6 +110,19 @@ INITIALIZER_OPTIONS = [
 MODEL_OPTIONS = [
     _model_option("beta", Number(float, 0), "weight of the KL term", "beta"),
     _model_option(
+        "beta_schedule",
+        Choice(BETA_SCHEDULES),
+        "of β while training: "
+        + ", or ".join(f"{name}, {entry.description}" for name, entry in BETA_SCHEDULES.items()),
+        "beta-",
+    ),
+    _model_option(
+        "free_bits",
+        Number(float, 0),
+        "nats that each dimension's KL, its mean over the batch, is counted as at least",
+        "free",
+    ),
+    _model_option(
         "num_labels",
         _COUNT,
         "training images that are labelled, as many of each class, drawn by --seed",
@@ -115,33 +149,38 @@ LIKELIHOOD_OPTIONS = [
         "ps",
     ),
 ]
+SCHEDULE_OPTIONS = [
+    _schedule_option("beta_start", Number(float, 0), "β of the first step", "from"),
+    _schedule_option("beta_steps", Number(int, 1, 10**9), "steps that the rise of β takes", "over"),
+    _schedule_option("beta_cycles", Number(int, 1, 10**6), "how often β rises", "times"),
+]
 # Chosen by a flag, each part reads some of the other flags: its table, those flags.
 _PARTS = {
     "model": (MODELS, MODEL_OPTIONS),
     "network": (NETWORKS, NETWORK_OPTIONS),
     "likelihood": (LIKELIHOODS, LIKELIHOOD_OPTIONS),
+    "beta_schedule": (BETA_SCHEDULES, SCHEDULE_OPTIONS),  # which some models have none of
 }
 # Every flag that some parts read and others do not.
 PART_OPTIONS = [option for _, read_by_some in _PARTS.values() for option in read_by_some]
 
 
 def complete(values: flags.FlagValues) -> None:
-    """Gives the flags that the chosen parts read their defaults; refuses those they do not."""
+    """Gives the flags that the chosen parts read their defaults; refuses the others."""
     for part, (table, read_by_some) in _PARTS.items():
         chosen = values[part].value
-        defaults = table[chosen].defaults
+        defaults = table[chosen].defaults if chosen else {}
         for option in read_by_some:
             flag = values[option.name]
             if option.name not in defaults and flag.value is not None:
-                readers = [kind for kind in table if option.name in table[kind].defaults]
-                reads = ", ".join(f"--{name}" for name in defaults)
-                raise UsageError(
-                    f"flag --{option.name}: --{part} {chosen} does not read it"
-                    + (f"; it reads {reads}" if reads else "")
-                    + f"; leave it out, or choose --{part} {' or '.join(readers)}"
-                )
+                raise UsageError(_tell_unread(option.name, part, chosen, values.model))
             if flag.value is None:
                 flag.value = defaults.get(option.name)
+    if values.beta_schedule in ("linear", "cyclical") and values.beta_steps is None:
+        raise UsageError(
+            f"flag --beta_schedule={values.beta_schedule}: expected --beta_steps N beside it, the "
+            "steps that the rise of β takes"
+        )
     layers = "hidden_dim" if values.filters is None else "filters"
     count = len(values[layers].value.split(","))
     for name in ("activation", "kernel_sizes", "strides", "paddings", "decoder_strides"):
@@ -153,7 +192,24 @@ def complete(values: flags.FlagValues) -> None:
             )
 
 
+def _tell_unread(name: str, part: str, chosen: str | None, model: str) -> str:
+    """Returns the line on a flag that the chosen part does not read."""
+    if chosen is None:
+        return f"flag --{name}: --model {model} does not read it, nor --{part}; leave it out"
+    table, _ = _PARTS[part]
+    reads = ", ".join(f"--{read}" for read in table[chosen].defaults)
+    readers = [kind for kind in table if name in table[kind].defaults]
+    return (
+        f"flag --{name}: --{part} {chosen} does not read it"
+        + (f"; it reads {reads}" if reads else "")
+        + f"; leave it out, or choose --{part} {' or '.join(readers)}"
+    )
+
+
 def defaults(values: flags.FlagValues) -> dict[str, Any]:
     """Returns the flags that the chosen parts read, and their defaults."""
-    read = [table[values[part].value].defaults for part, (table, _) in _PARTS.items()]
-    return {name: value for flags_of_one in read for name, value in flags_of_one.items()}
+    read: dict[str, Any] = {}
+    for part, (table, _) in _PARTS.items():
+        if values[part].value:
+            read |= table[values[part].value].defaults
+    return read

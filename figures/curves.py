@@ -9,7 +9,12 @@ from matplotlib.ticker import MaxNLocator
 
 from figures.style import FAINT, TRAINING_COLOR, VALIDATION_COLOR, new_axes, new_figure, styled
 
-_PANELS = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}
+_PANELS = {
+    "loss": "loss",
+    "reconstruction": "reconstruction",
+    "kl": "KL",
+    "objective": "objective",
+}
 
 _BESIDE = 1.15  # inches from panel to panel: the curves' names, the axis' numbers
 
@@ -20,13 +25,19 @@ def draw_curves(
 ) -> Figure:
     """Draws loss, reconstruction and KL side by side, training and validation in each.
 
+    The objective, what the optimiser lowers, is beside them where it is not the loss; it is
+    of training alone.
+
     Args:
-        history: a row an epoch with ``epoch``, those of the three names that the model has,
-            and each with ``val_``.
+        history: a row an epoch with ``epoch``, ``objective``, those of the three names that
+            the model has, and each of these with ``val_``.
         best_epoch: marked, where it is known.
     """
     width, height = 1.95, 2.0
     panels = {name: heading for name, heading in _PANELS.items() if name in history[0]}
+    objective, loss = ([row.get(name) for row in history] for name in ("objective", "loss"))
+    if str(objective) == str(loss):  # nan, too
+        panels.pop("objective", None)
     figure = new_figure(len(panels) * (width + _BESIDE) + 0.2, height + 0.8, title, subtitle)
     epochs = [row["epoch"] for row in history]
     for panel, (name, heading) in enumerate(panels.items()):
@@ -36,6 +47,8 @@ def draw_curves(
             ("", "training", TRAINING_COLOR),
             ("val_", "validation", VALIDATION_COLOR),
         ):
+            if prefix + name not in history[0]:
+                continue
             values = [row[prefix + name] for row in history]
             axes.plot(epochs, values, color=color, linewidth=1.3, marker=_marker(epochs))
             ends.append((values[-1], label, color))
@@ -64,6 +77,8 @@ def draw_curves(
 
 def _keep_apart(values: list[float], gap: float) -> list[float]:
     """Returns two heights at least ``gap`` apart, in the order and around the mean of two."""
+    if len(values) == 1:
+        return values
     first, second = values
     if abs(first - second) >= gap:
         return values

@@ -16,7 +16,7 @@ if keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow"
     )
 
-from models import activations, conv, convolutions, initializers, likelihoods, table
+from models import activations, conv, convolutions, initializers, likelihoods, schedules, table
 from models.autoencoder import Autoencoder
 from models.build import build
 from models.classifier import Classifier
@@ -48,5 +48,6 @@ __all__ = [
     "convolutions",
     "initializers",
     "likelihoods",
+    "schedules",
     "table",
 ]

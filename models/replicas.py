@@ -24,6 +24,24 @@ def mean_over_images(values):
     return ops.sum(values) / context.all_reduce(tf.distribute.ReduceOp.SUM, num_images)
 
 
+def mean_over_all_images(values):
+    """Returns the mean over the images of all replicas, by column: the same for each of them.
+
+    No gradient goes through it.
+
+    Args:
+        values: (share, columns), of this replica's images, which may be none.
+    """
+    values = tf.stop_gradient(values)
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return ops.mean(values, axis=0)
+    num_images = tf.cast(tf.shape(values)[0], values.dtype)
+    sums = tf.concat([ops.sum(values, axis=0), num_images[tf.newaxis]], axis=0)
+    sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+    return sums[:-1] / sums[-1]
+
+
 def own_seed(seed):
     """Returns the seed that this replica draws with in the place of ``seed``, two integers.
 

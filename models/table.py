@@ -4,7 +4,8 @@ Importing the package ``models`` imports TensorFlow and registers its classes wi
 which is what ``keras.saving.load_model`` needs. The command line must answer without
 TensorFlow, so it runs this file by itself (``options.py``). Each model is a module of the
 same name with a function ``build``; each network names its module, which has the classes
-``Encoder`` and ``Decoder`` and a function ``build`` that makes both.
+``Encoder`` and ``Decoder`` and a function ``build`` that makes both; each schedule names its
+class in ``models/schedules.py``.
 """
 
 from typing import Any, NamedTuple
@@ -51,11 +52,36 @@ INITIALIZERS = ("glorot_uniform", "he_normal", "normal")
 
 CLASSIFIER_LOSSES = ("softmax", "sigmoid")
 
+
+class Schedule(NamedTuple):
+    """How β comes to its final value: a class, and its arguments' flags; None must be given."""
+
+    class_name: str
+    description: str
+    defaults: dict[str, Any]
+
+
+BETA_SCHEDULES = {
+    "constant": Schedule("Constant", "the same at every step", {}),
+    "linear": Schedule(
+        "Linear",
+        "rising from --beta_start to --beta over --beta_steps",
+        {"beta_start": 0.0, "beta_steps": None},
+    ),
+    "cyclical": Schedule(
+        "Cyclical",
+        "the same rise --beta_cycles times, after each as many steps at --beta",
+        {"beta_start": 0.0, "beta_steps": None, "beta_cycles": 4},
+    ),
+}
+
+_WITH_KL = {"beta": 1.0, "beta_schedule": "constant", "free_bits": 0.0}
+
 MODELS = {
     "vae": Model(
         "variational autoencoder (Kingma and Welling, 2014)",
         "−log p(x|z) + {beta:g} · KL",
-        {"beta": 1.0},
+        _WITH_KL,
     ),
     "autoencoder": Model(
         "plain autoencoder: the same networks, no noise and no KL",
@@ -66,7 +92,7 @@ MODELS = {
         "VAE with a classifier on z, for images of which some or all are labelled",
         "−log p(x|z) + {beta:g} · KL − {classifier_weight:g} · log p(y|z)",
         {
-            "beta": 1.0,
+            **_WITH_KL,
             "num_labels": None,
             "classifier_weight": 12.0,
             "classifier_dims": "3,6",

@@ -356,7 +356,7 @@ def test_settings_hold_what_determines_the_result_and_nothing_else():
     assert settings["num_validation"] == 144
     of_others = {option.name for option in part_options.PART_OPTIONS}
     of_others -= part_options.defaults(flags).keys()
-    assert {"filters", "pixel_stddev"} <= of_others
+    assert {"filters", "pixel_stddev", "beta_steps", "num_labels"} <= of_others
     assert set(settings) == {option.name for option in options.RUN_OPTIONS} - of_others | {"seed"}
 
 

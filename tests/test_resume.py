@@ -17,11 +17,15 @@ import pytest
 
 import options
 import runs
+from training.checkpoint import Checkpointer
 from training.signals import Stopped
 
 FLAGS = (
     *("--dataset", "digits", "--binarize", "dynamic", "--dropout", "0.1"),
     *("--hidden_dim", "16", "--latent_dim", "3", "--batch_size", "10"),
+    # β rises twice in 240 steps, within the second epoch of 130.
+    *("--beta_schedule", "cyclical", "--beta_steps", "60", "--beta_cycles", "2"),
+    *("--free_bits", "0.1", "--l2", "0.001"),
 )
 STEPS = 130  # in an epoch: 1,293 images in batches of 10, the last with 3
 TIMES = ("seconds", "images_per_second")
@@ -121,6 +125,43 @@ def test_a_finished_run_goes_on_for_more_epochs_in_its_folder(whole, in_process,
     assert (record["status"], record["epochs_done"], record["started"]) == ("finished", 3, started)
     assert record["flags"]["num_epochs"] == 3
     check_same_result(run, whole)
+
+
+def test_a_run_whose_rates_follow_schedules_goes_on_with_those_of_its_step(
+    in_process, tmp_path, capsys, monkeypatch
+):
+    words = (
+        *("--dataset", "digits", "--hidden_dim", "16", "--num_epochs", "2"),
+        *("--learning_rate_schedule", "cosine", "--beta_schedule", "linear"),
+        *("--beta_start", "0.1", "--beta_steps", "20", "--steps_per_execution", "4"),
+    )
+    keras.utils.clear_session()
+    in_process("train", *words, "--run_name", "whole")
+
+    stop_after = Checkpointer.on_train_batch_end
+
+    def stop_in_the_second_epoch(self, batch, logs=None):
+        self.signals.received = signal.SIGTERM if self.loop.position > 13 else 0
+        stop_after(self, batch, logs)
+
+    keras.utils.clear_session()
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpointer, "on_train_batch_end", stop_in_the_second_epoch)
+        with pytest.raises(SystemExit) as stopped:
+            in_process("train", *words, "--run_name", "stopped")
+    assert stopped.value.code == 143
+    run = runs.Run(tmp_path / "trained_model" / "stopped")
+    assert progress_of(run)["position"] == 13 + 4
+
+    with pytest.raises(SystemExit):
+        in_process("train", *words, "--run_name", "stopped", "--resume", "--num_epochs", "3")
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "--learning_rate_schedule cosine, which ends after its 2 epochs" in error
+
+    keras.utils.clear_session()
+    in_process("train", *words, "--run_name", "stopped", "--resume")
+    check_same_result(run, runs.Run(tmp_path / "trained_model" / "whole"))
 
 
 @pytest.mark.parametrize(

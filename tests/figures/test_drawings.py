@@ -91,7 +91,12 @@ def draw_kl_per_dimension(latent_dim: int, num_active: int, subtitle: str) -> Fi
 
 
 def draw_curves(
-    num_epochs: int, scale: float, subtitle: str, gap: float = 0.0, losses: Sequence[str] = LOSSES
+    num_epochs: int,
+    scale: float,
+    subtitle: str,
+    gap: float = 0.0,
+    losses: Sequence[str] = LOSSES,
+    objective: float = 0.0,
 ) -> Figure:
     names = [prefix + name for prefix in ("", "val_") for name in losses]
     history = [
@@ -99,6 +104,8 @@ def draw_curves(
         | {name: scale * (1 + 1 / epoch) + gap * name.startswith("val_") for name in names}
         for epoch in range(1, num_epochs + 1)
     ]
+    if objective:
+        history = [{**row, "objective": objective * row["loss"]} for row in history]
     subtitle += f" · dotted: best validation loss {2 * scale:.2f}, epoch {num_epochs}"
     return figures.draw_curves(history, num_epochs, "Losses over epochs", subtitle)
 
@@ -204,6 +211,10 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
                 f"curves without KL {num_epochs} around {scale:g}, {length}",
                 functools.partial(draw_curves, num_epochs, scale, subtitle, losses=LOSSES[:2]),
             )
+            yield (
+                f"curves with an objective {num_epochs} around {scale:g}, {length}",
+                functools.partial(draw_curves, num_epochs, scale, subtitle, objective=1.5),
+            )
 
 
 CASES = dict(cases())
@@ -287,3 +298,24 @@ def test_the_curves_of_a_diverged_run_can_be_drawn():
         figure = figures.draw_curves(history, None, "Losses over epochs", SHORT)
         figure.draw_without_rendering()
         assert len(figure.axes) == 3
+
+
+@pytest.mark.parametrize(
+    ("objective", "panels"),
+    [(0.0, 3), (1.0, 3), (1.5, 4)],
+    ids=["not there", "the loss", "another"],
+)
+def test_the_objective_is_drawn_where_it_is_not_the_loss_and_of_training_alone(objective, panels):
+    figure = draw_curves(5, 100.0, SHORT, objective=objective)
+    headings = [axes.get_title(loc="left") for axes in figure.axes]
+    assert headings == ["loss", "reconstruction", "KL", "objective"][:panels]
+    if panels == 4:
+        (line,) = figure.axes[3].get_lines()[:-1]  # the last marks the best epoch
+        drawn = np.asarray(line.get_ydata(), float)
+        np.testing.assert_allclose(drawn, 150 * (1 + 1 / np.arange(1, 6)))
+
+
+def test_a_diverged_run_has_no_objective_of_its_own():
+    nan = dict.fromkeys([*LOSSES, *(f"val_{name}" for name in LOSSES), "objective"], np.nan)
+    figure = figures.draw_curves([{"epoch": 1.0, **nan}], None, "Losses over epochs", SHORT)
+    assert len(figure.axes) == 3

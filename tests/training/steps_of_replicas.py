@@ -40,7 +40,16 @@ if __name__ == "__main__":
             extra[f"drawn {kind}"] = np.stack(strategy.experimental_local_results(values))
 
     models.noise.normal = lambda shape, seed: tf.zeros(shape)
-    settings = make_settings(model=model_name, hidden_dim=24, latent_dim=3)
+    settings = make_settings(
+        model=model_name,
+        hidden_dim=24,
+        latent_dim=3,
+        beta_schedule="linear",
+        beta_start=0.1,
+        beta_steps=30,
+        free_bits=0.3,
+        l2=0.001,
+    )
     # 1,201 images: the last batch is of one, and a replica's share of it of none.
     train = splits.load_train_and_validation("digits")[0].subset(np.arange(1201))
     some_labels = labels.hide(train.labels, 30, seed=0) if model_name == "classifier_vae" else None

@@ -23,7 +23,12 @@ SETTINGS = make_settings(
     latent_dim=3,
 )
 IMAGES = tf.constant(np.random.default_rng(0).random((10, 4, 4, 1)).astype(np.float32))
-OBJECTIVES: list[dict[str, Any]] = [{}, {"l2": 0.01}, {"cosine": True}]
+OBJECTIVES: list[dict[str, Any]] = [
+    {},
+    {"cosine": True, "l2": 0.01, "free_bits": 0.3},
+    {"beta_schedule": "linear", "beta_start": 0.1, "beta_steps": 5},
+    {"beta_schedule": "cyclical", "beta_start": 0.1, "beta_steps": 2, "beta_cycles": 2},
+]
 PROGRESS = {"position": 12, "history": [{"epoch": 1, "loss": 1 / 3}], "seconds": 0.25}
 
 
