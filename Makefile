@@ -1,8 +1,9 @@
 # make demo    a trained VAE and its pictures, offline, on nothing but Python
 # make test    lint, type check and tests
 # make figures the figures in the README, from real MNIST and Fashion-MNIST
+# make results docs/results.md: every recipe's figures beside those published
 # make bench   seconds an epoch, beside Keras' fit, PyTorch and JAX
-.PHONY: demo test figures bench clean
+.PHONY: demo test figures results bench clean
 
 # The first Python from 3.11 to 3.13 on this machine; PYTHON=/path/to/python overrides.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -34,6 +35,9 @@ figures: .venv/requirements.installed
 	cp result/mnist_vae_hd500_ld10_e50/curves.png docs/figures/mnist_ld10_curves.png
 	cp result/mnist_vae_hd500_ld2_e50/manifold.png docs/figures/mnist_ld2_manifold.png
 	cp result/fashion_mnist_vae_hd500_ld2_e20/latent_test.png docs/figures/fashion_ld2_latent.png
+
+results: .venv/requirements.installed
+	$(BIN)/python -m reports.results --collect
 
 bench: .venv/requirements-bench.installed
 	$(BIN)/python -m benchmarks.training --json docs/speed.json

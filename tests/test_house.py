@@ -19,7 +19,7 @@ import data
 import evaluation
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("data", "models", "runs", "figures", "training", "evaluation")
+ROOMS = ("data", "models", "runs", "figures", "training", "evaluation", "reports")
 SCRIPTS = ("train", "evaluate")
 OURS = {*ROOMS, *SCRIPTS, "options", "part_options", "command_line"}
 
@@ -34,8 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": {"data", "evaluation", "runs", "command_line", "part_options"},
     "part_options": {"command_line"},
     "command_line": set(),
-    "train": OURS - set(SCRIPTS),
-    "evaluate": OURS - set(SCRIPTS),
+    "reports": {"options", "runs"},
+    "train": OURS - {*SCRIPTS, "reports"},
+    "evaluate": OURS - {*SCRIPTS, "reports"},
 }
 
 FILES = sorted(

@@ -1,0 +1,290 @@
+"""Writes docs/results.md from the published runs.
+
+    python -m reports.results            from docs/results/<recipe>/<run>/
+    python -m reports.results --collect  first copies there what trained_model/ and result/ hold
+
+A recipe's figures stand beside those of the repository that it reproduces. What is not there
+is called missing; nothing here is typed in but what others published.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import options
+from reports.published import Published, collect, published
+
+RESULTS_DIR = options.ROOT / "docs" / "results"
+PAGE = options.ROOT / "docs" / "results.md"
+MISSING = "not run"
+
+
+class Recipe(NamedTuple):
+    """One flag file, and the flags beside it of each of its runs."""
+
+    name: str
+    variants: tuple[tuple[str, ...], ...] = ((),)
+
+    def settings(self, variant: Sequence[str]) -> list[dict[str, Any]]:
+        """Returns what determines the result of each run that train.py makes of a variant."""
+        argv = ["train.py", f"--flagfile={options.ROOT / 'configs' / self.name}.flags", *variant]
+        flags = options.parse_train(argv)
+        each = [of_one for _, _, of_one in options.parse_each(argv, flags)]
+        return each or [options.settings(flags)]
+
+
+SEEDS = tuple(("--num_labels=1000", f"--seed={seed}") for seed in range(3))
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("fashion_m1", ((), ("--l2=0",))),
+        Recipe("fashion_m1_ours"),
+        Recipe("fashion_autoencoder"),
+        Recipe("mnist_mlp", tuple((f"--latent_dim={dim}",) for dim in (2, 5, 10))),
+        Recipe("conv"),
+        Recipe("conv_classifier", ((), *SEEDS)),
+        Recipe("conv_mse"),
+        Recipe("dimensions"),
+        Recipe("dimensions_ours"),
+    )
+}
+
+Row = Sequence[object]
+
+
+def table(header: Row, rows: Sequence[Row]) -> str:
+    """Returns a table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def shown(value: float | None, digits: int = 2) -> str:
+    """Returns a number as it is printed, or that it is not there."""
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def judged(value: float | None, aim: float, more_is_better: bool, digits: int = 2) -> str:
+    """Returns a number, in bold where it misses its aim."""
+    if value is None:
+        return MISSING
+    missed = value < aim if more_is_better else value > aim
+    return f"**{value:.{digits}f}**, missed" if missed else f"{value:.{digits}f}"
+
+
+def commands(recipe: str, runs: Sequence[Published]) -> str:
+    """Returns how the runs of a recipe came about, and how long they took."""
+    lines = [run.record["command"] for run in runs]
+    times = ", ".join(f"{run.minutes:.0f}" for run in runs)
+    text = "```\n" + "\n".join(dict.fromkeys(lines)) + "\n```\n"
+    return text + (f"{times} minutes on two cores." if runs else f"`{recipe}`: {MISSING}.")
+
+
+def test_loss(run: Published | None) -> float | None:
+    """Returns −log p(x|z) + KL of the test images, in nats an image, of the best epoch."""
+    metrics = run.measured("metrics") if run else None
+    return None if metrics is None else -metrics["elbo"]["mean"]
+
+
+def fashion_m1(runs: dict[str, list[Published]]) -> str:
+    """Seed 000: a VAE of Fashion-MNIST with β = 0.005, and a classifier of its z."""
+    decayed, free = (
+        next((run for run in runs["fashion_m1"] if (run.flags["l2"] > 0) == decays), None)
+        for decays in (True, False)
+    )
+    ours = next(iter(runs["fashion_m1_ours"]), None)
+    rows: list[Row] = [("published", 217.95, 220.91), ("aim", 206, 208)]
+    for name, run in (("this recipe", decayed), ("the same, without weight decay", free)):
+        train = test = None
+        if run:
+            train = run.history[-1]["loss"]
+            metrics = run.measured("metrics_last")
+            if metrics:
+                test = metrics["reconstruction"]["mean"] + run.flags["beta"] * metrics["kl"]["mean"]
+        rows.append((name, judged(train, 206, False), judged(test, 208, False)))
+    losses = table(("reconstruction + 0.005 KL after 25 epochs", "training", "test"), rows)
+    counts = (100, 600, 1000, 3000)
+    rows = [
+        ("published, one subset", ".711", ".797", ".811", ".832"),
+        ("this recipe", *(accuracy(decayed, "svm_latent", count) for count in counts)),
+        ("ours", *(accuracy(ours, "svm_latent", count) for count in counts)),
+        ("aim for ours", ".760", ".830", ".845", ".870"),
+        ("ours, nearest neighbours", *(accuracy(ours, "neighbours_latent", c) for c in counts)),
+        ("the SVM on pixels", *(accuracy(ours, "svm_pixels", count) for count in counts)),
+    ]
+    svm = table(("test accuracy, labels:", *counts), rows)
+    return f"{losses}\n\n{svm}\n"
+
+
+def accuracy(run: Published | None, method: str, labels: int) -> str:
+    """Returns a classifier's test accuracy, mean ± standard deviation over subsets of labels."""
+    measured = run.measured("classification") if run else None
+    for row in measured["accuracy"] if measured else ():
+        if (row["method"], row["labels"]) == (method, labels):
+            return f"{row['mean']:.3f} ± {row['standard_deviation']:.3f}"
+    return MISSING
+
+
+def mnist_mlp(runs: dict[str, list[Published]]) -> str:
+    """Seed 001: one hidden layer of 500, in 2, 5 and 10 latent dimensions."""
+    rows: list[Row] = []
+    for run in runs["mnist_mlp"]:
+        metrics = run.measured("metrics")
+        if metrics is None:
+            continue
+        parts = (
+            f"{metrics[name]['mean']:.2f} ± {metrics[name]['standard_error']:.2f}"
+            for name in ("elbo", "reconstruction", "kl")
+        )
+        rows.append((run.flags["latent_dim"], *parts, metrics["active_units"]))
+    header = ("latent_dim", "test ELBO", "reconstruction", "KL", "active units")
+    return "It publishes pictures, no figures.\n\n" + table(header, rows) + "\n"
+
+
+def conv_classifier(runs: dict[str, list[Published]]) -> str:
+    """Seed 002: a convolutional VAE in two dimensions, alone and with a classifier of z."""
+    by_labels: dict[object, list[float]] = {}
+    for run in runs["conv_classifier"]:
+        metrics = run.measured("metrics")
+        if metrics is not None:
+            labels = run.flags["num_labels"] or "all"
+            by_labels.setdefault(labels, []).append(metrics["accuracy"]["mean"])
+    rows: list[Row] = []
+    for labels, found in by_labels.items():
+        spread = f" ± {statistics.stdev(found):.4f}" if len(found) > 1 else ""
+        aim = "≥ 0.97" if labels == "all" else "–"
+        rows.append((labels, f"{statistics.mean(found):.4f}{spread}", len(found), aim))
+    alone = test_loss(next(iter(runs["conv"]), None))
+    header = ("labelled images", "test accuracy of the classifier on z", "runs", "aim")
+    return (
+        f"{table(header, rows)}\n\nIt publishes pictures, no figures. Without the classifier, "
+        f"the test ELBO is {shown(-alone if alone else None)} nats an image.\n"
+    )
+
+
+def conv_mse(runs: dict[str, list[Published]]) -> str:
+    """Seed 003: squared error + KL."""
+    run = next(iter(runs["conv_mse"]), None)
+    metrics = run.measured("metrics") if run else None
+    error = kl = total = None
+    if metrics:
+        total, kl = metrics["squared_error_plus_kl"]["mean"], metrics["kl"]["mean"]
+        error = total - kl
+    return (
+        table(
+            ("", "squared error", "KL", "sum"),
+            [
+                ("published, a training batch", 16.28, 11.13, 27.416),
+                (
+                    "this recipe, 10,000 test images",
+                    shown(error),
+                    shown(kl),
+                    judged(total, 27.416, False),
+                ),
+            ],
+        )
+        + "\n"
+    )
+
+
+DIMENSIONS = {
+    2: (142, 135),
+    4: (124, 115),
+    8: (110, 99),
+    10: (108, 95.5),
+    20: (106.5, 92.5),
+    100: (107.3, 92.5),
+}  # latent_dim: published, the aim for ours
+
+
+def dimensions(runs: dict[str, list[Published]]) -> str:
+    """Seed 004: what more latent dimensions are worth."""
+    recipe = {run.flags["latent_dim"]: run for run in runs["dimensions"]}
+    ours = {run.flags["latent_dim"]: run for run in runs["dimensions_ours"]}
+    rows = []
+    for dim, (theirs, aim) in DIMENSIONS.items():
+        metrics = recipe[dim].measured("metrics") if dim in recipe else None
+        active = metrics["active_units"] if metrics else MISSING
+        kl = metrics["kl"]["mean"] if metrics else None
+        rows.append(
+            (
+                dim,
+                theirs,
+                judged(test_loss(recipe.get(dim)), theirs, False),
+                shown(kl),
+                active,
+                judged(test_loss(ours.get(dim)), aim, False),
+                aim,
+            )
+        )
+    header = (
+        "latent_dim",
+        "published, training",
+        "this recipe, test",
+        "its KL",
+        "active units",
+        "ours, test",
+        "aim for ours",
+    )
+    return table(header, rows) + "\n"
+
+
+SECTIONS: tuple[tuple[str, Callable[[dict[str, list[Published]]], str], tuple[str, ...]], ...] = (
+    (
+        "Fashion-MNIST, M1 and an SVM",
+        fashion_m1,
+        ("fashion_m1", "fashion_m1_ours", "fashion_autoencoder"),
+    ),
+    ("MNIST, fully connected", mnist_mlp, ("mnist_mlp",)),
+    ("Convolutions, and a classifier of z", conv_classifier, ("conv", "conv_classifier")),
+    ("Convolutions, squared error", conv_mse, ("conv_mse",)),
+    ("How many dimensions", dimensions, ("dimensions", "dimensions_ours")),
+)
+
+PREAMBLE = """# Results
+
+Five public repositories inspired this one. Each is a recipe here; its figures stand beside ours.
+This page is made by `make results` from the runs' own files, which lie in
+[docs/results](results). Ours are on the 10,000 test images and were chosen on validation images;
+± is the standard error over images, or, of accuracies, the standard deviation over subsets or
+runs. Nats an image throughout; a bold figure misses its aim.
+
+Grey pixels are no Bernoulli data: no model gets below their entropy, 45.5 nats on MNIST and 189.9
+on Fashion-MNIST, which is part of every reconstruction here ([likelihoods](likelihoods.md)).
+"""
+
+
+def write_page(root: Path) -> str:
+    """Returns the page, from the runs in ``root``."""
+    parts = [PREAMBLE]
+    for title, write, names in SECTIONS:
+        runs = {name: published(root, name) for name in names}
+        parts += [f"## {title}\n", write(runs)]
+        for name in names:
+            parts.append(commands(name, runs[name]) + "\n")
+        drawn = [path for name in names for run in runs[name] for path in run.drawn()]
+        parts += [
+            f"![{path.stem} of {path.parent.name}]({path.relative_to(root.parent)})\n"
+            for path in drawn
+        ]
+    return "\n".join(parts)
+
+
+def main(arguments: Sequence[str]) -> None:
+    if list(arguments) not in ([], ["--collect"]):
+        sys.exit(f"received {' '.join(arguments)}: type nothing, or --collect")
+    if arguments:
+        for recipe in RECIPES.values():
+            wanted = [one for variant in recipe.variants for one in recipe.settings(variant)]
+            places = (options.TRAINED_MODEL_DIR, options.RESULT_DIR)
+            for folder in collect(RESULTS_DIR, recipe.name, wanted, *places):
+                print(folder.relative_to(options.ROOT))
+    PAGE.write_text(write_page(RESULTS_DIR), encoding="utf-8")
+    print("written:", PAGE.relative_to(options.ROOT))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,110 @@
+"""The results page: what it says of published runs, and of those that are not there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import runs
+from reports import results
+from reports.published import collect, published
+
+
+def publish(root, recipe, name, flags, history=(), **measured):
+    folder = root / recipe / name
+    folder.mkdir(parents=True)
+    record = {"flags": flags, "seconds": 120.0, "command": f"python train.py --name={name}"}
+    (folder / "run.json").write_text(json.dumps(record))
+    columns = list(history[0]) if history else ["epoch"]
+    rows = [",".join(str(row[column]) for column in columns) for row in history]
+    (folder / "history.csv").write_text("\n".join([",".join(columns), *rows]) + "\n")
+    for what, numbers in measured.items():
+        (folder / f"{what}.json").write_text(json.dumps(numbers))
+
+
+def mean(value):
+    return {"mean": value, "standard_error": 0.1}
+
+
+def cells(page, first):
+    """The cells of the only row of a table that begins so."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines()]
+    (row,) = [row for row in rows if row[0] == first]
+    return row
+
+
+def test_what_is_not_there_is_called_missing(tmp_path):
+    page = results.write_page(tmp_path / "results")
+    assert cells(page, "this recipe, 10,000 test images")[1:] == [results.MISSING] * 3
+    assert cells(page, "ours")[1:] == [results.MISSING] * 4
+    for recipe in results.RECIPES:
+        assert f"`{recipe}`: {results.MISSING}" in page
+
+
+@pytest.mark.parametrize(("error", "missed"), [(15.0, False), (19.0, True)])
+def test_squared_error_and_kl_are_added_and_held_against_the_published_sum(tmp_path, error, missed):
+    root = tmp_path / "results"
+    metrics = {"squared_error_plus_kl": mean(error + 10.5), "kl": mean(10.5)}
+    publish(root, "conv_mse", "a", {"latent_dim": 8}, metrics=metrics)
+    row = cells(results.write_page(root), "this recipe, 10,000 test images")
+    assert row[1:3] == [f"{error:.2f}", "10.50"]
+    assert row[3] == ("**29.50**, missed" if missed else "25.50")
+
+
+def test_each_dimension_has_its_own_run(tmp_path):
+    root = tmp_path / "results"
+    for dim, elbo in ((2, -140.25), (20, -107.5)):
+        metrics = {"elbo": mean(elbo), "kl": mean(dim + 0.5), "active_units": min(dim, 17)}
+        publish(root, "dimensions", f"ld{dim}", {"latent_dim": dim}, metrics=metrics)
+    page = results.write_page(root)
+    assert cells(page, "2") == ["2", "142", "140.25", "2.50", "2", results.MISSING, "135"]
+    assert cells(page, "20")[2:5] == ["**107.50**, missed", "20.50", "17"]
+    assert cells(page, "8")[2] == results.MISSING
+
+
+def test_the_objective_of_the_last_epoch_is_weighted_by_the_runs_beta(tmp_path):
+    root = tmp_path / "results"
+    publish(
+        root,
+        "fashion_m1",
+        "m1",
+        {"latent_dim": 50, "beta": 0.5, "l2": 0.1},
+        history=[{"epoch": 1, "loss": 300.0}, {"epoch": 2, "loss": 205.0}],
+        metrics_last={"reconstruction": mean(200.0), "kl": mean(20.0)},
+        classification={
+            "accuracy": [
+                {"labels": 100, "method": "svm_latent", "mean": 0.7, "standard_deviation": 0.02}
+            ]
+        },
+    )
+    page = results.write_page(root)
+    rows = [line for line in page.splitlines() if line.startswith("| this recipe |")]
+    assert rows[0] == "| this recipe | 205.00 | **210.00**, missed |"
+    assert rows[1].startswith("| this recipe | 0.700 ± 0.020 | not run")
+
+
+def test_runs_of_a_recipe_are_found_by_their_settings_and_copied(tmp_path):
+    trained, result, root = (tmp_path / name for name in ("trained", "result", "docs"))
+    for name, dim, finished in (("a", 2, True), ("b", 3, True), ("c", 2, False)):
+        run = runs.Run(trained / name)
+        run.start({"flags": {"latent_dim": dim}, "status": "training", "started": name})
+        if finished:
+            run.finish("finished", None, 1, 60.0)
+        runs.write_history(run.history_path, [{"epoch": 1}])
+        (result / name).mkdir(parents=True)
+        (result / name / "metrics.json").write_text("{}")
+    (folder,) = collect(
+        root, "recipe", [{"latent_dim": 2, "a_later_flag": 0}, {"latent_dim": 9}], trained, result
+    )
+    assert folder == root / "recipe" / "a"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "history.csv", "metrics.json", "run.json",
+    ]  # fmt: skip
+    assert [run.flags["latent_dim"] for run in published(root, "recipe")] == [2]
+
+
+def test_every_recipe_has_a_flag_file_that_the_command_line_accepts():
+    for recipe in results.RECIPES.values():
+        for variant in recipe.variants:
+            assert recipe.settings(variant), (recipe.name, variant)
