@@ -6,7 +6,9 @@ Over absl: no TensorFlow, no global flags. What flags there are is in ``options.
 from __future__ import annotations
 
 import difflib
+import io
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Collection
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import flags
+
+LONGEST_NAME = 255  # bytes, of a folder's name on the file systems there are
 
 
 class UsageError(Exception):
@@ -144,10 +148,11 @@ class RunName(flags.ArgumentParser):
     """The name of a folder in trained_model/."""
 
     def parse(self, argument: Any) -> str:
-        if not re.fullmatch(r"[^\W_][\w.,=+ -]{0,150}", argument):
+        fits = re.fullmatch(r"[^\W_][\w.,=+ -]{0,150}", argument)
+        if not fits or len(argument.encode()) > LONGEST_NAME:
             raise ValueError(
                 "expected a folder's name: a letter or digit, then up to 150 letters, digits, "
-                "spaces or any of _ . , = + -"
+                f"spaces or any of _ . , = + -, in {LONGEST_NAME} bytes at most"
             )
         return argument
 
@@ -189,6 +194,7 @@ class Option(NamedTuple):
 
 # -------------------------------------------------------------------------- parsing
 
+_LONGEST_FLAG_FILE = 10**6  # letters
 _TRUE_OR_FALSE = ("true", "false", "t", "f", "1", "0")
 
 
@@ -214,13 +220,11 @@ def parse(argv: list[str], options: list[Option], purpose: str) -> flags.FlagVal
     script = Path(argv[0]).name
     try:
         booleans = {option.name for option in options if option.parser is None}
-        words = _join_booleans(_read_flag_files(argv[1:], values), booleans)
+        words = _join_booleans(_read_flag_files(argv[1:]), booleans)
         left = values([argv[0], *words])[1:]
     except flags.Error as error:
         message = " ".join(str(error).split())
         raise UsageError(f"{message} (python {script} --help lists the flags)") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the flag file is not UTF-8 text ({error})") from None
     if left:
         raise UsageError(
             f"unexpected argument {left[0]!r}: flags are written --name value "
@@ -232,25 +236,58 @@ def parse(argv: list[str], options: list[Option], purpose: str) -> flags.FlagVal
     return values
 
 
-def _read_flag_files(words: list[str], values: flags.FlagValues) -> list[str]:
+def _read_flag_files(words: list[str], reading: tuple[Path, ...] = ()) -> list[str]:
     """Puts the lines of flag files in the place of ``--flagfile``, those within them too.
 
-    A line of a flag file is one word to absl; ``--flag value`` is taken apart here.
+    absl's reader is not used: it warns where we raise, and reads for ever where a file names
+    itself. Nor is absl's ``--undefok``, which lets flags through that nobody knows.
+
+    Args:
+        words: of the command line, or of a file.
+        reading: the files that led here, outermost first.
     """
-    while True:
-        for position, word in enumerate(words):
-            if re.fullmatch(r"--?flagfile=?", word) and not "".join(words[position + 1 :][:1]):
-                raise UsageError("--flagfile with no argument: name a file")
-            if re.fullmatch(r"--?flagfile=", word):
-                raise UsageError("--flagfile= with no argument: name a file")
-        read = values.read_flags_from_files(words, force_gnu=True)
-        apart: list[str] = []
-        for word in read:
-            match = re.fullmatch(r"(--?\w+)\s+(\S.*)", word)
-            apart += match.groups() if match else [word]
-        if apart == words:
-            return words
-        words = apart
+    found: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if re.match(r"--?undefok(=|$)", word):
+            raise UsageError("flag --undefok: no flag is let through unread here; leave it out")
+        match = re.fullmatch(r"--?flagfile(=.*)?", word, re.DOTALL)
+        if word == "--":
+            return [*found, word, *rest]
+        if match is None:
+            found.append(word)
+            continue
+        name = next(rest, "") if match[1] is None else match[1][1:]
+        if not name:
+            raise UsageError(f"{word} with no argument: name a file")
+        path = Path(os.path.abspath(os.path.expanduser(name)))
+        if path in reading:
+            raise UsageError(f"flag file {path} reads itself: take --flagfile out of it")
+        found += _read_flag_files(_read_words(path), (*reading, path))
+    return found
+
+
+def _read_words(path: Path) -> list[str]:
+    """Returns the words of a flag file, a flag and its value a line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LONGEST_FLAG_FILE + 1)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the flag file {path} is not UTF-8 text ({error})") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"the flag file {path} cannot be read ({reason}): type --flagfile=configs/NAME.flags"
+        ) from None
+    if len(text) > _LONGEST_FLAG_FILE:
+        raise UsageError(f"the flag file {path} is longer than a million letters, so none of ours")
+    words: list[str] = []
+    for line in map(str.strip, text.splitlines()):
+        if not line or line.startswith(("#", "//")):
+            continue
+        match = re.fullmatch(r"(--?\w+)\s+(\S.*)", line)
+        words += match.groups() if match else [line]
+    return words
 
 
 def _join_booleans(words: list[str], booleans: Collection[str]) -> list[str]:
@@ -297,14 +334,23 @@ def run_script(main: Callable[[list[str]], None], errors: tuple[type[Exception],
         errors: exceptions whose messages are meant for the user: status 1.
     """
     script = Path(sys.argv[0]).name
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         main(sys.argv)
     except UsageError as error:
-        print(f"{script}: {error}", file=sys.stderr)
+        print(f"{script}: {on_one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except errors as error:
-        print(f"{script}: {error}", file=sys.stderr)
+        print(f"{script}: {on_one_line(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print(f"\n{script}: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def on_one_line(error: Exception) -> str:
+    """Returns what an error says, on one line and with nothing that steers a terminal."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -80,7 +80,7 @@ def set_up(record, flags) -> None:
 
 
 def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Context:
-    """Returns what the evaluations need to know of a run; makes the folder for results."""
+    """Returns what the evaluations need to know of a run."""
     record = run.read_record()
     print(f"run       {run.folder} ({record['status']})", flush=True)
     settings = record["flags"]
@@ -117,7 +117,6 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         )
         return loaded.images.astype("float32") / 255, loaded.labels
 
-    result_dir.mkdir(parents=True, exist_ok=True)
     return Context(
         run=run,
         record=record,

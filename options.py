@@ -17,6 +17,7 @@ import evaluation
 import part_options
 import runs
 from command_line import (
+    LONGEST_NAME,
     Choice,
     ClassName,
     Folder,
@@ -341,13 +342,23 @@ def execution(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def run_name(values: flags.FlagValues) -> str:
-    """Returns the name of the run that train.py's flags describe."""
+    """Returns the name of the run that train.py's flags describe.
+
+    Raises:
+        UsageError: if no folder can be called so.
+    """
     options = [*RUN_OPTIONS, _SEED, _STREAM]
     defaults = {option.name: option.default for option in options}
     defaults |= part_options.defaults(values)
     defaults["num_validation"] = data.DATASETS[values.dataset].num_validation
     letters = {option.name: option.letters for option in options if option.letters}
-    return values.run_name or runs.name_run(settings(values), defaults, letters)
+    name = values.run_name or runs.name_run(settings(values), defaults, letters)
+    if len(name.encode()) > LONGEST_NAME:
+        raise UsageError(
+            f"these flags name a run {name[:40]}…, longer than the {LONGEST_NAME} bytes that a "
+            "folder's name may have: type --run_name NAME"
+        )
+    return name
 
 
 def given(values: flags.FlagValues) -> dict[str, Any]:

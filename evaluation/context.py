@@ -94,7 +94,9 @@ class Context:
         return f"{self.record['flags']['dataset']} · run {self.run.name} · epoch {self.epoch}"
 
     def path(self, name: str) -> Path:
-        """Returns where to write a result; those of the last epoch's model say so."""
+        """Returns where to write a result, in a folder that is there from now on; those of the
+        last epoch's model say so."""
+        self.result_dir.mkdir(parents=True, exist_ok=True)
         path = self.result_dir / name
         suffix = "_last" if self.checkpoint == "last" else ""
         return path.with_name(f"{path.stem}{suffix}{path.suffix}")

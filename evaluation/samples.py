@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import runs
-from evaluation import RequestError, batching
+from evaluation import RequestError
 
 if TYPE_CHECKING:
     from evaluation.context import Context
@@ -40,6 +40,8 @@ def call(context: Context, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         the most probable class, integers, and its probability, each (num_samples,).
     """
+    from evaluation import batching
+
     probabilities = batching.classify_z(context.model, z)  # (num_samples, num_classes)
     return probabilities.argmax(axis=1), probabilities.max(axis=1)
 

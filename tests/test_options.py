@@ -236,7 +236,10 @@ BAD_TRAIN = [
     ("--overwrite maybe", "flag --overwrite=maybe: expected "),
     ("--overwrite=2", "flag --overwrite=2: expected "),
     ("--nooverwrite=1", "--nooverwrite=1"),
-    ("--flagfile=/nowhere/x.flags", "No such file or directory: '/nowhere/x.flags'"),
+    (
+        "--flagfile=/nowhere/x.flags",
+        "the flag file /nowhere/x.flags cannot be read (No such file or directory)",
+    ),
     ("--flagfile", "--flagfile with no argument"),
     ("--flagfile=", "--flagfile"),
 ]

@@ -1,0 +1,155 @@
+"""Every bad call of ``bad_calls.py``: its one line, its exit status, and a disk left alone."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import urllib.error
+from pathlib import Path
+
+import pytest
+
+import options
+import runs
+from tests.bad_calls import BAD_CALLS, BadCall
+
+
+def write_run(folder: Path, *words: str, best: bool = True, **changed: object) -> None:
+    """Makes a run as train.py leaves it, with no model that could be opened."""
+    run = runs.Run(folder)
+    flags = options.settings(options.parse_train(["train.py", "--dataset", "digits", *words]))
+    record = {"status": "finished", "started": "2026", "flags": flags, "data_dir": None}
+    run.start({**record, "epochs_done": 50, "best": None, "num_train": 1293, **changed})
+    if best:
+        run.best_path.write_bytes(b"no model")
+
+
+def write_folders(root: Path) -> None:
+    """Makes what the bad calls name: runs, folders that are none, and flag files."""
+    trained, result, flags = (root / name for name in ("trained_model", "result", "flag files"))
+    for folder in (trained, result, flags):
+        folder.mkdir()
+    write_run(trained / "ready")
+    write_run(trained / "young", best=False)
+    write_run(trained / "binary", "--binarize", "dynamic")
+    write_run(trained / "labelled", "--model", "classifier_vae")
+    write_run(trained / "photographs", "--dataset", "mnist")
+    for name, content in {
+        "cut": b'{"format": 1, "fla',
+        "latin1": b'{"format": 1, "status": "\xfc"}',
+        "list": b"[1, 2]",
+        "later": b'{"format": 99}',
+        "lacking": b'{"format": 1}',
+    }.items():
+        (trained / name).mkdir()
+        (trained / name / "run.json").write_bytes(content)
+    for name in ("empty", "strange", "ü b"):
+        (trained / name).mkdir()
+    (trained / "strange" / "letter.txt").write_text("mine")
+    (trained / "file").write_text("mine")
+    for name, content in {
+        "typo": b"--dataset digits\n--latent_dims 5\n",
+        "value": b"# a comment\n--latent_dim=ten\n",
+        "words": b"latent_dim 5\n",
+        "boolean": b"--resume 2\n",
+        "latin1": b"--run_name=\xfc\n",
+        "itself": f"--flagfile {flags}/itself.flags\n".encode(),
+        "there": f"--flagfile={flags}/back.flags\n".encode(),
+        "back": f"--latent_dim 5\n--flagfile={flags}/there.flags\n".encode(),
+        "zero": b"--flagfile=/dev/zero\n",
+        "nul": b"--flagfile=a\0b\n",
+        "undefok": b"--undefok=nonsense\n--nonsense=5\n",
+        "ü b": "--curves\n--num_gen ü\n".encode(),
+    }.items():
+        (flags / f"{name}.flags").write_bytes(content)
+    prepared = root / "images" / "mnist" / "3.0.1"
+    prepared.mkdir(parents=True)
+    (prepared / "dataset_info.json").write_text("{}")
+    (flags / "loop.flags").symlink_to(flags / "loop.flags")
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, int]]:
+    """Returns every file and folder with its size and when it was changed."""
+    found = {}
+    for path in [root, *sorted(root.rglob("*"))]:
+        status = path.lstat()
+        found[str(path.relative_to(root))] = (status.st_size, status.st_mtime_ns)
+    return found
+
+
+def fill_in(text: str, root: Path) -> str:
+    """Puts the folders' paths in their places."""
+    places = {"runs": f"{root}/trained_model", "flags": f"{root}/flag files"}
+    places |= {"images": f"{root}/images", "long": 140 * "é", "many": ",".join(100 * ["10"])}
+    for name, place in places.items():
+        text = text.replace(f"{{{name}}}", place)
+    return text
+
+
+def words_of(call: BadCall, root: Path) -> list[str]:
+    """Returns the words of a call as the shell would hand them over."""
+    return [fill_in(word, root) for word in shlex.split(call.words)]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("bad calls")
+    write_folders(root)
+    return root
+
+
+def test_the_table_is_as_long_as_promised_and_has_each_call_once():
+    assert len({(call.script, call.words) for call in BAD_CALLS}) == len(BAD_CALLS) >= 80
+
+
+@pytest.mark.parametrize("call", BAD_CALLS, ids=lambda call: f"{call.script} {call.words}"[:60])
+def test_a_bad_call_is_answered_in_one_line(call, folders, in_process, monkeypatch, capsys):
+    def no_network(*args, **kwargs):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    for name in ("tensorflow", "keras", "tensorflow_datasets"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it raises
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.chdir(folders)
+    before = snapshot(folders)
+    with pytest.raises(SystemExit) as stopped:
+        in_process(call.script, *words_of(call, folders), root=folders)
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1, printed.err
+    says = fill_in(call.says, folders)
+    beginning = f"{call.script}.py: "
+    if says.startswith("^"):
+        beginning, says = beginning + says[1:], ""
+    assert printed.err.startswith(beginning), printed.err
+    assert says in printed.err, printed.err
+    assert stopped.value.code == call.status
+    assert "written:" not in printed.out
+    assert snapshot(folders) == before, "a bad call changes nothing on disk"
+
+
+# Some as real processes, where importing TensorFlow fails too.
+OUTSIDE = [call for call in BAD_CALLS if "{" not in call.words and call.status == 2][::25]
+
+
+@pytest.mark.parametrize("call", OUTSIDE, ids=lambda call: f"{call.script} {call.words}")
+def test_a_process_answers_alike(call, tree, run_script):
+    before = snapshot(tree)
+    result = run_script(f"{call.script}.py", *words_of(call, tree))
+    assert (result.returncode, result.stdout) == (call.status, "")
+    assert result.stderr.count("\n") == 1
+    assert call.says.removeprefix("^") in result.stderr
+    assert snapshot(tree) == before
+
+
+@pytest.mark.parametrize("script", ["train", "evaluate"])
+def test_what_the_terminal_cannot_show_is_told_by_its_numbers(script, tree, run_script):
+    # A path of bytes that are no UTF-8, and an escape, where stderr takes ASCII alone.
+    words = ("--curves",) if script == "evaluate" else ()
+    name = b"\xff \xc3\xbc \x1b[2J".decode("utf-8", "surrogateescape")
+    result = run_script(f"{script}.py", *words, f"--{name}", PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{script}.py: Unknown command line flag")
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.isascii()
+    assert result.stderr.strip().isprintable()
