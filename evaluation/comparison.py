@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import figures
+import models
 import runs
 from evaluation import batching, curves, metrics, reconstruct
 from evaluation.context import Context
@@ -32,6 +33,7 @@ _MEASURES = {
     "reconstruction": _Measure("reconstruction", "reconstruction, nats"),
     "kl": _Measure("KL", "KL, nats"),
     "mean_squared_error": _Measure("squared error", "squared error"),
+    "squared_error_plus_kl": _Measure("squared error + KL", "squared error + KL"),
     "accuracy": _Measure("accuracy", "accuracy, %", 100),
 }
 
@@ -39,8 +41,8 @@ _MEASURES = {
 def compare(contexts: Sequence[Context]) -> list[Path]:
     """Draws the runs' curves, reconstructions and figures on the test images; writes tables.
 
-    Where their likelihoods differ, nats do not compare: curves and nats of −log p(x|z) are
-    left out of the figures, and said to be.
+    Nats of a probability and of a density do not compare (docs/likelihoods.md): where the runs
+    have both, curves and nats of −log p(x|z) are left out of the figures, and said to be.
 
     Args:
         contexts: of two or more runs of the same images, all with the same place for results.
@@ -48,23 +50,32 @@ def compare(contexts: Sequence[Context]) -> list[Path]:
     first = contexts[0]
     records = {context.run.name: context.record for context in contexts}
     labels = runs.label(records)
-    likelihoods = runs.find_likelihoods(records)
+    nats = _find_nats(records)
     about = f"{first.record['flags']['dataset']} · {len(contexts)} runs · {first.checkpoint} epoch"
     tables = [_measure(context) for context in contexts]
     written = _write_tables(first, labels, tables)
     print(_format(labels, tables))
-    if len(likelihoods) == 1:
+    if len(nats) == 1:
         written += _draw_curves(contexts, labels, about)
     else:
         print(
-            f"the likelihoods differ ({', '.join(likelihoods)}): curves, ELBO and reconstruction "
-            "in nats are not drawn beside each other"
+            f"{', '.join(nats)}: nats of probabilities and of densities do not compare, "
+            "and curves, ELBO and reconstruction are not drawn beside each other"
         )
-    written += _draw_measures(first, tables, labels, about, with_nats=len(likelihoods) == 1)
+    written += _draw_measures(first, tables, labels, about, with_nats=len(nats) == 1)
     written += _draw_reconstructions(contexts, labels, about)
     if len({"kl" in table for table in tables}) > 1:  # VAEs, and autoencoders beside them
         written += _draw_samples(contexts, labels, about)
     return written
+
+
+def _find_nats(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns one likelihood of the runs for each kind of nats that theirs are."""
+    of_kinds: dict[str, str] = {}
+    for record in records.values():
+        name = record["flags"].get("likelihood", "bernoulli")
+        of_kinds.setdefault(models.table.LIKELIHOODS[name].nats, name)
+    return sorted(of_kinds.values())
 
 
 def _measure(context: Context) -> dict[str, Any]:
@@ -116,7 +127,7 @@ def _format(labels: Sequence[str], tables: Sequence[dict[str, Any]]) -> str:
     shown = _find_measures(tables)
     lines = [
         f"\n{tables[0]['num_images']:,} test images, in nats but for squared error and accuracy",
-        " " * width + "".join(f"{_MEASURES[name].column:>18}" for name in shown) + "  active",
+        " " * width + "".join(f"{_MEASURES[name].column:>20}" for name in shown) + "  active",
     ]
     for label, table in zip(labels, tables, strict=True):
         line = f"{label:<{width}}"
@@ -126,7 +137,7 @@ def _format(labels: Sequence[str], tables: Sequence[dict[str, Any]]) -> str:
             text = "none"
             if of_one:
                 text = f"{of_one['mean']:.{digits}f} ± {of_one['standard_error']:.{digits}f}"
-            line += f"{text:>18}"
+            line += f"{text:>20}"
         lines.append(f"{line}  {table['active_units']} of {table['latent_dim']}")
     return "\n".join(lines) + "\n"
 

@@ -21,13 +21,7 @@ from runs.naming import name_run
 from runs.origin import describe_origin
 from runs.run import CHECKPOINT, CHECKPOINTS, HISTORY, Run, RunError, describe_best
 from runs.search import find_finished, find_resumable, find_run, find_stopped, open_run
-from runs.several import (
-    check_comparable,
-    find_likelihoods,
-    find_several,
-    label,
-    name_comparison,
-)
+from runs.several import check_comparable, find_several, label, name_comparison
 
 __all__ = [
     "CHECKPOINT",
@@ -42,7 +36,6 @@ __all__ = [
     "describe_best",
     "describe_origin",
     "find_finished",
-    "find_likelihoods",
     "find_resumable",
     "find_run",
     "find_several",

@@ -67,17 +67,6 @@ def check_comparable(records: Records) -> None:
             )
 
 
-def find_likelihoods(records: Records) -> list[str]:
-    """Returns the likelihoods that the runs have, each once: nats of two do not compare."""
-    return sorted({_name_likelihood(record["flags"]) for record in records.values()})
-
-
-def _name_likelihood(flags: Mapping[str, Any]) -> str:
-    name = flags.get("likelihood", "bernoulli")  # the only one there was at first
-    stddev = flags.get("pixel_stddev")
-    return name if stddev is None or name != "gaussian" else f"{name} with pixel_stddev {stddev:g}"
-
-
 def label(records: Records) -> list[str]:
     """Returns what to call each run in a figure: what sets it apart from the others.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import types
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class FakeModel:
     """Its posterior means are the first pixels, its reconstructions all of one grey."""
 
     uses_labels = False
+    likelihood = types.SimpleNamespace(mean=tf.identity)
 
     def __init__(self, latent_dim: int, grey: float, variational: bool = True):
         self.latent_dim, self.grey, self.variational = latent_dim, grey, variational
@@ -51,6 +53,9 @@ class FakeModel:
     def reconstruct(self, images):
         return tf.zeros_like(images) + self.grey
 
+    def call(self, images):
+        return self.reconstruct(images)
+
     def compute_losses(self, images):
         reconstruction = tf.reduce_sum(images, axis=(1, 2, 3)) * self.grey
         if not self.variational:
@@ -60,7 +65,7 @@ class FakeModel:
 
 
 def make_context(folder: Path, latent_dim: int, grey: float, model="vae", **flags) -> Context:
-    run = runs.Run(folder / f"{model}_ld{latent_dim}_{grey}")
+    run = runs.Run(folder / "_".join([f"{model}_ld{latent_dim}_{grey}", *flags.values()]))
     run.folder.mkdir(parents=True)
     losses = ("loss", "reconstruction", *(["kl"] if model == "vae" else []))
     rows = [
@@ -190,15 +195,26 @@ def test_an_autoencoder_has_no_kl_and_its_samples_are_drawn_beside_the_vaes(
     assert "none" in capsys.readouterr().out
 
 
-def test_nats_of_different_likelihoods_are_not_drawn_beside_each_other(drawn, tmp_path, capsys):
+def test_nats_of_probabilities_and_of_densities_are_not_drawn_beside_each_other(
+    drawn, tmp_path, capsys
+):
     ours = [make_context(tmp_path, 3, 0.25), make_context(tmp_path, 3, 0.5, likelihood="gaussian")]
     comparison.compare(ours)
     assert "draw_compared_curves" not in drawn
     measures, *_ = drawn["draw_compared_measures"]
-    assert set(measures) == {"KL, nats", "squared error"}
+    assert set(measures) == {"KL, nats", "squared error", "squared error + KL"}
+    assert measures["squared error + KL"][0] is None
     assert "draw_compared_reconstructions" in drawn
     output = capsys.readouterr().out
-    assert "the likelihoods differ (bernoulli, gaussian): curves, ELBO and reconstruction" in output
+    assert "bernoulli, gaussian: nats of probabilities and of densities do not compare" in output
+
+
+def test_nats_of_two_densities_are_drawn_beside_each_other(drawn, tmp_path, capsys):
+    likelihoods = ("gaussian_learned", "continuous_bernoulli")
+    comparison.compare([make_context(tmp_path, 3, 0.5, likelihood=name) for name in likelihoods])
+    assert "draw_compared_curves" in drawn
+    assert "−ELBO, nats" in drawn["draw_compared_measures"][0]
+    assert "do not compare" not in capsys.readouterr().out
 
 
 def test_the_accuracy_of_a_classifier_is_drawn_where_there_is_one(drawn, contexts, monkeypatch):

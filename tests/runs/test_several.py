@@ -91,23 +91,6 @@ def test_runs_of_other_images_are_refused_in_one_line(flag, value):
     assert "\n" not in told
 
 
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ([{}, {"likelihood": "bernoulli"}], ["bernoulli"]),
-        ([{}, {"likelihood": "gaussian"}], ["bernoulli", "gaussian"]),
-        (
-            [{"likelihood": "gaussian", "pixel_stddev": stddev} for stddev in (0.1, 1.0, 0.1)],
-            ["gaussian with pixel_stddev 0.1", "gaussian with pixel_stddev 1"],
-        ),
-        ([{"likelihood": "bernoulli", "pixel_stddev": 1.0}, {}], ["bernoulli"]),
-    ],
-)
-def test_likelihoods_are_the_same_where_their_nats_compare(flags, expected):
-    of_runs = {f"run{place}": of_one for place, of_one in enumerate(flags)}
-    assert runs.find_likelihoods(records(**of_runs)) == expected
-
-
 # ------------------------------------------------------------------------ their names
 
 
