@@ -14,9 +14,12 @@ _PANELS = {
     "reconstruction": "reconstruction",
     "kl": "KL",
     "objective": "objective",
+    "classification": "classification",
+    "accuracy": "accuracy",  # a part of the images, not nats
 }
 
 _BESIDE = 1.15  # inches from panel to panel: the curves' names, the axis' numbers
+_BELOW = 0.8  # inches between rows: the axis' name, the heading
 
 
 @styled
@@ -26,10 +29,10 @@ def draw_curves(
     """Draws loss, reconstruction and KL side by side, training and validation in each.
 
     The objective, what the optimiser lowers, is beside them where it is not the loss; it is
-    of training alone.
+    of training alone. A classifier's loss and accuracy follow.
 
     Args:
-        history: a row an epoch with ``epoch``, ``objective``, those of the three names that
+        history: a row an epoch with ``epoch``, ``objective``, those of the other names that
             the model has, and each of these with ``val_``.
         best_epoch: marked, where it is known.
     """
@@ -38,10 +41,16 @@ def draw_curves(
     objective, loss = ([row.get(name) for row in history] for name in ("objective", "loss"))
     if str(objective) == str(loss):  # nan, too
         panels.pop("objective", None)
-    figure = new_figure(len(panels) * (width + _BESIDE) + 0.2, height + 0.8, title, subtitle)
+    num_columns = len(panels) if len(panels) <= 4 else 3
+    num_rows = -(-len(panels) // num_columns)
+    figure = new_figure(
+        num_columns * (width + _BESIDE) + 0.2, num_rows * (height + _BELOW), title, subtitle
+    )
     epochs = [row["epoch"] for row in history]
     for panel, (name, heading) in enumerate(panels.items()):
-        axes = new_axes(figure, 0.6 + panel * (width + _BESIDE), 0.45, width, height)
+        row, column = divmod(panel, num_columns)
+        left, bottom = column * (width + _BESIDE), (num_rows - 1 - row) * (height + _BELOW)
+        axes = new_axes(figure, 0.6 + left, 0.45 + bottom, width, height)
         ends = []
         for prefix, label, color in (
             ("", "training", TRAINING_COLOR),
@@ -49,7 +58,7 @@ def draw_curves(
         ):
             if prefix + name not in history[0]:
                 continue
-            values = [row[prefix + name] for row in history]
+            values = [of_epoch[prefix + name] for of_epoch in history]
             axes.plot(epochs, values, color=color, linewidth=1.3, marker=_marker(epochs))
             ends.append((values[-1], label, color))
         low, high = axes.get_ylim()
@@ -70,7 +79,7 @@ def draw_curves(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         axes.set_title(heading, loc="left", y=1, pad=13)  # above the axis' exponent, if any
         axes.set_xlabel("epoch")
-        if panel == 0:
+        if column == 0 and name != "accuracy":
             axes.set_ylabel("nats an image")
     return figure
 

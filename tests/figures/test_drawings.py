@@ -212,6 +212,15 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
                 functools.partial(draw_curves, num_epochs, scale, subtitle, losses=LOSSES[:2]),
             )
             yield (
+                f"curves of a classifier {num_epochs} around {scale:g}, {length}",
+                functools.partial(
+                    draw_curves,
+                    *(num_epochs, scale, subtitle),
+                    losses=(*LOSSES, "classification", "accuracy"),
+                    objective=1.5,
+                ),
+            )
+            yield (
                 f"curves with an objective {num_epochs} around {scale:g}, {length}",
                 functools.partial(draw_curves, num_epochs, scale, subtitle, objective=1.5),
             )
