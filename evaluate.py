@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 from pathlib import Path
+from typing import Any
 
 import command_line
 import data
@@ -44,7 +45,7 @@ def evaluate(flags) -> list[Path]:
 def compare(flags) -> list[Path]:
     """Draws several runs beside each other; returns the files written."""
     found = runs.find_several(options.TRAINED_MODEL_DIR, flags.compare)
-    records = {run.name: run.read_record() for run in found}
+    records = {run.name: read_record(run) for run in found}
     runs.check_comparable(records)
     for run in found:
         check_checkpoint(run, flags.checkpoint)
@@ -81,25 +82,21 @@ def set_up(record, flags) -> None:
 
 def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Context:
     """Returns what the evaluations need to know of a run."""
-    record = run.read_record()
+    record = read_record(run)
     print(f"run       {run.folder} ({record['status']})", flush=True)
     settings = record["flags"]
+    info = data.DATASETS[settings["dataset"]]
     data_dir = flags.data_dir or record["data_dir"]
 
     def load_model():
-        import keras
+        import models
+        from evaluation import trained_model
 
-        import models  # noqa: F401  registers the classes
-
-        path = run.folder / runs.CHECKPOINTS[checkpoint]
-        try:
-            return keras.saving.load_model(path)
-        except Exception as error:  # a damaged file raises whatever its damage leads to
-            reason = " ".join(str(error).split())[:200]
-            raise runs.RunError(
-                f"{path} cannot be opened ({type(error).__name__}: {reason}): try --checkpoint "
-                f"{'last' if checkpoint == 'best' else 'best'}, or train the run anew"
-            ) from error
+        num_train = info.num_train - settings["num_validation"]
+        facts = (info.image_shape, settings, len(info.class_names), num_train)
+        build = functools.partial(models.build, *facts)
+        model, context.epoch_of_model = trained_model.load(run, checkpoint, build)
+        return model
 
     def load_test_of(dataset):
         from data import splits
@@ -117,12 +114,12 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         )
         return loaded.images.astype("float32") / 255, loaded.labels
 
-    return Context(
+    context = Context(
         run=run,
         record=record,
         checkpoint=checkpoint,
         result_dir=result_dir,
-        class_names=data.DATASETS[settings["dataset"]].class_names,
+        class_names=info.class_names,
         load_model=load_model,
         load_pixels=load_pixels,
         num_gen=flags.num_gen,
@@ -132,6 +129,16 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         datasets=data.DATASETS,
         flags=flags.flag_values_dict(),
     )
+    return context
+
+
+def read_record(run: runs.Run) -> dict[str, Any]:
+    """Returns run.json, its flags complete; raises RunError where they are not what they may be."""
+    record = {"data_dir": None, **run.read_record()}
+    try:
+        return {**record, "flags": options.check_recorded(record["flags"])}
+    except command_line.UsageError as error:
+        raise runs.RunError(f"{run.record_path} is refused: {error}") from None
 
 
 def choose_run(flags) -> tuple[runs.Run, str]:
@@ -149,10 +156,12 @@ def choose_run(flags) -> tuple[runs.Run, str]:
 
 
 def check_checkpoint(run: runs.Run, checkpoint: str) -> None:
-    """Raises RunError where the run has no such model."""
+    """Raises RunError where the run has no such model, or a damaged one."""
     path = run.folder / runs.CHECKPOINTS[checkpoint]
-    if not path.is_file():
+    if not path.is_file() and not run.read_record().get("files", {}).get(path.name):
         raise runs.RunError(f"{path} is not there: the run has not finished an epoch yet")
+    with runs.open_file(run, path.name):
+        pass
 
 
 if __name__ == "__main__":

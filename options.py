@@ -7,6 +7,7 @@ choose among the trained runs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -334,6 +335,27 @@ def settings(values: flags.FlagValues) -> dict[str, Any]:
     if values.stream != _STREAM.default:
         chosen["stream"] = values.stream
     return chosen
+
+
+def check_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings in a run.json, with those at their defaults that it lacks.
+
+    What it has must be what train.py would take on its command line, and nothing else.
+
+    Raises:
+        UsageError: if it has an unknown flag, or a value that is refused.
+    """
+    known = {option.name: option for option in [*RUN_OPTIONS, _SEED, _STREAM]}
+    for name in recorded:
+        if name not in known:
+            raise UsageError(f"--{name} is no flag of a run: a newer version has it, or none")
+    words = [f"--{name}={value}" for name, value in recorded.items() if value is not None]
+    accepted = settings(parse_train(["train.py", *words]))
+    for name, value in recorded.items():
+        taken = accepted.get(name)
+        if value is not None and taken != value and str(taken) != str(value):
+            raise UsageError(f"flag --{name}={value}: its command line makes {taken} of it")
+    return accepted
 
 
 def execution(values: flags.FlagValues) -> dict[str, Any]:

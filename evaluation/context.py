@@ -39,6 +39,7 @@ class Context:
         seed: of samples and t-SNE.
         flags: those of single evaluations, by name.
         drawn_maps: splits whose latent map this call has drawn already.
+        epoch_of_model: after which the model was saved, once it is loaded and if it is known.
     """
 
     run: runs.Run
@@ -55,6 +56,7 @@ class Context:
     datasets: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     drawn_maps: set[str] = dataclasses.field(default_factory=set)
+    epoch_of_model: int | None = None
 
     @functools.cached_property
     def model(self) -> VAE:
@@ -83,7 +85,9 @@ class Context:
 
     @property
     def epoch(self) -> int | None:
-        """After which the model was saved; None where training goes on."""
+        """After which the model was saved."""
+        if self.epoch_of_model is not None:
+            return self.epoch_of_model
         best = self.record.get("best")
         done = self.record.get("epochs_done")
         return best["epoch"] if self.checkpoint == "best" and best else done

@@ -13,10 +13,12 @@
 No module here imports TensorFlow.
 """
 
+from runs.archive import ArchiveError, read_arrays
 from runs.commit import commit, open_file, settle
 from runs.files import remove_leftovers, write_atomically
 from runs.history import COLUMNS, read_history, write_history
 from runs.lock import check_unlocked, locked
+from runs.model_file import ClassName, check_weights, find_contradiction, read_model
 from runs.naming import name_run
 from runs.origin import describe_origin
 from runs.run import CHECKPOINT, CHECKPOINTS, HISTORY, Run, RunError, describe_best
@@ -28,13 +30,17 @@ __all__ = [
     "CHECKPOINTS",
     "COLUMNS",
     "HISTORY",
+    "ArchiveError",
+    "ClassName",
     "Run",
     "RunError",
     "check_comparable",
     "check_unlocked",
+    "check_weights",
     "commit",
     "describe_best",
     "describe_origin",
+    "find_contradiction",
     "find_finished",
     "find_resumable",
     "find_run",
@@ -46,7 +52,9 @@ __all__ = [
     "name_run",
     "open_file",
     "open_run",
+    "read_arrays",
     "read_history",
+    "read_model",
     "remove_leftovers",
     "settle",
     "write_atomically",

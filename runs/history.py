@@ -25,6 +25,7 @@ COLUMNS = (
     "images_per_second",
 )
 
+_ALWAYS = ("epoch", "loss", "val_loss")
 _MAX_BYTES = 2**28  # of a file: a million epochs
 
 
@@ -56,6 +57,8 @@ def read_history(source: Path | BinaryIO) -> list[dict[str, float]]:
         header, *rows = list(csv.reader(text.splitlines(), strict=True)) or [[]]
     except csv.Error as error:
         raise ValueError(error) from error
+    if header and not set(_ALWAYS) <= set(header) <= set(COLUMNS):
+        raise ValueError("its columns are not those of a history")
     if any(len(row) != len(header) for row in rows):
         raise ValueError("a row is cut off, or too long")
     return [dict(zip(header, map(float, row), strict=True)) for row in rows]

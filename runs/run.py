@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runs.files import is_partial, remove_leftovers, write_atomically
+from runs.record import RecordError, parse_record
 
 FORMAT = 1  # of run.json; raised when a reader of the old one would go wrong
 CHECKPOINTS = {"best": "best.keras", "last": "model.keras"}
@@ -39,7 +40,7 @@ class Run:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.name = folder.name
+        self.name = Path(os.path.abspath(folder)).name  # of "." as well
         self.record_path = folder / "run.json"
         self.history_path = folder / HISTORY
         self.logs_dir = folder / "logs"
@@ -165,15 +166,14 @@ class Run:
     def read_record(self) -> dict[str, Any]:
         """Returns run.json; raises RunError if it is missing, damaged or of another format."""
         try:
-            record = json.loads(self.record_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            record = parse_record(self.record_path, FILES)
+        except (OSError, RecordError) as error:
             raise RunError(f"{self.record_path} cannot be read ({error})") from error
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
+        if record.get("format") != FORMAT:
             raise RunError(f"{self.record_path} is not of format {FORMAT}, the one known here")
-        expected = {"flags": dict, "status": str, "started": str}
-        wrong = [name for name, kind in expected.items() if not isinstance(record.get(name), kind)]
-        if wrong:
-            raise RunError(f"{self.record_path} lacks {', '.join(wrong)}, or has it wrong")
+        missing = [name for name in ("flags", "status", "started") if name not in record]
+        if missing:
+            raise RunError(f"{self.record_path} lacks {', '.join(missing)}")
         return record
 
     def files(self) -> list[Path]:

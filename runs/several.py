@@ -37,7 +37,9 @@ def find_several(root: Path, words: str) -> list[Run]:
             f"with python evaluate.py --run_name {min(chosen)} --all 1"
         )
     found = [Run(root / name) for name in chosen]
-    return sorted(found, key=lambda run: (run.read_record()["flags"]["latent_dim"], run.name))
+    sizes = {run.name: run.read_record()["flags"].get("latent_dim") for run in found}
+    numbers = {name: size if isinstance(size, int) else 0 for name, size in sizes.items()}
+    return sorted(found, key=lambda run: (numbers[run.name], run.name))
 
 
 def _match(pieces: Sequence[str], names: Sequence[str]) -> set[str] | None:

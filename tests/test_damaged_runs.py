@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,15 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_offered(run, run_sc
     result = run_script("train.py", *WORDS, "--resume", "--resume_from", "previous")
     assert "tensorflow was imported" in result.stderr
     assert run.checkpoint_path.read_text() == "epoch 1"
+
+
+@pytest.mark.parametrize(("name", "other"), [("best", "last"), ("last", "best")])
+def test_a_damaged_model_is_named_and_the_other_offered(run, run_script, name, other):
+    path: Path = run.folder / runs.CHECKPOINTS[name]
+    path.write_text("epoch 3")
+    result = run_script("evaluate.py", "--generate", "--run_name", run.name, "--checkpoint", name)
+    offer = f"type --checkpoint {other} for the model of epoch 2, which is whole"
+    check_fails(result, f"{path} is not as it was written", offer)
 
 
 def test_a_damaged_history_is_named(run, run_script):

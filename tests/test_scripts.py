@@ -265,19 +265,6 @@ def test_a_damaged_model_is_told_in_one_line(in_process, tmp_path, capsys, conte
     check_failed_in_process(stopped, capsys, "best.keras")
 
 
-def test_a_model_whose_damage_raises_without_a_word_is_told_too(
-    in_process, tmp_path, capsys, monkeypatch
-):
-    def load_model(path):
-        raise EOFError  # as zipfile does where a file ends too early
-
-    monkeypatch.setattr("keras.saving.load_model", load_model)
-    start_run(tmp_path, "damaged").best_path.touch()
-    with pytest.raises(SystemExit) as stopped:
-        in_process("evaluate", "--generate", "--run_name", "damaged")
-    check_failed_in_process(stopped, capsys, "best.keras", "EOFError")
-
-
 def test_a_run_without_a_model_is_told(in_process, tmp_path, capsys):
     start_run(tmp_path, "young")
     with pytest.raises(SystemExit) as stopped:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import json
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -83,17 +82,51 @@ def load(source: Path | runs.Run) -> tuple[dict[str, np.ndarray], dict[str, Any]
 
 def _read(opened: BinaryIO, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
-        with np.load(opened, allow_pickle=False) as file:
-            values = {name: file[name] for name in file.files}
+        values = runs.read_arrays(opened)
         progress = json.loads(values.pop(_JSON).tobytes())
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        _check_progress(progress)
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from error
     return values, progress
+
+
+def _check_progress(progress: Any) -> None:
+    """Raises ValueError or KeyError where the JSON in a checkpoint is not what ``save`` wrote."""
+    position, rows, seconds = (progress[name] for name in ("position", "history", "seconds"))
+    fits = type(position) is int and position >= 0 and type(seconds) in (int, float)
+    for epoch, row in enumerate(rows, start=1):
+        numbers = all(type(value) in (int, float) for value in row.values())
+        fits = fits and numbers and row["epoch"] == epoch and set(row) <= set(runs.COLUMNS)
+        fits = fits and {"loss", "val_loss"} <= row.keys()
+    if not fits:
+        raise ValueError("its position or history is none")
 
 
 def _damaged(path: Path, error: Exception) -> runs.RunError:
     reason = " ".join(str(error).split())[:200]
     return runs.RunError(f"{path} cannot be read ({reason}): train the run anew with --overwrite")
+
+
+def resume(
+    model: keras.Model, run: runs.Run, steps_per_epoch: int
+) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """Gives a model the values of its run's checkpoint, and returns them with the progress.
+
+    None where the run was killed before it had one.
+
+    Raises:
+        RunError: if the checkpoint is damaged, or of another model.
+    """
+    if not run.checkpoint_path.is_file():
+        return None
+    values, progress = load(run)
+    try:
+        if progress["position"] // steps_per_epoch != len(progress["history"]):
+            raise ValueError("its history is not as long as its position says")
+        restore(model, values)
+    except ValueError as error:
+        raise _damaged(run.checkpoint_path, error) from error
+    return values, progress
 
 
 class Checkpointer(keras.callbacks.Callback):

@@ -75,11 +75,10 @@ def fit(
     test_loop.steps_per_call = min(loop.steps_per_call, test_loop.room)
     print(f"loop      {why}; {loop.steps_per_call} steps a call", flush=True)
 
-    resumed = checkpoint.load(run) if resume and run.checkpoint_path.is_file() else None
+    resumed = checkpoint.resume(model, run, batches.steps_per_epoch) if resume else None
     progress: dict[str, Any] = {"position": 0, "history": [], "seconds": 0.0}
-    if resumed is not None:
+    if resumed:
         progress = resumed[1]
-        checkpoint.restore(model, resumed[0])
     epoch, step = divmod(progress["position"], batches.steps_per_epoch)
     if resume:
         print(f"resume    after {epoch} epochs and {step} steps", flush=True)

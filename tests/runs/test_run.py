@@ -200,6 +200,80 @@ def test_a_number_that_json_does_not_know_is_refused_and_the_old_record_stays(ru
     assert list(run.folder.iterdir()) == [run.record_path]
 
 
+FACT = {"sha256": "0" * 64, "bytes": 1, "epoch": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("run_name", "a\nb"),
+        ("run_name", 5),
+        ("status", "\x1b[2J"),
+        ("status", "x" * 10_001),
+        ("started", None),
+        ("flags", {"a": [1]}),
+        ("flags", {"a": {}}),
+        ("flags", {"a b": 1}),
+        ("flags", {"--flagfile": "/etc/passwd"}),
+        ("flags", {"": 1}),
+        ("flags", {"a": "two\nlines"}),
+        ("data_dir", "relative"),
+        ("data_dir", "gs://bucket"),
+        ("data_dir", "/a://b"),
+        ("data_dir", 5),
+        ("num_train", -1),
+        ("num_train", 1.5),
+        ("num_train", True),
+        ("num_train", 10**30),
+        ("num_parameters", "many"),
+        ("versions", {"keras": 3}),
+        ("best", {"epoch": 0, "val_loss": 1.0}),
+        ("best", {"epoch": 1, "val_loss": "low"}),
+        ("best", {"epoch": 1}),
+        ("best", [1]),
+        ("epochs_done", "2"),
+        ("seconds", -1),
+        ("seconds", "1"),
+        ("files", []),
+        ("files", {"best.keras": FACT}),
+        ("files", {"../best.keras": [FACT]}),
+        ("files", {"best.keras": [{**FACT, "sha256": "x" * 64}]}),
+        ("files", {"best.keras": [{**FACT, "sha256": 5}]}),
+        ("files", {"best.keras": [{**FACT, "bytes": -1}]}),
+        ("files", {"best.keras": [{**FACT, "epoch": "1"}]}),
+        ("files", {"best.keras": [{"sha256": "0" * 64, "bytes": 1}]}),
+    ],
+)
+def test_a_field_of_a_record_that_is_not_what_it_must_be_is_named(run, name, value):
+    run.start(RECORD)
+    content = json.loads(run.record_path.read_text())
+    run.record_path.write_text(json.dumps({**content, name: value}))
+    with pytest.raises(runs.RunError, match=rf"cannot be read \(its {name} is not") as error:
+        run.read_record()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (b'{"format": 1, "a": ' + b"[" * 200_000, "cannot be read"),
+        (b'{"format": NaN}', "NaN is no number of JSON"),
+        (b'{"format": -Infinity}', "-Infinity is no number of JSON"),
+        (b'{"format": ' + b"9" * 5000 + b"}", "cannot be read"),
+        (b'{"format": 1, "x": "' + b"x" * 2**20 + b'"}', "more than 1,048,576 bytes"),
+    ],
+    ids=["deep", "nan", "infinity", "digits", "long"],
+)
+def test_a_record_made_to_exhaust_its_reader_is_refused(run, text, part):
+    run.folder.mkdir(parents=True)
+    run.record_path.write_bytes(text)
+    with pytest.raises(runs.RunError) as error:
+        run.read_record()
+    assert part in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
@@ -207,8 +281,8 @@ def test_a_number_that_json_does_not_know_is_refused_and_the_old_record_stays(ru
         (b"", "cannot be read"),
         (b'{"format": 1, "flags"', "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
-        (b"[]", "is not of format 1"),
-        (b"null", "is not of format 1"),
+        (b"[]", "it is no JSON object"),
+        (b"null", "it is no JSON object"),
         (b"{}", "is not of format 1"),
         (b'{"format": 2, "flags": {}, "status": "", "started": ""}', "is not of format 1"),
         (b'{"format": 1, "flags": {}, "status": ""}', "lacks started"),

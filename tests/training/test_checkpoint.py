@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,8 @@ OBJECTIVES: list[dict[str, Any]] = [
     {"beta_schedule": "linear", "beta_start": 0.1, "beta_steps": 5},
     {"beta_schedule": "cyclical", "beta_start": 0.1, "beta_steps": 2, "beta_cycles": 2},
 ]
-PROGRESS = {"position": 12, "history": [{"epoch": 1, "loss": 1 / 3}], "seconds": 0.25}
+ROW = {"epoch": 1, "loss": 1 / 3, "val_loss": float("inf")}
+PROGRESS: dict[str, Any] = {"position": 12, "history": [ROW], "seconds": 0.25}
 
 
 def make_model(cosine: bool = False, **changes) -> keras.Model:
@@ -210,6 +213,45 @@ def test_a_file_that_is_no_checkpoint_is_told_too(tmp_path, arrays):
     np.savez(path, **arrays)
     with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read"):
         checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"position": -1},
+        {"position": "12"},
+        {"position": True},
+        {"seconds": None},
+        {"history": 5},
+        {"history": [5]},
+        {"history": [{**ROW, "epoch": 2}]},
+        {"history": [{**ROW, "loss": "low"}]},
+        {"history": [{**ROW, "evil": 1.0}]},
+        {"history": [{"epoch": 1}]},
+    ],
+)
+def test_progress_that_is_none_is_told_too(tmp_path, changes):
+    path = tmp_path / "checkpoint.npz"
+    progress = json.dumps({**PROGRESS, **changes}).encode()
+    np.savez(path, json=np.frombuffer(progress, np.uint8))
+    with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read") as error:
+        checkpoint.load(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("other", [{"latent_dim": 4}, {"hidden_dim": "7,6"}])
+def test_the_checkpoint_of_another_model_is_refused_in_one_line(tmp_path, other):
+    run = runs.Run(tmp_path / "run")
+    run.start({"status": "training", "started": "now", "flags": {}})
+    model = make_model()
+    write = functools.partial(checkpoint.save, model=model, progress=PROGRESS)
+    runs.commit(run, {runs.CHECKPOINT: write}, 1)
+    assert checkpoint.resume(make_model(), run, 12) is not None
+    with pytest.raises(runs.RunError, match=r"cannot be read \(its history is not as long"):
+        checkpoint.resume(make_model(), run, 5)
+    with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read") as error:
+        checkpoint.resume(make_model(**other), run, 12)
+    assert "\n" not in str(error.value)
 
 
 def test_a_plain_array_under_the_name_of_a_checkpoint_is_told_too(tmp_path):
