@@ -148,7 +148,7 @@ def test_a_training_that_diverges_is_told_in_one_line(in_process, capsys):
 
 
 def test_a_model_that_does_not_fit_into_memory_is_told_in_one_line(in_process, capsys, monkeypatch):
-    def build(image_shape, settings):
+    def build(*facts):
         # What --hidden_dim 1000000000000 leads to, after ten seconds of trying.
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
