@@ -121,8 +121,9 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=N
     run.finish(status, best, len(result.rows), seconds)
     if best is None or result.diverged():
         raise runs.RunError(
-            f"the loss is not a finite number after epoch {len(result.rows)}: type a smaller "
-            f"--learning_rate than {flags.learning_rate:g} and --overwrite"
+            f"the loss is not a finite number after epoch {len(result.rows)} "
+            f"({result.describe_divergence()}): its steps were too large, most likely; type a "
+            f"smaller --learning_rate than {flags.learning_rate:g} and --overwrite"
         )
 
     print(f"\nvalidation, losses in nats an image, of the best epoch ({best['epoch']}):")
