@@ -175,7 +175,7 @@ RUNS = [
     ("evaluate", "--curves --run_name strange", "strange/run.json cannot be read"),
     ("evaluate", "--curves --run_name cut", "cut/run.json cannot be read"),
     ("evaluate", "--curves --run_name latin1", "latin1/run.json cannot be read"),
-    ("evaluate", "--curves --run_name list", "list/run.json is not of format 1"),
+    ("evaluate", "--curves --run_name list", "list/run.json cannot be read"),
     ("evaluate", "--curves --run_name later", "later/run.json is not of format 1"),
     ("evaluate", "--curves --run_name lacking", "lacking/run.json lacks flags"),
     ("evaluate", "--curves --run_name young", "has not finished an epoch yet"),
