@@ -14,7 +14,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.vae import VAE, build_parts
+from models.build import build_parts
+from models.vae import VAE
 
 
 def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):

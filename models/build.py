@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import keras
 
+from models import likelihoods, objectives
 from models.table import NETWORKS
 
 
@@ -34,3 +36,20 @@ def build(
     built = model.build(network, image_shape, {**settings, **facts})
     built.build((None, *image_shape))
     return built
+
+
+def build_parts(
+    network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns what every model is made of, by the name of its argument."""
+    likelihood = likelihoods.build(settings)
+    height, width, channels = image_shape
+    outputs_shape = (height, width, channels * likelihood.outputs_per_channel)
+    encoder, decoder = network.build(outputs_shape, settings)
+    return {
+        "encoder": encoder,
+        "decoder": decoder,
+        "likelihood": likelihood,
+        "objective": objectives.choose(settings),
+        "seed": settings["seed"],
+    }

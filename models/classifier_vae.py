@@ -10,8 +10,9 @@ import keras
 from keras import ops
 
 from models import lists
+from models.build import build_parts
 from models.classifier import Classifier
-from models.vae import VAE, build_parts
+from models.vae import VAE
 
 
 def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):

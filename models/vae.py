@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from models import likelihoods, objectives
+from models.build import build_parts
 from models.priors import StandardNormal
 from models.replicas import mean_over_images
 from models.sampling import GaussianSampling
@@ -20,23 +21,6 @@ def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapp
     """Returns a VAE with the encoder and decoder of ``network``, in the sizes of ``settings``."""
     parts = build_parts(network, image_shape, settings)
     return VAE(**parts, beta=settings["beta"], name="vae")
-
-
-def build_parts(
-    network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Returns what every model is made of, by the name of its argument."""
-    likelihood = likelihoods.build(settings)
-    height, width, channels = image_shape
-    outputs_shape = (height, width, channels * likelihood.outputs_per_channel)
-    encoder, decoder = network.build(outputs_shape, settings)
-    return {
-        "encoder": encoder,
-        "decoder": decoder,
-        "likelihood": likelihood,
-        "objective": objectives.choose(settings),
-        "seed": settings["seed"],
-    }
 
 
 @keras.saving.register_keras_serializable(package="models")
