@@ -12,7 +12,7 @@ import command_line
 import data
 import options
 import runs
-from data import memory
+from data import memory, shares
 from training import cluster, device, signals, sweep
 
 
@@ -24,6 +24,7 @@ def main(argv: list[str]) -> None:
     settings = options.settings(flags)
     try:
         workers = cluster.read_cluster(flags.strategy)
+        cluster.check_even(workers, flags.batch_size, settings["num_validation"])
     except cluster.ClusterError as error:
         raise command_line.UsageError(str(error)) from None
     if flags.resume:
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> None:
         if workers.is_chief:  # another may find the chief's, just started
             runs.check_unlocked(run)
             run.check_startable(flags.overwrite)
-    settings["stream"], why = choose_streaming(flags, run)
+    settings["stream"], why = choose_streaming(flags, run, len(workers.workers))
     data.check_available(flags.dataset, flags.data_dir)
 
     with (
@@ -50,7 +51,9 @@ def main(argv: list[str]) -> None:
                 device.out_of_memory_in_one_line(),
                 cluster.own_folder(run, workers, flags.resume) as folder,
             ):
-                train(argv, flags, settings, why, folder, device_name, stop_signals, strategy)
+                share = shares.Share(workers.position, len(workers.workers))
+                where = (folder, device_name, stop_signals, strategy, share)
+                train(argv, flags, settings, why, *where)
         except cluster.ClusterError as error:
             raise command_line.UsageError(str(error)) from None
         except signals.Stopped as stopped:
@@ -59,11 +62,11 @@ def main(argv: list[str]) -> None:
             sys.exit(stopped.status)
 
 
-def choose_streaming(flags, run) -> tuple[str, str]:
+def choose_streaming(flags, run, num_workers) -> tuple[str, str]:
     """Returns whether to stream, "1" or "0", and why: a run goes on as it began."""
     if flags.resume:
         return run.read_record()["flags"].get("stream", "0"), "as the run began"
-    streamed, why = memory.choose_streaming(flags.dataset, flags.stream)
+    streamed, why = memory.choose_streaming(flags.dataset, flags.stream, num_workers)
     if streamed and flags.binarize == "static":
         raise data.DataError(
             f"{flags.dataset} is to be streamed ({why}), and --binarize static draws all training "
@@ -77,7 +80,7 @@ def choose_streaming(flags, run) -> tuple[str, str]:
     return "1" if streamed else "0", why
 
 
-def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=None) -> None:
+def train(argv, flags, settings, why, run, device_name, stop_signals, strategy, share) -> None:
     """Loads, builds, fits, and says what came of it."""
     import models
     from data import loading
@@ -92,9 +95,9 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy=N
             raise command_line.UsageError(f"--network {flags.network}: {error}") from None
     binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
     training, validation, held_out = loading.load_batches(
-        settings, flags.data_dir, binarize_with, model.uses_labels
+        settings, flags.data_dir, binarize_with, model.uses_labels, share
     )
-    print_plan(settings, training, len(held_out), why, model, device_name, run)
+    print_plan(settings, training, validation.num_images, why, model, device_name, run)
 
     record = run.resume(flags.num_epochs) if flags.resume else {}
     if not flags.resume:

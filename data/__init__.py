@@ -4,13 +4,13 @@ This file is the table of the datasets and imports no TensorFlow, so that the
 command line can check a name, a count or a folder at once. Each dataset is a
 module of the same name with one function,
 
-    load(split, data_dir) -> (images, labels)
+    load(split, data_dir, positions) -> (images, labels)
 
-where ``split`` is ``"train"`` or ``"test"``, images are uint8 of shape
-(num_images, height, width, channels) in 0..255 and labels are int64 of shape
-(num_images,). A new dataset is a new module and a line in ``DATASETS``. One that TFDS
-has (``tfds_version``) loads by ``tfds_images``, which keeps what it decodes, and can be
-streamed.
+where ``split`` is ``"train"`` or ``"test"``, ``positions`` says which of its images are
+wanted (None: all), images are uint8 of shape (num_images, height, width, channels) in
+0..255 and labels are int64 of shape (num_images,). A new dataset is a new module and a
+line in ``DATASETS``. One that TFDS has (``tfds_version``) loads by ``tfds_images``, which
+keeps what it decodes, and can be streamed.
 """
 
 from __future__ import annotations

@@ -13,14 +13,42 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data import memory
+from data.shares import ALONE, Share
+
 Draw = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (shape, seed) → numbers in [0, 1)
 
 
-class ResidentBatches:
+class Batches:
+    """How epochs are cut into batches, and a worker's share of each.
+
+    Args:
+        num_images: of all workers.
+        batch_size: images in a batch, of all workers; the last of an epoch holds what is left.
+        share: this worker's.
+
+    Attributes:
+        share_size: images that this worker has of a full batch.
+        full_batches: of an epoch.
+    """
+
+    def __init__(self, num_images: int, batch_size: int, share: Share):
+        self.num_images = num_images
+        self.batch_size = share.round_down(batch_size, num_images)
+        self.share_size = self.batch_size // share.workers
+        self.full_batches = num_images // self.batch_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.num_images // self.batch_size)
+
+
+class ResidentBatches(Batches):
     """Batches of images that stay in memory as uint8 and are picked by their positions.
 
     Args:
-        images: uint8 (num_images, height, width, channels) in 0..255.
+        images: uint8 (num_images, height, width, channels) in 0..255; of several workers,
+            this one's. Not to be written to afterwards.
         batch_size: images in a batch; the last of an epoch holds what is left.
         seed: fixes the order and the noise; None for the order of the images.
         binarize_with: draws the noise that turns pixels black or white, a grey value being
@@ -28,6 +56,8 @@ class ResidentBatches:
             keeps them grey.
         labels: (num_images,), −1 where an image is not labelled; None for batches of images
             alone, which gather no labels.
+        share: this worker's of every batch, where several train.
+        num_images: of all workers; None for one alone.
     """
 
     def __init__(
@@ -37,27 +67,26 @@ class ResidentBatches:
         seed: int | None = None,
         binarize_with: Draw | None = None,
         labels: np.ndarray | None = None,
+        share: Share = ALONE,
+        num_images: int | None = None,
     ):
-        self.num_images = len(images)
-        self.batch_size = min(batch_size, self.num_images)
+        super().__init__(num_images or len(images), batch_size, share)
         self.seed = seed
         self.binarize_with = binarize_with
-        self.element = tf.TensorSpec([self.batch_size], tf.int32)
+        self.element = tf.TensorSpec([self.share_size], tf.int32)
+        self._worker = share.worker
+        self._num_own = len(images)
         self._shape = images.shape[1:]
-        self._rows = tf.constant(images.reshape(self.num_images, -1))  # quicker to gather
+        self._rows = memory.as_tensor(images.reshape(len(images), -1))  # quicker to gather
         self._labels = None if labels is None else tf.constant(labels, tf.int32)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.num_images // self.batch_size)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
         """Yields the positions of each batch's images, int32 (batch,), from a step on."""
-        order = np.arange(self.num_images, dtype=np.int32)
+        order = np.arange(self._num_own, dtype=np.int32)
         if self.seed is not None:
-            np.random.default_rng([self.seed, epoch]).shuffle(order)
+            np.random.default_rng([self.seed, epoch, self._worker]).shuffle(order)
         for step in range(first_step, self.steps_per_epoch):
-            yield order[step * self.batch_size : (step + 1) * self.batch_size]
+            yield order[step * self.share_size : (step + 1) * self.share_size]
 
     def fetch(self, positions: tf.Tensor, step: tf.Tensor) -> Any:
         """Returns the images of a batch, float32 (batch, height, width, channels) in [0, 1].
@@ -77,16 +106,19 @@ class ResidentBatches:
         return pixels if labels is None else (pixels, labels)
 
 
-def even_size(num_images: int, most: int = 1000) -> int:
+def even_size(num_images: int, most: int = 1000, share: Share = ALONE) -> int:
     """Returns the largest size up to ``most`` that divides the images into equal batches.
+
+    Of several workers' images, the size of their batches together, and ``most`` is of each.
 
     Every other size of batch is compiled separately. Numbers that only small batches divide
     get ``most``, and a smaller last batch.
     """
-    if num_images <= most:
-        return num_images
-    divisors = [size for size in range(most // 4, most + 1) if num_images % size == 0]
-    return divisors[-1] if divisors else most
+    own = -(-num_images // share.workers)
+    if own <= most:
+        return own * share.workers
+    divisors = [size for size in range(most // 4, most + 1) if own % size == 0]
+    return (divisors[-1] if divisors else most) * share.workers
 
 
 def to_pixels(

@@ -10,14 +10,17 @@ from data import DATASETS
 _SPLIT_SEED = 0  # part of the dataset's definition: the official data has no test split
 
 
-def load(split: str, data_dir: str | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Returns one split, a fixed, stratified fifth being the test split.
+def load(
+    split: str, data_dir: str | None = None, positions: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images of one split, a fixed, stratified fifth being the test split.
 
     The original grey values 0..16 are stretched to 0..255.
 
     Args:
         split: ``"train"`` (1,437 images) or ``"test"`` (360 images).
         data_dir: not used; the images are embedded.
+        positions: of the images wanted, in that order; None for all.
 
     Returns:
         images, uint8 (num_images, 8, 8, 1) in 0..255; labels, int64 (num_images,).
@@ -30,5 +33,7 @@ def load(split: str, data_dir: str | None = None) -> tuple[np.ndarray, np.ndarra
         random_state=_SPLIT_SEED,
     )
     chosen = {"train": train, "test": test}[split]
+    if positions is not None:
+        chosen = chosen[positions]
     images = np.round(digits.images[chosen, ..., np.newaxis] * (255 / 16)).astype(np.uint8)
     return images, digits.target[chosen].astype(np.int64)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from data import labels, splits
 from data.batches import Draw, ResidentBatches, even_size
+from data.shares import ALONE, Share
 
 if TYPE_CHECKING:
     from data.streaming import StreamedBatches
@@ -17,6 +20,7 @@ def load_batches(
     data_dir: str | None,
     binarize_with: Draw | None = None,
     with_labels: bool = False,
+    share: Share = ALONE,
 ) -> tuple[ResidentBatches | StreamedBatches, ResidentBatches, splits.Split]:
     """Returns the training batches, the validation batches, and the validation images.
 
@@ -30,12 +34,19 @@ def load_batches(
         binarize_with: as in ``ResidentBatches``.
         with_labels: whether the batches are (images, labels). ``num_labels`` training images
             are labelled, None for all of them; all validation images are.
+        share: the worker's that trains. Of another's, no image is kept or decoded; of
+            ``num_labels``, each has as many as any other.
     """
-    chosen = (settings["dataset"], data_dir, settings["num_validation"], settings["binarize"])
+    name, num_held_out = settings["dataset"], settings["num_validation"]
+    num_train, num_validation = splits.count(name, num_held_out)
+    chosen = (name, data_dir, num_held_out, settings["binarize"], share)
     how = (settings["batch_size"], settings["seed"], binarize_with)
 
     def hide(true_labels):
-        return labels.hide(true_labels, settings["num_labels"], settings["seed"])
+        num_labels = settings["num_labels"]
+        if num_labels is not None:
+            num_labels = len(share.of(np.arange(num_labels)))
+        return labels.hide(true_labels, num_labels, settings["seed"])
 
     training: ResidentBatches | StreamedBatches
     if settings["stream"] == "1":
@@ -43,14 +54,16 @@ def load_batches(
 
         encoded, positions, validation = splits.stream_train_and_load_validation(*chosen)
         kept = hide(encoded.read_labels(positions)) if with_labels else None
-        training = streaming.StreamedBatches(encoded, positions, *how, labels=kept)
+        training = streaming.StreamedBatches(encoded, positions, *how, kept, share, num_train)
     else:
         train, validation = splits.load_train_and_validation(*chosen)
         kept = hide(train.labels) if with_labels else None
-        training = ResidentBatches(train.images, *how, labels=kept)
+        training = ResidentBatches(train.images, *how, kept, share, num_train)
     held_out = ResidentBatches(
         validation.images,
-        even_size(len(validation)),
+        even_size(num_validation, share=share),
         labels=validation.labels if with_labels else None,
+        share=share,
+        num_images=num_validation,
     )
     return training, held_out, validation

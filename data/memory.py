@@ -1,28 +1,42 @@
-"""Whether a dataset fits in memory; no TensorFlow, so that it is known before a byte is read."""
+"""Memory: whether a dataset fits, and how it gets to TensorFlow without being there twice.
+
+TensorFlow is imported by what needs it alone: whether a dataset fits is known before.
+"""
 
 from __future__ import annotations
 
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from data import DATASETS
 
-# While the images are split and handed to TensorFlow they are there three times over.
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# There are the model and other programs too; at the first start, which decodes the images,
+# they are there twice.
 PART = 4  # of the memory that is free, one in so many may be the training images
 
 
-def choose_streaming(name: str, stream: str) -> tuple[bool, str]:
-    """Returns whether to stream a dataset's training images, and why, in words.
+_ALIGNMENT = 64  # bytes: what TensorFlow asks of memory that it did not reserve itself
+
+
+def choose_streaming(name: str, stream: str, workers: int = 1) -> tuple[bool, str]:
+    """Returns whether to stream a worker's training images, and why, in words.
 
     Args:
         name: a key of ``DATASETS``.
         stream: ``"1"`` or ``"0"``, as the user has it, or ``"auto"``.
+        workers: that share the images.
     """
     info = DATASETS[name]
     if stream != "auto":
         return stream == "1", f"as --stream {stream} asks"
-    size, free = info.num_train * math.prod(info.image_shape), available()
+    size, free = info.num_train * math.prod(info.image_shape) // workers, available()
     if info.tfds_version is None or free is None:
         return False, f"{in_words(size)} decoded"
     streamed = size > free / PART
@@ -64,3 +78,26 @@ def in_words(size: float) -> str:
         size /= 1024
         del units[0]
     return f"{size:.3g} {units[0]}"
+
+
+def make_array(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns a new uint8 array, not filled, that ``as_tensor`` takes as it is."""
+    size = math.prod(shape)
+    space = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -space.ctypes.data % _ALIGNMENT
+    return space[start : start + size].reshape(shape)
+
+
+def as_tensor(array: np.ndarray) -> tf.Tensor:
+    """Returns a uint8 array as a tensor: the same memory, not to be written to any more.
+
+    ``tf.constant`` would copy it, by way of another copy. Copied once it is where the array
+    is not as ``make_array`` makes them, and where there is a GPU, which gets it.
+    """
+    import tensorflow as tf
+
+    if array.ctypes.data % _ALIGNMENT or not array.flags.c_contiguous:
+        copy = make_array(array.shape)
+        copy[...] = array
+        array = copy
+    return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))

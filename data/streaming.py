@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +20,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.batches import Draw, to_pixels
+from data.batches import Batches, Draw, to_pixels
+from data.shares import ALONE, Share
 
 _BUFFER = 10_000  # images
 _BUFFER_BYTES = 256 * 2**20  # of the same decoded; encoded ones are smaller
@@ -30,17 +32,26 @@ _AHEAD_BYTES = 64 * 2**20  # of batches read ahead: as much as the training take
 class Encoded:
     """Images as they are stored, in the order in which they are stored."""
 
-    records: tf.data.Dataset  # of {"image": encoded, "label": int64}
+    # (first, stop) → {"image": encoded, "label": int64} of those from first to before stop
+    records: Callable[[int, int], tf.data.Dataset]
     decode: Callable[[tf.Tensor], tf.Tensor]  # encoded → uint8 (height, width, channels)
     image_shape: tuple[int, int, int]
     num_images: int
 
-    def chosen(self, positions: np.ndarray) -> tf.data.Dataset:
-        """Returns the records at some positions, in the order in which they are stored."""
-        wanted = np.zeros(self.num_images, bool)
-        wanted[positions] = True
+    def chosen(self, positions: np.ndarray, read_too: np.ndarray | None = None) -> tf.data.Dataset:
+        """Returns the records at some positions, in the order in which they are stored.
+
+        Args:
+            positions: at least one; what lies between them is read and passed over.
+            read_too: positions that are passed over as well, for the errors they may have.
+        """
+        read = positions if read_too is None else np.concatenate([positions, read_too])
+        first, stop = int(read.min()), int(read.max()) + 1
+        wanted = np.zeros(stop - first, bool)
+        wanted[positions - first] = True
         table = tf.constant(wanted)
-        numbered = self.records.enumerate().filter(lambda position, _: table[position])
+        numbered = self.records(first, stop).enumerate()
+        numbered = numbered.filter(lambda position, _: table[position])
         return _settled(numbered.map(lambda _, record: record))
 
     def read_labels(self, positions: np.ndarray) -> np.ndarray:
@@ -50,22 +61,25 @@ class Encoded:
         return np.concatenate(batches).astype(np.int64)
 
 
-class StreamedBatches:
+class StreamedBatches(Batches):
     """Batches of images that are read from the disk in every epoch.
 
     Like ``ResidentBatches``, in another order.
 
     Args:
         encoded: the dataset.
-        positions: of the images to train on; the others are passed over.
+        positions: of the images to train on, of several workers this one's; the others are
+            passed over.
         batch_size: images in a batch; the last of an epoch holds what is left.
         seed: fixes the order and the noise. The order also depends on TensorFlow's own
             global seed, which building the model sets to the same.
         binarize_with: as in ``ResidentBatches``.
-        buffer_size: images among which the next one is drawn.
         labels: of the images to train on, in the order in which they are stored, −1 where
             one is not labelled; None for batches of images alone. An image's label travels
             behind its pixels, as four bytes: a batch stays one array.
+        share: this worker's of every batch, where several train.
+        num_images: of all workers; None for one alone.
+        buffer_size: images among which the next one is drawn.
     """
 
     def __init__(
@@ -75,11 +89,12 @@ class StreamedBatches:
         batch_size: int,
         seed: int,
         binarize_with: Draw | None = None,
-        buffer_size: int | None = None,
         labels: np.ndarray | None = None,
+        share: Share = ALONE,
+        num_images: int | None = None,
+        buffer_size: int | None = None,
     ):
-        self.num_images = len(positions)
-        self.batch_size = min(batch_size, self.num_images)
+        super().__init__(num_images or len(positions), batch_size, share)
         self.seed = seed
         self.binarize_with = binarize_with
         self.buffer_size = buffer_size or buffer_size_for(encoded.image_shape)
@@ -87,17 +102,15 @@ class StreamedBatches:
         self._has_labels = labels is not None
         shape: tuple[int, ...] = self._shape
         self._decode: Callable[..., tf.Tensor] = encoded.decode
+        self._worker = share.worker
+        self._num_own = len(positions)
         self._images = encoded.chosen(positions).map(lambda record: record["image"])
         if labels is not None:
             shape = (int(np.prod(shape)) + 4,)
             self._decode = functools.partial(_decode_and_append_label, encoded.decode)
             all_labels = tf.data.Dataset.from_tensor_slices(labels.astype(np.int32))
             self._images = tf.data.Dataset.zip(self._images, all_labels)
-        self.element = tf.TensorSpec([self.batch_size, *shape], tf.uint8)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-self.num_images // self.batch_size)
+        self.element = tf.TensorSpec([self.share_size, *shape], tf.uint8)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
         """Returns the batches of an epoch, uint8 (batch, height, width, channels), from a step on.
@@ -105,13 +118,17 @@ class StreamedBatches:
         With labels, (batch, height·width·channels + 4). The same whether it begins with the
         first step or a later one. They are read from now on, ahead of who takes them.
         """
-        order = np.random.default_rng([self.seed, epoch]).integers(2**62)
+        order = np.random.default_rng([self.seed, epoch, self._worker]).integers(2**62)
         images = self._images.shuffle(self.buffer_size, order, reshuffle_each_iteration=False)
-        images = images.skip(first_step * self.batch_size)
+        images = images.skip(first_step * self.share_size)
         threads = len(os.sched_getaffinity(0))
         images = images.map(self._decode, num_parallel_calls=threads, deterministic=True)
         ahead = max(2, _AHEAD_BYTES // int(np.prod(self.element.shape)))
-        return _settled(images.batch(self.batch_size).prefetch(ahead)).as_numpy_iterator()
+        batches = _settled(images.batch(self.share_size).prefetch(ahead)).as_numpy_iterator()
+        if self._num_own <= (self.steps_per_epoch - 1) * self.share_size:
+            # The last batch has fewer images than there are workers, and none of this one's.
+            return itertools.chain(batches, [np.zeros((0, *self.element.shape[1:]), np.uint8)])
+        return batches
 
     def fetch(self, batch: tf.Tensor, step: tf.Tensor) -> Any:
         """Returns the images of a batch, float32 (batch, height, width, channels) in [0, 1].

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data import DATASETS, DataError, cache, is_prepared, resolve_data_dir, unavailable
+from data import (
+    DATASETS,
+    DataError,
+    cache,
+    is_prepared,
+    memory,
+    resolve_data_dir,
+    unavailable,
+)
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from data import streaming
 
 
-def load(name: str, split: str, data_dir: str | None = None) -> cache.Arrays:
-    """Returns one official split of a dataset, in the order in which it is stored.
+def load(
+    name: str, split: str, data_dir: str | None = None, positions: np.ndarray | None = None
+) -> cache.Arrays:
+    """Returns images of one official split of a dataset.
 
     The decoded images are kept: the next call does not decode them, nor import TFDS.
 
@@ -21,6 +34,7 @@ def load(name: str, split: str, data_dir: str | None = None) -> cache.Arrays:
         name: the dataset's name, here and in TFDS.
         split: ``"train"`` or ``"test"``.
         data_dir: the folder of prepared datasets; None for ``TFDS_DATA_DIR``, else TFDS's own.
+        positions: of the images wanted, in that order; None for all as they are stored.
 
     Returns:
         images, uint8 (num_images, height, width, channels) in 0..255; labels, int64
@@ -36,7 +50,8 @@ def load(name: str, split: str, data_dir: str | None = None) -> cache.Arrays:
     folder = resolve_data_dir(data_dir) / name / info.tfds_version
     num_images = info.num_train if split == "train" else info.num_test
     shape = (num_images, *info.image_shape)
-    return cache.load(folder, name, split, shape, lambda: _decode(name, split, shape, data_dir))
+    decode = functools.partial(_decode, name, split, shape, data_dir)
+    return cache.load(folder, name, split, shape, decode, positions)
 
 
 def prepare(name: str, data_dir: str | None) -> Any:
@@ -67,17 +82,27 @@ def _decode(
     import tensorflow_datasets as tfds
 
     builder = prepare(name, data_dir)
+    images, labels = memory.make_array(shape), np.empty(shape[0], np.int64)
+    found = (0, *shape[1:])
     try:
-        batches = builder.as_dataset(split=split, batch_size=10_000, as_supervised=True)
-        pairs = list(tfds.as_numpy(batches))
+        batches = builder.as_dataset(
+            split=split, batch_size=1000, as_supervised=True, read_config=_in_order(tfds)
+        )
+        for some_images, some_labels in tfds.as_numpy(batches):
+            first, stop = found[0], found[0] + len(some_labels)
+            found = (stop, *some_images.shape[1:])
+            if stop <= shape[0] and found[1:] == shape[1:]:
+                images[first:stop], labels[first:stop] = some_images, some_labels
     except Exception as error:
         raise damaged(name, data_dir, first_line(error)) from error
-    images = np.concatenate([images for images, _ in pairs])
-    labels = np.concatenate([labels for _, labels in pairs])
-    if images.shape != shape:
-        found = f"its {split} images are {images.shape}, not {shape}"
-        raise damaged(name, data_dir, found)
+    if found != shape:
+        raise damaged(name, data_dir, f"its {split} images are {found}, not {shape}")
     return images, labels
+
+
+def _in_order(tfds: Any) -> Any:
+    """Returns how TFDS is to read: one file after the other, and a small dataset like a large."""
+    return tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
 
 
 def open_stream(name: str, split: str, data_dir: str | None = None) -> streaming.Encoded:
@@ -93,20 +118,23 @@ def open_stream(name: str, split: str, data_dir: str | None = None) -> streaming
     info = DATASETS[name]
     builder = prepare(name, data_dir)
     num_images = info.num_train if split == "train" else info.num_test
-    try:
-        records = builder.as_dataset(
-            split=split,
+
+    def read(first: int, stop: int) -> tf.data.Dataset:
+        return builder.as_dataset(
+            split=tfds.core.ReadInstruction(split, from_=first, to=stop, unit="abs"),
             decoders={"image": tfds.decode.SkipDecoding()},
-            # Else TFDS would keep a small dataset in memory.
-            read_config=tfds.ReadConfig(try_autocache=False),
+            read_config=_in_order(tfds),
         )
+
+    try:
+        read(0, 1)
         found = builder.info.splits[split].num_examples
     except Exception as error:
         raise damaged(name, data_dir, first_line(error)) from error
     if found != num_images:
         raise damaged(name, data_dir, f"it has {found} {split} images, not {num_images}")
     decode = builder.info.features["image"].decode_example
-    return streaming.Encoded(records, decode, info.image_shape, num_images)
+    return streaming.Encoded(read, decode, info.image_shape, num_images)
 
 
 def damaged(name: str, data_dir: str | None, reason: str) -> DataError:

@@ -23,6 +23,7 @@ from models.classifier import Classifier
 from models.classifier_vae import ClassifierVAE
 from models.dropout import Dropout
 from models.likelihoods import Bernoulli
+from models.loss_scale import LossScaleOptimizer
 from models.mlp import Decoder, Encoder, HiddenLayer
 from models.objectives import Objective
 from models.priors import StandardNormal
@@ -40,6 +41,7 @@ __all__ = [
     "Encoder",
     "GaussianSampling",
     "HiddenLayer",
+    "LossScaleOptimizer",
     "Objective",
     "StandardNormal",
     "activations",

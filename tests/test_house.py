@@ -196,7 +196,7 @@ ENTRIES = [
 @pytest.mark.parametrize("name", data.DATASETS)
 def test_every_dataset_has_its_module_with_the_same_entry(name):
     load = importlib.import_module(f"data.{name}").load
-    assert list(inspect.signature(load).parameters) == ["split", "data_dir"]
+    assert list(inspect.signature(load).parameters) == ["split", "data_dir", "positions"]
 
 
 @pytest.mark.parametrize(("file", "entry", "arguments"), ENTRIES)

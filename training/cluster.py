@@ -67,6 +67,21 @@ def read_cluster(strategy: str) -> Cluster:
     return Cluster((*chief, *workers), position)
 
 
+def check_even(cluster: Cluster, batch_size: int, num_validation: int) -> None:
+    """Raises ClusterError where not all workers get as many images of a batch."""
+    workers = len(cluster.workers)
+    if batch_size % workers:
+        raise ClusterError(
+            f"--batch_size {batch_size}: {workers} workers cannot share a batch evenly: type "
+            f"--batch_size {-(-batch_size // workers) * workers}"
+        )
+    if num_validation < workers:
+        raise ClusterError(
+            f"--num_validation {num_validation}: {workers} workers have an image each at least: "
+            f"type --num_validation {workers} or more"
+        )
+
+
 def make_strategy(name: str, num_replicas: int | None, batch_size: int):
     """Returns TensorFlow's strategy of that name, None for ``"none"``.
 

@@ -1,7 +1,8 @@
 """The loop over ``train_step`` where replicas share each batch: ``tf.distribute``, unadorned.
 
 Every replica runs the model's own step on its share of the global batch, in
-``strategy.run``; the Keras optimizer sums the gradients, and the metrics add up what the
+``strategy.run``: a process has the share of its replicas (``data.shares``), each of which
+takes its part. The Keras optimizer sums the gradients, and the metrics add up what the
 replicas counted. Between processes the order of these exchanges must be the same: all
 processes make the same calls, and what only one can know (a signal, the time) is agreed on.
 """
@@ -23,7 +24,7 @@ class DistributedLoop(CompiledLoop):
     Args:
         model: built and compiled in the strategy's scope.
         step: ``model.train_step`` or ``model.test_step``.
-        batches: the global batches, the same in every process.
+        batches: this process' share of the global batches.
         strategy: mirrored or multi-worker.
     """
 
@@ -36,6 +37,7 @@ class DistributedLoop(CompiledLoop):
     ):
         super().__init__(model, step, batches, "graph")  # XLA cannot compile the exchange
         self.strategy = strategy
+        self._replicas_here = len(strategy.extended.worker_devices)
         self._largest = tf.function(
             lambda numbers: strategy.run(self._largest_of_replicas, args=(numbers,)),
             autograph=False,
@@ -49,7 +51,8 @@ class DistributedLoop(CompiledLoop):
 
     def _step_of_replica(self, batch: tf.Tensor, step: tf.Tensor) -> None:
         context = tf.distribute.get_replica_context()
-        share = take_share(batch, context.replica_id_in_sync_group, context.num_replicas_in_sync)
+        replica = context.replica_id_in_sync_group % self._replicas_here
+        share = take_share(batch, replica, self._replicas_here)
         self.step(self.batches.fetch(share, step))
 
     def agree(self, *numbers: float) -> tuple[float, ...]:

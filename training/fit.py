@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import models
 import runs
 from training import checkpoint, device
 from training.callbacks import ReconstructionImages, RunWriter
@@ -55,8 +56,7 @@ def fit(
     """
     with strategy.scope() if strategy else contextlib.nullcontext():
         rate = choose_learning_rate(settings, batches.steps_per_epoch)
-        model.compile(optimizer=keras.optimizers.Adam(rate))
-        model.optimizer.build(model.trainable_variables)
+        compile_with_adam(model, rate)
     loop: CompiledLoop
     test_loop: CompiledLoop
     if strategy:
@@ -147,6 +147,17 @@ def choose_learning_rate(settings: Mapping[str, Any], steps_per_epoch: int) -> A
         return rate
     steps = settings["num_epochs"] * steps_per_epoch
     return keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
+
+
+def compile_with_adam(
+    model: keras.Model, rate: float | keras.optimizers.schedules.LearningRateSchedule
+) -> None:
+    """Compiles a model; in half precision, its losses are scaled."""
+    optimizer = keras.optimizers.Adam(rate)
+    if model.dtype_policy.name == "mixed_float16":
+        optimizer = models.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+    model.compile(optimizer=optimizer)
+    model.optimizer.build(model.trainable_variables)
 
 
 def choose_mode(model: keras.Model, batch_size: int, jit_compile: str) -> tuple[str, str]:

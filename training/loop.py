@@ -16,7 +16,6 @@ they were compiled for, run the same instructions, and how steps are stacked cha
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple, Protocol
@@ -31,10 +30,14 @@ _MAX_BYTES = 64 * 2**20  # of a stack, where its elements are images
 
 
 class Batches(Protocol):
-    """Where batches come from; ``data.batches`` has them."""
+    """Where batches come from; ``data.batches`` has them.
 
-    element: tf.TensorSpec  # of one full batch
-    batch_size: int
+    Of several workers each has its own share of every batch, and as many batches.
+    """
+
+    element: tf.TensorSpec  # of one full batch, or a worker's share of it
+    batch_size: int  # of all workers
+    full_batches: int  # of an epoch, which may have a smaller one more
 
     @property
     def steps_per_epoch(self) -> int: ...
@@ -47,7 +50,7 @@ class Stack(NamedTuple):
 
     batches: tf.Tensor  # (room, batch, …), of which the first ``num_full`` count
     num_full: int
-    rest: np.ndarray  # (smaller batch, …): an epoch's last, if it is not full; else (0, …)
+    rest: tf.Tensor | None  # (smaller batch, …): an epoch's last, if it is not full
     first_step: int  # counted from the beginning of training
     ends_epoch: bool
 
@@ -128,8 +131,8 @@ class CompiledLoop:
                 self._run_one(stack.batches[index], first_step + index)
         elif stack.num_full:
             self._run_many(stack.batches, tf.constant(stack.num_full), first_step)
-        if len(stack.rest):
-            self._run_one(tf.constant(stack.rest), first_step + stack.num_full)
+        if stack.rest is not None:
+            self._run_one(stack.rest, first_step + stack.num_full)
 
     # ------------------------------------------------------------------- Keras' side
 
@@ -143,7 +146,7 @@ class CompiledLoop:
         while self._steps_left and not self.epoch_ended:
             stack = next(self._stacks)
             self.run(stack)
-            self.position = stack.first_step + stack.num_full + (len(stack.rest) > 0)
+            self.position = stack.first_step + stack.num_full + (stack.rest is not None)
             self._steps_left -= self.position - stack.first_step
             self.epoch_ended = stack.ends_epoch
             if self._pause_steps and self.position % self._pause_steps == 0:
@@ -176,24 +179,24 @@ class CompiledLoop:
         total = self.batches.steps_per_epoch
         batches = self.batches.epoch(epoch, step)
         while True:
-            most = min(self._steps_left, total - step)
+            num_steps = min(self._steps_left, total - step)
             if self._pause_steps:
-                most = min(most, self._pause_steps - (epoch * total + step) % self._pause_steps)
-            taken = list(itertools.islice(batches, most))
-            full = [batch for batch in taken if len(batch) == self.batches.batch_size]
+                place = (epoch * total + step) % self._pause_steps
+                num_steps = min(num_steps, self._pause_steps - place)
+            num_full = min(num_steps, self.batches.full_batches - step)
             stacked = np.zeros(
                 (self.room, *self.batches.element.shape),
                 self.batches.element.dtype.as_numpy_dtype,
             )
-            if full:
-                stacked[: len(full)] = full
-            rest = taken[-1] if len(full) < len(taken) else taken[-1][:0]
-            first, step = epoch * total + step, step + len(taken)
+            for index in range(num_full):
+                stacked[index] = next(batches)
+            rest = tf.constant(next(batches)) if num_full < num_steps else None
+            first, step = epoch * total + step, step + num_steps
             ends_epoch = step == total
             if ends_epoch:  # the next one's batches are read while this stack is run
                 epoch, step = epoch + 1, 0
                 batches = self.batches.epoch(epoch)
-            yield Stack(tf.constant(stacked), len(full), rest, first, ends_epoch)
+            yield Stack(tf.constant(stacked), num_full, rest, first, ends_epoch)
 
     def choose_steps_per_call(self) -> int:
         """Sets how many steps a call runs, from a measurement: about half a second's worth.
@@ -202,7 +205,7 @@ class CompiledLoop:
         """
         first = next(self.batches.epoch(0))
         stacked = np.broadcast_to(first, (self.room, *first.shape))
-        probe = Stack(tf.constant(stacked), 1, first[:0], 0, False)
+        probe = Stack(tf.constant(stacked), 1, None, 0, False)
         self.run(probe)  # compiles
         seconds = []
         for _ in range(3):

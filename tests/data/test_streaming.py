@@ -29,8 +29,8 @@ def stream(data_dir):
     encoded, positions, _ = splits.stream_train_and_load_validation("mnist", data_dir)
 
     def make(batch_size=5, seed=0, binarize_with=None, buffer_size=16):
-        how = (batch_size, seed, binarize_with, buffer_size)
-        return streaming.StreamedBatches(encoded, positions, *how)
+        how = (batch_size, seed, binarize_with)
+        return streaming.StreamedBatches(encoded, positions, *how, buffer_size=buffer_size)
 
     return make
 

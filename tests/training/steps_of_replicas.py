@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from training import cluster, device
 
+KINDS = {
+    "resident": {},
+    "streamed": {},
+    "labelled": {"model": "classifier_vae"},
+    "bfloat16": {"precision": "mixed_bfloat16"},
+    "float16": {"precision": "mixed_float16"},
+}
+NUM_IMAGES = 1201  # the last batch is of one, and a replica's share of it of none
+
 if __name__ == "__main__":
-    name, path, *others = sys.argv[1:]
-    model_name = others[0] if others else "vae"
+    name, path = sys.argv[1:]
     device.set_up_tensorflow()
     strategy = cluster.make_strategy(name, None, 100)
 
@@ -22,13 +31,84 @@ if __name__ == "__main__":
     import tensorflow as tf
 
     import models
-    from data import batches, labels, splits
+    from data import batches, labels, splits, streaming
+    from data.shares import Share
     from tests.settings import make_settings
     from training import checkpoint
     from training.distributed import DistributedLoop
+    from training.fit import compile_with_adam
     from training.loop import CompiledLoop
 
-    extra = {}
+    WHOLE = splits.load_train_and_validation("digits")[0]
+    IMAGES = WHOLE.images[:NUM_IMAGES]
+    # Of 30: often a replica's share has none, or a batch.
+    SOME_LABELS = labels.hide(WHOLE.labels[:NUM_IMAGES], 30, seed=0)
+
+    def read(first: int, stop: int) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices({"image": IMAGES[first:stop]})
+
+    def make_batches(kind: str, share: Share) -> Any:
+        some_labels = share.of(SOME_LABELS) if kind == "labelled" else None
+        how = (100, 0, None, some_labels, share, NUM_IMAGES)
+        if kind != "streamed":
+            return batches.ResidentBatches(share.of(IMAGES), *how)
+        encoded = streaming.Encoded(read, lambda image: image, (8, 8, 1), NUM_IMAGES)
+        positions = share.of(np.arange(NUM_IMAGES))
+        return streaming.StreamedBatches(encoded, positions, *how, buffer_size=200)
+
+    class BatchesOfTwo:
+        """What two workers take together, for one that has all images."""
+
+        def __init__(self, kind: str):
+            self.of_each = [make_batches(kind, Share(worker, 2)) for worker in range(2)]
+            self.of_one = make_batches(kind, Share())
+            self.element = self.of_one.element
+            self.full_batches = self.of_one.full_batches
+            self.steps_per_epoch = self.of_one.steps_per_epoch
+            self.fetch = self.of_one.fetch
+            # Positions are counted from the first image of each; streamed images are none.
+            self.second = 0 if kind == "streamed" else len(Share(0, 2).of(IMAGES))
+
+        def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
+            for ours, theirs in zip(
+                *(worker.epoch(epoch, first_step) for worker in self.of_each), strict=True
+            ):
+                yield np.concatenate([ours, theirs + ours.dtype.type(self.second)])
+
+    def train(kind: str, taken: Any) -> dict[str, np.ndarray]:
+        """Returns all variables after four epochs."""
+        keras.utils.clear_session()
+        settings = make_settings(
+            hidden_dim=24,
+            latent_dim=3,
+            beta_schedule="linear",
+            beta_start=0.1,
+            beta_steps=30,
+            free_bits=0.3,
+            l2=0.001,
+            **KINDS[kind],
+        )
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            model = models.build((8, 8, 1), settings)
+            compile_with_adam(model, 0.003)
+        loop: CompiledLoop
+        if strategy:
+            loop = DistributedLoop(model, model.train_step, taken, strategy)
+        else:
+            loop = CompiledLoop(model, model.train_step, taken, "graph")
+        loop.steps_per_call = 5
+        with contextlib.closing(loop):
+            for _ in range(4):
+                loop.begin_epoch()
+                while not loop.epoch_ended:
+                    loop()
+        variables = checkpoint.capture(model)
+        checkpoint.restore(model, variables)
+        for variable, value in checkpoint.capture(model).items():
+            np.testing.assert_allclose(value, variables[variable], rtol=1e-6, err_msg=variable)
+        return variables
+
+    arrays: dict[str, Any] = {}
     if strategy:
 
         def draw():
@@ -36,43 +116,39 @@ if __name__ == "__main__":
 
         # Compiled, as in the loop: a replica's number is known only inside.
         drawn = tf.function(lambda: strategy.run(draw), autograph=False)()
-        for kind, values in zip(("normal", "uniform"), drawn, strict=True):
-            extra[f"drawn {kind}"] = np.stack(strategy.experimental_local_results(values))
+        for drawn_kind, values in zip(("normal", "uniform"), drawn, strict=True):
+            of_each = strategy.experimental_local_results(values)
+            arrays[f"drawn {drawn_kind}"] = np.stack(of_each)
+
+        with strategy.scope():
+            weight = keras.Variable(1.0)
+            optimizer = models.LossScaleOptimizer(keras.optimizers.SGD(1.0))
+            optimizer.build([weight])
+
+        def step(overflows):
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            gradient = tf.where(overflows & (replica == 1), float("inf"), 2.0**15)  # scaled
+            optimizer.apply([gradient], [weight])
+
+        run = tf.function(lambda overflows: strategy.run(step, (overflows,)), autograph=False)
+        weights = []
+        for overflows in (True, False):
+            run(tf.constant(overflows))
+            weights.append(float(weight.numpy()))
+        arrays["weight"] = np.array(weights)
 
     models.noise.normal = lambda shape, seed: tf.zeros(shape)
-    settings = make_settings(
-        model=model_name,
-        hidden_dim=24,
-        latent_dim=3,
-        beta_schedule="linear",
-        beta_start=0.1,
-        beta_steps=30,
-        free_bits=0.3,
-        l2=0.001,
-    )
-    # 1,201 images: the last batch is of one, and a replica's share of it of none.
-    train = splits.load_train_and_validation("digits")[0].subset(np.arange(1201))
-    some_labels = labels.hide(train.labels, 30, seed=0) if model_name == "classifier_vae" else None
-    resident = batches.ResidentBatches(train.images, 100, 0, labels=some_labels)
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        model = models.build((8, 8, 1), settings)
-        model.compile(optimizer=keras.optimizers.Adam(0.003))
-        model.optimizer.build(model.trainable_variables)
-    loop: CompiledLoop
+    this = cluster.read_cluster(name)
+    share = Share(this.position, len(this.workers))
+    for kind in KINDS:
+        trained = {share.workers: make_batches(kind, share)}
+        if name == "none":
+            trained[2] = BatchesOfTwo(kind)
+        for workers, taken in trained.items():
+            for variable, value in train(kind, taken).items():
+                arrays[f"{kind}, {workers}: {variable}"] = value
     if strategy:
-        loop = DistributedLoop(model, model.train_step, resident, strategy)
-    else:
-        loop = CompiledLoop(model, model.train_step, resident, "graph")
-    loop.steps_per_call = 5
-    for _ in range(4):
-        loop.begin_epoch()
-        while not loop.epoch_ended:
-            loop()
-    variables = checkpoint.capture(model)
-    checkpoint.restore(model, variables)
-    for variable, value in checkpoint.capture(model).items():
-        np.testing.assert_allclose(value, variables[variable], rtol=1e-6, err_msg=variable)
-    index = cluster.read_cluster(name).position
-    extra["agreed"] = np.array(loop.agree(index, -index, loop.position))
-    arrays: dict[str, Any] = {**variables, **extra}
+        model = models.build((8, 8, 1), make_settings())
+        loop = DistributedLoop(model, model.train_step, taken, strategy)
+        arrays["agreed"] = np.array(loop.agree(this.position, -this.position, 52))
     np.savez(path, **arrays)

@@ -87,28 +87,45 @@ def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
         words = (str(STEPS), "multi_worker", f"{name}.npz")
         waiting[name] = start(folder, *words, config=config, PYTHONPATH=str(ROOT))
     for process in waiting.values():
-        status, _, errors = end(process)
+        status, _, errors = end(process, 600)  # 25 trainings in all
         assert status == 0, errors
-    found = {}
+    found: dict[str, dict[str, np.ndarray]] = {}
     for name in waiting:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
             found[name] = dict(file)
     return found
 
 
+# Half precision rounds the sums of a share, and those of a batch, each in its way.
 @pytest.mark.parametrize("name", ["mirrored", "worker 0", "worker 1"])
-def test_replicas_without_noise_train_as_one_on_the_same_batches(results, name):
+@pytest.mark.parametrize(
+    ("kind", "tolerance"),
+    [
+        *(("resident", 1e-5), ("streamed", 1e-5), ("labelled", 1e-4)),
+        *(("float16", 1e-3), ("bfloat16", 1e-2)),
+    ],
+)
+def test_replicas_without_noise_train_as_one_on_the_same_batches(results, name, kind, tolerance):
+    workers = 1 if name == "mirrored" else 2  # whose images are shuffled
+    of_kind = f"{kind}, {workers}: "
+    expected = {key: value for key, value in results["none"].items() if key.startswith(of_kind)}
+    assert expected.keys() == {key for key in results[name] if key.startswith(of_kind)}
     # 52 steps; the metrics, their counts and Adam's averages are among the variables.
-    expected = {key: value for key, value in results["none"].items() if key[0].isdigit()}
-    assert int(next(v for key, v in expected.items() if key.endswith("adam/iteration"))) == 52
+    steps = int(next(v for key, v in expected.items() if key.endswith("adam/iteration")))
+    assert steps == 52 or (kind == "float16" and 48 <= steps < 52)  # overflows are left out
     for key, value in expected.items():
-        np.testing.assert_allclose(results[name][key], value, rtol=1e-5, atol=1e-5, err_msg=key)
+        np.testing.assert_allclose(
+            results[name][key], value, rtol=tolerance, atol=tolerance, err_msg=key
+        )
 
 
 def test_two_workers_end_with_equal_weights(results):
+    compared = 0
     for key, value in results["worker 0"].items():
-        if key[0].isdigit():
+        if ", 2: " in key:
             np.testing.assert_array_equal(results["worker 1"][key], value, err_msg=key)
+            compared += 1
+    assert compared > 100
 
 
 @pytest.mark.parametrize("kind", ["normal", "uniform"])
@@ -122,6 +139,12 @@ def test_replicas_draw_different_noise_and_the_first_what_one_alone_draws(result
     assert np.all(first != second)
     for index, drawn in enumerate((first, second)):
         np.testing.assert_array_equal(results[f"worker {index}"][f"drawn {kind}"], [drawn])
+
+
+@pytest.mark.parametrize("name", ["mirrored", "worker 0", "worker 1"])
+def test_a_step_in_which_one_replica_overflows_is_left_out_by_all(results, name):
+    # Then one is taken, its gradient 1 of each, with a scale that is half as large: 2 · 2.
+    assert results[name]["weight"].tolist() == [1.0, 1.0 - 4.0]
 
 
 def test_workers_agree_on_the_largest_of_each_number(results):
@@ -254,3 +277,18 @@ def test_flags_that_do_not_go_together_are_refused(words, part):
     with pytest.raises(command_line.UsageError) as error:
         options.parse_train(["train.py", *words.split()])
     assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("--batch_size", "101"), "2 workers cannot share a batch evenly: type --batch_size 102"),
+        (("--num_validation", "1"), "2 workers have an image each at least"),
+    ],
+)
+def test_what_workers_cannot_share_is_refused_without_tensorflow(run_script, words, part):
+    words = ("--dataset", "digits", "--strategy", "multi_worker", *words)
+    config = {"cluster": WORKERS, "task": {"type": "worker", "index": 0}}
+    result = run_script("train.py", *words, TF_CONFIG=json.dumps(config))
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert part in result.stderr

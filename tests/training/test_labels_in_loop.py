@@ -16,8 +16,6 @@ from data import loading, splits
 from data.batches import ResidentBatches
 from tests.settings import make_settings
 from tests.test_resume import check_same_result
-from tests.training.test_distributed import ROOT, end, start
-from tests.training.test_distributed import STEPS as STEPS_OF_REPLICAS
 from tests.training.test_loop import run_epochs
 from training import checkpoint
 from training.loop import CompiledLoop
@@ -122,23 +120,3 @@ def test_a_run_with_labels_goes_on_to_the_same_bits(in_process, tmp_path):
     assert len(runs.read_history(whole.history_path)) == 3
     config = json.dumps(keras.saving.load_model(whole.last_path).get_config())
     assert json.dumps(keras.saving.load_model(in_parts.last_path).get_config()) == config
-
-
-def test_replicas_share_labelled_batches_as_one_alone_trains_on_them(tmp_path):
-    """30 of 1,201 images are labelled: often a replica's share has no label, or a batch none."""
-    waiting = {
-        name: start(
-            *(tmp_path, str(STEPS_OF_REPLICAS), name, f"{name}.npz", "classifier_vae"),
-            PYTHONPATH=str(ROOT),
-        )
-        for name in ("none", "mirrored")
-    }
-    found = {}
-    for name, process in waiting.items():
-        status, _, errors = end(process)
-        assert status == 0, errors
-        with np.load(tmp_path / f"{name}.npz", allow_pickle=False) as file:
-            found[name] = {key: file[key] for key in file.files if key[0].isdigit()}
-    assert any("classifier" in key for key in found["none"])
-    for key, value in found["none"].items():
-        np.testing.assert_allclose(found["mirrored"][key], value, rtol=1e-4, atol=1e-5, err_msg=key)
