@@ -77,10 +77,11 @@ def judged(value: float | None, aim: float, more_is_better: bool, digits: int = 
 
 def commands(recipe: str, runs: Sequence[Published]) -> str:
     """Returns how the runs of a recipe came about, and how long they took."""
-    lines = [run.record["command"] for run in runs]
+    if not runs:
+        return f"`{recipe}`: {MISSING}."
+    lines = dict.fromkeys(run.record["command"] for run in runs)
     times = ", ".join(f"{run.minutes:.0f}" for run in runs)
-    text = "```\n" + "\n".join(dict.fromkeys(lines)) + "\n```\n"
-    return text + (f"{times} minutes on two cores." if runs else f"`{recipe}`: {MISSING}.")
+    return "```\n" + "\n".join(lines) + f"\n```\n{times} minutes."
 
 
 def test_loss(run: Published | None) -> float | None:
@@ -169,13 +170,14 @@ def conv_mse(runs: dict[str, list[Published]]) -> str:
     """Seed 003: squared error + KL."""
     run = next(iter(runs["conv_mse"]), None)
     metrics = run.measured("metrics") if run else None
+    epochs = len(run.history) if run else 0
     error = kl = total = None
     if metrics:
         total, kl = metrics["squared_error_plus_kl"]["mean"], metrics["kl"]["mean"]
         error = total - kl
     return (
         table(
-            ("", "squared error", "KL", "sum"),
+            (f"after {epochs} of 39 epochs", "squared error", "KL", "sum"),
             [
                 ("published, a training batch", 16.28, 11.13, 27.416),
                 (
@@ -250,7 +252,8 @@ Five public repositories inspired this one. Each is a recipe here; its figures s
 This page is made by `make results` from the runs' own files, which lie in
 [docs/results](results). Ours are on the 10,000 test images and were chosen on validation images;
 ± is the standard error over images, or, of accuracies, the standard deviation over subsets or
-runs. Nats an image throughout; a bold figure misses its aim.
+runs. Nats an image throughout; a bold figure misses its aim. The minutes are those of two cores
+that did other work as well.
 
 Grey pixels are no Bernoulli data: no model gets below their entropy, 45.5 nats on MNIST and 189.9
 on Fashion-MNIST, which is part of every reconstruction here ([likelihoods](likelihoods.md)).

@@ -16,9 +16,9 @@ def publish(root, recipe, name, flags, history=(), **measured):
     folder.mkdir(parents=True)
     record = {"flags": flags, "seconds": 120.0, "command": f"python train.py --name={name}"}
     (folder / "run.json").write_text(json.dumps(record))
-    columns = list(history[0]) if history else ["epoch"]
-    rows = [",".join(str(row[column]) for column in columns) for row in history]
-    (folder / "history.csv").write_text("\n".join([",".join(columns), *rows]) + "\n")
+    losses = dict.fromkeys(("loss", "val_loss", "seconds", "images_per_second"), 1.0)
+    rows = [losses | row for row in history or [{"epoch": 1}]]
+    runs.write_history(folder / "history.csv", rows)
     for what, numbers in measured.items():
         (folder / f"{what}.json").write_text(json.dumps(numbers))
 
