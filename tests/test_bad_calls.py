@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import sys
 import urllib.error
@@ -10,22 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import options
-import runs
 from tests.bad_calls import BAD_CALLS, BadCall
-
-
-def write_run(folder: Path, *words: str, best: bool = True, **changed: object) -> None:
-    """Makes a run as train.py leaves it, with no model that could be opened."""
-    run = runs.Run(folder)
-    flags = options.settings(options.parse_train(["train.py", "--dataset", "digits", *words]))
-    record = {"status": "finished", "started": "2026", "flags": flags, "data_dir": None}
-    run.start({**record, "epochs_done": 50, "best": None, "num_train": 1293, **changed})
-    if best:
-        content = b"no model"
-        run.best_path.write_bytes(content)
-        sums = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "epoch": 50}
-        run.write_record({**run.read_record(), "files": {run.best_path.name: [sums]}})
+from tests.untrained_runs import write_run
 
 
 def write_folders(root: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import command_line
 import data
 import options
-import runs
+from tests.untrained_runs import write_run
 
 
 def test_there_is_no_second_dataset_unless_one_is_named():
@@ -22,11 +22,8 @@ def test_there_is_no_second_dataset_unless_one_is_named():
 @pytest.mark.parametrize("asked", ["--ood", "--all"])
 def test_a_dataset_that_does_not_fit_needs_no_tensorflow(tree, run_script, asked):
     """The run has a file in the place of its model: it is not opened."""
-    run = runs.Run(tree / "trained_model" / "of_digits")
-    flags = options.settings(options.parse_train(["train.py", "--dataset", "digits"]))
-    run.start({"status": "finished", "started": "2000", "flags": flags, "data_dir": None})
-    run.best_path.touch()
-    words = (asked, "1", "--run_name", run.name, "--ood_dataset", "digits")
+    write_run(tree / "trained_model" / "of_digits")
+    words = (asked, "1", "--run_name", "of_digits", "--ood_dataset", "digits")
     result = run_script("evaluate.py", *words)
     assert result.returncode == 2, result.stderr
     assert result.stderr.startswith("evaluate.py: flag --ood_dataset=digits: the run was trained")
