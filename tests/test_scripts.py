@@ -72,7 +72,7 @@ def trained(tree, run_script):
 @pytest.fixture(scope="session")
 def evaluated(tree, run_script, trained):
     """What evaluate.py --all 1 printed; its results are in the copy."""
-    result = run_script("evaluate.py", "--all", "1", *FEW, tensorflow=True)
+    result = run_script("evaluate.py", "--all", "1", "--run_name", NAME, *FEW, tensorflow=True)
     assert result.returncode == 0, result.stderr
     return result
 
