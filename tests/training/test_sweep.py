@@ -59,7 +59,8 @@ def write_run(
     run = runs.Run(folder / "runs" / name)
     run.folder.mkdir()
     record = {"format": 1, "status": status, "started": "1999", "flags": flags}
-    run.write_record({**record, "epochs_done": done, "best": {"epoch": done, "val_loss": 7.25}})
+    best = {"epoch": done, "val_loss": 7.25} if done else None
+    run.write_record({**record, "epochs_done": done, "best": best})
     run.best_path.touch()
     if checkpoint:
         run.checkpoint_path.touch()
