@@ -9,7 +9,7 @@ grid, and every fold of the cross-validation, is made of a part of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -60,7 +60,11 @@ def choose_balanced(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def classify_by_svm(
-    features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, seed: int
+    features: np.ndarray,
+    labels: np.ndarray,
+    test_features: np.ndarray,
+    seed: int,
+    scalings: Sequence[str] | None = None,
 ) -> Classified:
     """Trains a support vector machine with a Gaussian kernel, and classifies test images.
 
@@ -73,8 +77,10 @@ def classify_by_svm(
         labels: (num_labelled,), two of each class at least.
         test_features: (num_test, num_features).
         seed: of the folds.
+        scalings: to choose among; all of ``SCALINGS``, if not given.
     """
     folds = list(_fold(labels, seed))
+    scalings = scalings or SCALINGS
 
     def validate(distances: np.ndarray, gamma: float) -> np.ndarray:
         """Returns how many of the images held out each C classifies rightly."""
@@ -91,14 +97,14 @@ def classify_by_svm(
     with ThreadPoolExecutor(
         len(os.sched_getaffinity(0))
     ) as threads:  # libsvm computes outside Python's lock
-        for scaling in SCALINGS:
+        for scaling in scalings:
             scaled = scale(features, scaling)
             distances = square_distances(scaled, scaled)
             units.append(1 / (distances.mean() or 1.0))  # all images alike: any unit will do
             each = [threads.submit(validate, distances, gamma * units[-1]) for gamma in GAMMAS]
             right.append([counts.result() for counts in each])
-    best = np.unravel_index(np.argmax(right), np.shape(right))
-    scaling, gamma = SCALINGS[best[0]], float(GAMMAS[best[1]] * units[best[0]])
+    best = [int(place) for place in np.unravel_index(np.argmax(right), np.shape(right))]
+    scaling, gamma = scalings[best[0]], float(GAMMAS[best[1]] * units[best[0]])
     scaled = scale(features, scaling)
     machine = SVC(C=PENALTIES[best[2]], kernel="precomputed")
     machine.fit(np.exp(-gamma * square_distances(scaled, scaled)), labels)

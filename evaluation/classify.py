@@ -7,8 +7,10 @@ on without labels, a balanced few of which have one; accuracy on all test images
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,16 @@ import figures
 import runs
 from evaluation import RequestError, classification
 from evaluation.context import Context
+from evaluation.neighbourhood import Neighbourhood
 
 # name → what it is called, what it classifies, how
-METHODS = {
+METHODS: dict[str, tuple[str, str, Callable[..., classification.Classified]]] = {
     "svm_latent": ("SVM on z", "latent", classification.classify_by_svm),
+    "svm_neighbourhood": (
+        "SVM on z + neighbourhood",
+        "neighbourhood",
+        functools.partial(classification.classify_by_svm, scalings=("none",)),
+    ),
     "neighbours_latent": (
         "nearest neighbours on z",
         "latent",
@@ -29,6 +37,7 @@ METHODS = {
     ),
     "svm_pixels": ("SVM on pixels", "pixels", classification.classify_by_svm),
 }
+_GRAPH = 20_000  # training images, at most, of whose neighbourhood the second machine knows
 _CHOICES = ("scaling", "gamma", "C", "k")
 
 
@@ -79,22 +88,14 @@ def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
         many test images, summed over trials.
     """
     counts, num_trials = read_counts(context), context.flags["num_trials"]
-    images, labels = context.train
-    test_images, test_labels = context.test
+    labels, test_labels = context.train[1], context.test[1]
     subsets = {
         (count, trial): classification.choose_balanced(labels, count, context.seed + trial)
         for count in counts
         for trial in range(num_trials)
     }
-    chosen = np.unique(np.concatenate(list(subsets.values())))  # the images encoded
-    features = {
-        "latent": encode_features(context, images[chosen], "train"),
-        "pixels": images[chosen].reshape(len(chosen), -1),
-    }
-    test_features = {
-        "latent": encode_features(context, test_images, "test"),
-        "pixels": test_images.reshape(len(test_images), -1),
-    }
+    chosen = np.unique(np.concatenate(list(subsets.values())))
+    features, test_features = make_features(context, chosen)
     num_classes = len(context.class_names)
     confusions = {count: np.zeros((num_classes, num_classes), np.int64) for count in counts}
     trials = []
@@ -127,6 +128,7 @@ def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
     return {
         "run": context.run.name,
         "checkpoint": context.checkpoint,
+        "model": context.record["flags"].get("model"),
         "features": context.flags["features"],
         "labels_from": "the images that the model was trained on",
         "num_train": len(labels),
@@ -142,6 +144,46 @@ def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
         ],
         "trials": trials,
     }, confusions
+
+
+def make_features(
+    context: Context, chosen: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Returns what the methods classify by, of training images and of the test images.
+
+    ``latent``: z. ``pixels``. ``neighbourhood``: z of unit length, and beside it the image's
+    coordinates in the graph of nearest neighbours of up to 20,000 training images, whose labels
+    are not looked at; labelled and test images are placed in it alike.
+
+    Args:
+        chosen: positions of training images, ascending; (num_chosen,).
+
+    Returns:
+        kind → (num_chosen, num_features); kind → (num_test, num_features).
+    """
+    images, _ = context.train
+    test_images, _ = context.test
+    generator = np.random.default_rng(context.seed)
+    graph = generator.choice(len(images), min(_GRAPH, len(images)), replace=False)
+    encoded = np.union1d(chosen, graph)
+    z = encode_features(context, images[encoded], "train")
+    test_z = encode_features(context, test_images, "test")
+
+    print(f"  joining {len(graph):,} training images to their neighbours", flush=True)
+    directions, test_directions = (classification.scale(x, "unit length") for x in (z, test_z))
+    sheet = Neighbourhood(directions[np.searchsorted(encoded, graph)])
+    places = np.searchsorted(encoded, chosen)
+    of_chosen = {
+        "latent": z[places],
+        "neighbourhood": np.hstack([directions[places], sheet.place(directions[places])]),
+        "pixels": images[chosen].reshape(len(chosen), -1),
+    }
+    of_test = {
+        "latent": test_z,
+        "neighbourhood": np.hstack([test_directions, sheet.place(test_directions)]),
+        "pixels": test_images.reshape(len(test_images), -1),
+    }
+    return of_chosen, of_test
 
 
 def encode_features(context: Context, images: np.ndarray, split: str) -> np.ndarray:
@@ -179,7 +221,8 @@ def _table(measured: dict[str, Any]) -> str:
     lines = [
         f"accuracy on {measured['num_images']:,} test images, mean ± standard deviation over "
         f"{measured['num_trials']} balanced subsets of the {measured['num_train']:,} images "
-        f"trained on; z: {features[measured['features']]}",
+        f"trained on; z: {features[measured['features']]}; + neighbourhood: in the graph of up to "
+        f"{_GRAPH:,} training images without labels",
         "  labels" + "".join(f"{title:>26}" for title in titles),
     ]
     cells = [

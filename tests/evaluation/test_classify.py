@@ -16,6 +16,7 @@ import runs
 from data import splits
 from evaluation import RequestError, classification, classify
 from evaluation.context import Context
+from evaluation.neighbourhood import Neighbourhood
 
 COUNTS = (20, 60)
 NUM_TRIALS = 3
@@ -98,6 +99,30 @@ def test_the_accuracy_is_that_of_the_right_labels_images_and_features(measured, 
             expected = machine.score(test_rows, test_labels)
             assert trial["accuracy"] == pytest.approx(expected, abs=2 / 360)
             assert 0.5 < expected < 1
+
+
+def test_the_neighbourhood_is_that_of_the_images_trained_on_and_no_label_is_looked_at(tmp_path):
+    images, labels = load_digits("train")
+    test_images, _ = load_digits("test")
+    context = make_context(tmp_path)
+    subset = classification.choose_balanced(labels, 20, 5)
+    found, of_test = classify.make_features(context, subset)
+
+    def point(x):
+        return classification.scale(x.reshape(len(x), 64)[:, 18:42], "unit length")
+
+    # All 1,293 images: in whatever order, the graph is the same one but for its axes' signs.
+    sheet = Neighbourhood(point(images))
+    for z, features in ((point(images[subset]), found), (point(test_images), of_test)):
+        np.testing.assert_allclose(features["neighbourhood"][:, :24], z, atol=1e-6)
+        np.testing.assert_allclose(
+            np.abs(features["neighbourhood"][:, 24:]), np.abs(sheet.place(z)), atol=1e-3
+        )
+    context = make_context(tmp_path)
+    context.load_pixels = lambda split: (load_digits(split)[0], load_digits(split)[1] * 0)
+    blind, of_test_blind = classify.make_features(context, subset)
+    np.testing.assert_array_equal(blind["neighbourhood"], found["neighbourhood"])
+    np.testing.assert_array_equal(of_test_blind["neighbourhood"], of_test["neighbourhood"])
 
 
 def test_mean_and_spread_are_over_the_subsets(measured):
@@ -266,7 +291,7 @@ def test_the_figures_show_what_was_measured(tmp_path, monkeypatch, measured):
         (row["labels"], row["mean"], row["standard_deviation"]) for row in measured["accuracy"]
     ]
     assert sorted(point for line in lines.values() for point in line) == sorted(points)
-    assert lines["SVM on pixels"] == points[2::3]
+    assert lines["SVM on pixels"] == points[3::4]
     for (shares, names, title, _), (count, matrix) in zip(
         drawn["draw_confusions"], confusions.items(), strict=True
     ):

@@ -1,0 +1,113 @@
+"""Coordinates in the graph of nearest neighbours, against loops and against what they are for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evaluation import classification, neighbourhood
+from evaluation.neighbourhood import Neighbourhood
+
+
+def make_graph_by_hand(points: np.ndarray, num_neighbours: int) -> tuple[np.ndarray, float]:
+    """Returns the matrix of weights, and the unit of the squared distances, by loops."""
+    squares = np.array([[np.sum((x - y) ** 2) for y in points] for x in points])
+    count = len(points)
+    nearest = [
+        sorted((other for other in range(count) if other != one), key=squares[one].__getitem__)
+        for one in range(count)
+    ]
+    joined = [(one, other) for one in range(count) for other in nearest[one][:num_neighbours]]
+    unit = np.median([squares[pair] for pair in joined])
+    weights = np.zeros((count, count))
+    for one, other in joined:
+        weights[one, other] = weights[other, one] = np.exp(-squares[one, other] / unit)
+    return weights, unit
+
+
+def make_moons(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two half circles, each the way into the other, with a little noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(count) % 2)
+    angles = np.pi * rng.random(count)
+    x = np.where(labels == 0, np.cos(angles), 1 - np.cos(angles))
+    y = np.where(labels == 0, np.sin(angles), 0.5 - np.sin(angles))
+    return np.stack([x, y], axis=1) + 0.06 * rng.normal(size=(count, 2)), labels
+
+
+@pytest.mark.parametrize("dense", [500, 0])
+def test_the_coordinates_change_least_along_the_graph(dense, monkeypatch):
+    """D⁻¹W f = λ f with the largest λ but the first, W made by loops."""
+    monkeypatch.setattr(neighbourhood, "_DENSE", dense)
+    points = np.random.default_rng(0).normal(size=(120, 3))
+    found = Neighbourhood(points, num_dims=6, num_neighbours=8)
+    weights, unit = make_graph_by_hand(points, 8)
+    assert found.unit == pytest.approx(unit)
+    walk = weights / weights.sum(axis=1, keepdims=True)
+    values = np.sort(np.linalg.eigvals(walk).real)[::-1]
+    assert values[0] == pytest.approx(1)
+    assert values[1] < 1 - 1e-6, "the graph is to be of one piece"
+    for column, value in zip(found.coordinates.T, values[1:7], strict=True):
+        np.testing.assert_allclose(walk @ column, value * column, atol=1e-8)
+        assert np.ptp(column) > 0.1
+    assert np.mean(np.sum(found.coordinates**2, axis=1)) == pytest.approx(1)
+
+
+def test_other_points_have_the_mean_of_their_neighbours():
+    rng = np.random.default_rng(1)
+    points, others = rng.normal(size=(100, 3)), rng.normal(size=(20, 3))
+    found = Neighbourhood(points, num_dims=4, num_neighbours=5)
+    placed = found.place(others)
+    for other, coordinates in zip(others, placed, strict=True):
+        squares = np.array([np.sum((other - point) ** 2) for point in points])
+        nearest = np.argsort(squares)[:5]
+        weights = np.exp(-squares[nearest] / found.unit)
+        expected = weights @ found.coordinates[nearest] / weights.sum()
+        np.testing.assert_allclose(coordinates, expected, rtol=1e-8)
+    far = found.place(np.full((1, 3), 1e4))
+    assert np.isfinite(far).all()
+
+
+def test_two_groups_that_nothing_joins_are_told_apart_by_the_first_coordinate():
+    rng = np.random.default_rng(2)
+    points = rng.normal(size=(60, 2)) + np.repeat([0, 100], 30)[:, None]
+    first = Neighbourhood(points, num_dims=2).coordinates[:, 0]
+    assert np.ptp(first[:30]) < 1e-6
+    assert np.ptp(first[30:]) < 1e-6
+    assert abs(first[0] - first[-1]) > 0.5
+
+
+def test_with_few_labels_a_machine_follows_the_sheet_that_all_points_form():
+    """Two labelled points of each half circle: by the plane alone they cannot tell its shape."""
+    points, _ = make_moons(1500, 0)
+    test_points, test_labels = make_moons(1000, 1)
+    sheet = Neighbourhood(points, num_dims=1)
+    plain: list[float] = []
+    following: list[float] = []
+    for seed in range(5):
+        few, few_labels = make_moons(4, 10 + seed)
+        for features, test_features, accuracies in (
+            (few, test_points, plain),
+            (sheet.place(few), sheet.place(test_points), following),
+        ):
+            classified = classification.classify_by_svm(
+                features, few_labels, test_features, seed, scalings=("none",)
+            )
+            accuracies.append(float(np.mean(classified.predicted == test_labels)))
+    assert np.mean(following) > 0.97
+    assert np.mean(plain) < 0.9
+
+
+def test_the_same_points_give_the_same_coordinates():
+    points, _ = make_moons(700, 0)
+    first, again = (Neighbourhood(points).coordinates for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (700, 20)
+
+
+@pytest.mark.parametrize("count", [30, 600])
+def test_points_that_are_all_alike_have_coordinates_that_are_numbers(count):
+    """A collapsed posterior: there is nothing to learn, and nothing breaks."""
+    found = Neighbourhood(np.zeros((count, 2)))
+    assert np.isfinite(found.coordinates).all()
+    assert np.isfinite(found.place(np.zeros((3, 2)))).all()
