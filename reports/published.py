@@ -3,6 +3,8 @@
 docs/results/<recipe>/<run>/
     run.json, history.csv   as training wrote them
     *.json, *.png           as evaluation wrote them
+docs/results/<recipe>/comparison/
+    *.png                   as evaluate.py --compare drew them
 """
 
 from __future__ import annotations
@@ -17,7 +19,16 @@ from typing import Any
 
 import runs
 
-FIGURES = ("reconstruction.png", "generated.png", "accuracy_by_labels.png", "ood.png")
+# In the order of the page.
+FIGURES = (
+    "reconstruction.png",
+    "generated.png",
+    "latent_test.png",
+    "manifold.png",
+    "accuracy_by_labels.png",
+    "ood.png",
+)
+COMPARED = ("curves.png", "measures.png", "reconstructions.png", "samples.png")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +60,6 @@ class Published:
         path = self.folder / f"{name}.json"
         return json.loads(path.read_text()) if path.is_file() else None
 
-    def drawn(self) -> list[Path]:
-        """Returns the figures there are."""
-        return [path for path in (self.folder / name for name in FIGURES) if path.is_file()]
-
 
 def published(root: Path, recipe: str) -> list[Published]:
     """Returns the runs of a recipe, by latent dimension and name."""
@@ -60,44 +67,82 @@ def published(root: Path, recipe: str) -> list[Published]:
     return sorted(found, key=lambda run: run.flags["latent_dim"])
 
 
+def find_figures(folder: Path) -> list[Path]:
+    """Returns the figures of a recipe's folder: those of each run, then of its comparison."""
+    found = [run.folder / name for run in published(folder.parent, folder.name) for name in FIGURES]
+    found += [folder / "comparison" / name for name in COMPARED]
+    return [path for path in found if path.is_file()]
+
+
+def find_finished(trained: Path) -> list[tuple[runs.Run, dict[str, Any]]]:
+    """Returns the finished runs of a folder of runs, with what run.json holds; oldest first."""
+    found = [runs.Run(path.parent) for path in sorted(trained.glob("*/run.json"))]
+    records = [(run, run.read_record()) for run in found]
+    finished = [(run, record) for run, record in records if record["status"] == "finished"]
+    return sorted(finished, key=lambda one: (one[1]["started"], one[0].name))
+
+
+def _choose(
+    finished: Sequence[tuple[runs.Run, dict[str, Any]]], wanted: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[runs.Run, dict[str, Any]]]:
+    """Returns the newest run of each of these settings that has one, by name.
+
+    A flag that a run does not have is younger than the run, and says nothing of it.
+    """
+    chosen = {}
+    for settings in wanted:
+        for run, record in reversed(finished):
+            flags = record["flags"]
+            if all(flags[name] == settings[name] for name in flags.keys() & settings.keys()):
+                chosen[run.name] = (run, record)
+                break
+    return chosen
+
+
 def collect(
-    root: Path, recipe: str, wanted: Sequence[Mapping[str, Any]], trained: Path, result: Path
+    folder: Path,
+    wanted: Sequence[Mapping[str, Any]],
+    finished: Sequence[tuple[runs.Run, dict[str, Any]]],
+    result: Path,
 ) -> list[Path]:
-    """Copies the finished runs of a recipe, and what was measured of them, to ``root``.
+    """Copies the finished runs of a recipe, and what was measured of them, to its folder.
 
     Args:
-        root: docs/results.
-        recipe: the folder there.
+        folder: docs/results/<recipe>.
         wanted: the settings of each of the recipe's runs. Of several finished runs that agree
-            with them the newest is taken; a flag younger than a run says nothing of it.
-        trained: the folder of runs.
+            with them the newest is taken.
+        finished: see ``find_finished``.
         result: what evaluate.py wrote, a folder for each run.
 
     Returns:
         the folders written.
     """
-    records = []
-    for folder in sorted(path.parent for path in trained.glob("*/run.json")):
-        run = runs.Run(folder)
-        record = run.read_record()
-        if record["status"] == "finished":
-            records.append((record["started"], run, record["flags"]))
     written = []
-    for settings in wanted:
-        agreeing = [
-            (started, run.name, run)
-            for started, run, flags in records
-            if all(flags[name] == settings[name] for name in flags.keys() & settings.keys())
-        ]
-        if not agreeing:
-            continue
-        run = max(agreeing, key=lambda found: found[:2])[2]
-        folder = root / recipe / run.name
-        folder.mkdir(parents=True, exist_ok=True)
-        measured = sorted((result / run.name).glob("*.json"))
-        drawn = [result / run.name / name for name in FIGURES]
-        for path in [run.record_path, run.history_path, *measured, *drawn]:
-            if path.is_file():
-                shutil.copyfile(path, folder / path.name)
-        written.append(folder)
+    for name, (run, _) in _choose(finished, wanted).items():
+        measured = sorted((result / name).glob("*.json"))
+        drawn = [result / name / figure for figure in FIGURES]
+        written += _copy([run.record_path, run.history_path, *measured, *drawn], folder / name)
     return written
+
+
+def collect_comparison(
+    folder: Path,
+    wanted: Sequence[Mapping[str, Any]],
+    finished: Sequence[tuple[runs.Run, dict[str, Any]]],
+    result: Path,
+) -> list[Path]:
+    """Copies what ``evaluate.py --compare`` drew of the runs of these settings, if it did."""
+    records = {name: record for name, (_, record) in _choose(finished, wanted).items()}
+    if not records:
+        return []
+    drawn = result / runs.name_comparison(records)
+    return _copy([drawn / name for name in COMPARED], folder / "comparison")
+
+
+def _copy(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """Copies those of the files that there are; returns the folder if there were any."""
+    there = [path for path in paths if path.is_file()]
+    for path in there:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / path.name)
+    return [folder] if there else []

@@ -8,7 +8,13 @@ import pytest
 
 import runs
 from reports import results
-from reports.published import collect, published
+from reports.published import (
+    collect,
+    collect_comparison,
+    find_figures,
+    find_finished,
+    published,
+)
 
 
 def publish(root, recipe, name, flags, history=(), **measured):
@@ -37,7 +43,7 @@ def cells(page, first):
 def test_what_is_not_there_is_called_missing(tmp_path):
     page = results.write_page(tmp_path / "results")
     assert cells(page, "this recipe, 10,000 test images")[1:] == [results.MISSING] * 3
-    assert cells(page, "ours")[1:] == [results.MISSING] * 4
+    assert cells(page, "ours, SVM on z")[1:] == [results.MISSING] * 4
     for recipe in results.RECIPES:
         assert f"`{recipe}`: {results.MISSING}" in page
 
@@ -79,9 +85,9 @@ def test_the_objective_of_the_last_epoch_is_weighted_by_the_runs_beta(tmp_path):
         },
     )
     page = results.write_page(root)
-    rows = [line for line in page.splitlines() if line.startswith("| this recipe |")]
+    rows = [line for line in page.splitlines() if line.startswith("| this recipe")]
     assert rows[0] == "| this recipe | 205.00 | **210.00**, missed |"
-    assert rows[1].startswith("| this recipe | 0.700 ± 0.020 | not run")
+    assert rows[1].startswith("| this recipe, SVM on z | **0.700 ± 0.020**, missed | not run")
 
 
 def test_runs_of_a_recipe_are_found_by_their_settings_and_copied(tmp_path):
@@ -94,14 +100,36 @@ def test_runs_of_a_recipe_are_found_by_their_settings_and_copied(tmp_path):
         runs.write_history(run.history_path, [{"epoch": 1}])
         (result / name).mkdir(parents=True)
         (result / name / "metrics.json").write_text("{}")
-    (folder,) = collect(
-        root, "recipe", [{"latent_dim": 2, "a_later_flag": 0}, {"latent_dim": 9}], trained, result
-    )
+    wanted = [{"latent_dim": 2, "a_later_flag": 0}, {"latent_dim": 9}]
+    (folder,) = collect(root / "recipe", wanted, find_finished(trained), result)
     assert folder == root / "recipe" / "a"
     assert sorted(path.name for path in folder.iterdir()) == [
         "history.csv", "metrics.json", "run.json",
     ]  # fmt: skip
     assert [run.flags["latent_dim"] for run in published(root, "recipe")] == [2]
+
+
+def test_figures_that_compare_a_recipes_runs_are_copied_beside_them(tmp_path):
+    trained, result, folder = (tmp_path / name for name in ("trained", "result", "recipe"))
+    records = {}
+    for name, dim in (("a", 2), ("b", 3), ("of other settings", 4)):
+        run = runs.Run(trained / name)
+        flags = {"dataset": "digits", "latent_dim": dim}
+        run.start({"flags": flags, "status": "training", "started": name})
+        run.finish("finished", None, 1, 60.0)
+        records[name] = run.read_record()
+    both = {name: records[name] for name in ("a", "b")}
+    for compared, content in ((both, b"of both"), (records, b"of all three")):
+        drawn = result / runs.name_comparison(compared)
+        drawn.mkdir(parents=True)
+        (drawn / "curves.png").write_bytes(content)
+    wanted = [{"latent_dim": dim} for dim in (2, 3)]
+    collect(folder, wanted, find_finished(trained), result)
+    collect_comparison(folder, wanted, find_finished(trained), result)
+    (figure,) = find_figures(folder)
+    assert figure == folder / "comparison" / "curves.png"
+    assert figure.read_bytes() == b"of both"
+    assert collect_comparison(folder, wanted[:1], find_finished(trained), result) == []
 
 
 def test_every_recipe_has_a_flag_file_that_the_command_line_accepts():
