@@ -75,7 +75,7 @@ def test_the_objective_of_the_last_epoch_is_weighted_by_the_runs_beta(tmp_path):
         root,
         "fashion_m1",
         "m1",
-        {"latent_dim": 50, "beta": 0.5, "l2": 0.1},
+        {"latent_dim": 50, "beta": 0.5, "l2": 0.1, "initializer": "normal"},
         history=[{"epoch": 1, "loss": 300.0}, {"epoch": 2, "loss": 205.0}],
         metrics_last={"reconstruction": mean(200.0), "kl": mean(20.0)},
         classification={
