@@ -1,1 +1,1 @@
-"""Speed against peers, side by side in one run: python -m benchmarks.training (make bench)."""
+"""Slow commands: speed against peers (make bench), and trainings killed at random."""

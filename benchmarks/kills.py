@@ -1,0 +1,363 @@
+"""Trainings killed at random, compared bit for bit with the same trainings never killed.
+
+    python -m benchmarks.kills                          at least 30 kills
+    python -m benchmarks.kills --json docs/kills.json   the same, and what came of it
+
+Each round trains one of ``CONFIGURATIONS`` with train.py on the embedded digits, twice: once
+undisturbed, in long stacks of steps and without checkpoints in an epoch; and once with
+checkpoints after every few steps, killed by SIGKILL at times that ``--seed`` draws, and each
+time gone on with by the same command and --resume. After every kill what is on the disk must
+be whole; the next process must go on from the last checkpoint; and in the end weights,
+optimiser, streams of noise and history must be those of the undisturbed training.
+
+A copy of the program is trained in a temporary folder; trained_model/ is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import runs
+from benchmarks.killed_processes import Broken, Training, copy_program
+
+STARTS_WITHIN = 300  # seconds, until the first new checkpoint
+MINUTES = "0.002"  # between checkpoints: 0.12 s
+STARTING = 0.2  # part of the kills that come before training is under way
+_TIMES = ("seconds", "images_per_second")  # of history.csv, which no two trainings share
+
+
+class Configuration(NamedTuple):
+    """What a round trains: flags, and how the killed training is cut into calls."""
+
+    flags: str
+    epochs: int = 6
+    steps: int = 5  # a call of the killed training; a checkpoint may follow each
+    workers: int = 1
+
+
+_COMMON = "--dataset digits --latent_dim 3"
+_MLP = "--hidden_dim 16 --batch_size 10"
+_NOISY = "--binarize dynamic --dropout 0.1"
+CONFIGURATIONS = {
+    "vae, cyclical β": Configuration(
+        f"{_MLP} {_NOISY} --beta_schedule cyclical --beta_steps 300 --free_bits 0.1 --l2 0.001"
+    ),
+    "classifier_vae, 200 labels": Configuration(
+        f"{_MLP} {_NOISY} --model classifier_vae --num_labels 200 --beta_schedule linear "
+        "--beta_steps 700",
+        steps=3,
+    ),
+    "vae, mixed_bfloat16, cosine": Configuration(
+        f"{_MLP} {_NOISY} --precision mixed_bfloat16 --learning_rate_schedule cosine", steps=7
+    ),
+    "gaussian_learned, mixed_float16": Configuration(
+        f"{_MLP} --likelihood gaussian_learned --dropout 0.1 --precision mixed_float16 "
+        "--beta_schedule linear --beta_steps 900",
+        steps=13,
+    ),
+    "convolutions": Configuration(
+        "--network conv --filters 4,8 --dropout 0.1 --binarize dynamic --batch_size 50 "
+        "--beta_schedule linear --beta_steps 100 --jit_compile 1",
+        steps=2,
+    ),
+    "continuous_bernoulli, two layers": Configuration(
+        "--hidden_dim 24,16 --activation elu,tanh --dropout 0.2 --batch_size 10 "
+        "--likelihood continuous_bernoulli --beta_schedule cyclical "
+        "--beta_steps 100 --beta_cycles 8",
+        steps=130,
+    ),
+    "autoencoder, gaussian": Configuration(
+        f"{_MLP} --model autoencoder --likelihood gaussian --dropout 0.2 --l2 0.001",
+        steps=1,
+        epochs=4,
+    ),
+    "two workers": Configuration(
+        f"{_NOISY} --hidden_dim 16 --batch_size 50 --beta_schedule linear --beta_steps 200 "
+        "--strategy multi_worker",
+        workers=2,
+    ),
+}
+
+
+class Kill(NamedTuple):
+    """One kill, and what it left behind."""
+
+    when: str  # "starting" or "training"
+    after: float  # seconds from the start of the process
+    who: str  # "it", or of several workers "chief", "other" or "both"
+    position: int  # steps in the last checkpoint
+    models: int  # of best.keras and model.keras, that were there and loaded
+
+
+# --------------------------------------------------------------------------- on the disk
+
+
+def inspect(run: runs.Run) -> tuple[int, int]:
+    """Returns the steps in a killed run's last checkpoint, and how many models it has.
+
+    Raises:
+        Broken: if anything that lies there does not open.
+    """
+    from training import checkpoint
+
+    if not run.record_path.exists():
+        return 0, 0
+    position = models = 0
+    try:
+        run.read_record()
+        if run.checkpoint_path.exists():
+            position = checkpoint.load(run)[1]["position"]
+        for name in runs.CHECKPOINTS.values():
+            if (run.folder / name).exists():
+                with runs.open_file(run, name):  # as run.json says
+                    _load_model(run.folder / name)
+                models += 1
+    except Exception as error:
+        raise Broken(f"{type(error).__name__}: {error}") from error
+    return position, models
+
+
+def find_differences(run: runs.Run, other: runs.Run, rounding: float = 0.0) -> list[str]:
+    """Returns what is not the same to the bit in two finished runs, the times apart.
+
+    Args:
+        run, other: to compare.
+        rounding: what a number of the history may be off by, relatively.
+    """
+    (ours, our_rows), (theirs, their_rows) = _read_end(run), _read_end(other)
+    differ = [name for name in sorted(ours.keys() | theirs) if ours.get(name) != theirs.get(name)]
+    for place in sorted(our_rows.keys() | their_rows):
+        a, b = our_rows.get(place, math.nan), their_rows.get(place, math.nan)
+        if a != b and not abs(a - b) <= rounding * abs(b):
+            differ.append("history.csv, epoch {:.0f}, {}".format(*place))
+    return differ
+
+
+def _read_end(run: runs.Run) -> tuple[dict[str, Any], dict[tuple[float, str], float]]:
+    """Returns a run's bits and outcome by name, and its history by epoch and column."""
+    from training import checkpoint
+
+    arrays, progress = checkpoint.load(run)
+    found: dict[str, Any] = {"position": progress["position"]}
+    for name in runs.CHECKPOINTS.values():
+        for place, weight in enumerate(_load_model(run.folder / name).get_weights()):
+            arrays[f"{name}, weight {place}"] = weight
+    for name, array in arrays.items():
+        found[name] = (array.dtype, array.shape, array.tobytes())
+    record = run.read_record()
+    found |= {"status": record["status"], "best epoch": record["best"]["epoch"]}
+    rows = runs.read_history(run.history_path)
+    cells = {(row["epoch"], name): row[name] for row in rows for name in row if name not in _TIMES}
+    return found, cells
+
+
+def _load_model(path: Path) -> Any:
+    import keras
+
+    import models  # noqa: F401  registers the classes
+
+    return keras.saving.load_model(path)
+
+
+# -------------------------------------------------------------------------------- rounds
+
+
+class Round:
+    """One configuration, trained undisturbed and then killed again and again.
+
+    Args:
+        name: in words.
+        configuration: what is trained.
+        program: a copy of it, whose trained_model/ takes the runs.
+        folder: for the outputs.
+    """
+
+    def __init__(self, name: str, configuration: Configuration, program: Path, folder: Path):
+        self.name = name
+        self.configuration = configuration
+        self.program = program
+        self.folder = folder
+        folder.mkdir()
+        words = [*_COMMON.split(), *configuration.flags.split()]
+        self.words = [*words, "--num_epochs", str(configuration.epochs)]
+        self.whole = runs.Run(program / "trained_model" / f"{folder.name} whole")
+        self.run = runs.Run(program / "trained_model" / f"{folder.name} killed")
+        self.kills: list[Kill] = []
+        self.resumed: list[int] = []  # positions at which a process went on
+        self._position = 0
+
+    def train_whole(self) -> None:
+        """Trains undisturbed."""
+        training = self._start(["--run_name", self.whole.name], "whole")
+        training.finish()
+        (steps,) = re.findall(r"epochs of (\d+) batches", training.output())
+        self.steps_per_epoch = int(steps)
+
+    def train_killed(self, rng: random.Random, num_kills: int, span: float) -> None:
+        """Trains with kills, then to the end.
+
+        Args:
+            rng: draws the times.
+            num_kills: at most; fewer where the training ends before.
+            span: seconds of training, from the first new checkpoint on, in which one is killed.
+        """
+        steps = str(self.configuration.steps)
+        often = ["--steps_per_execution", steps, "--checkpoint_minutes", MINUTES]
+        words = ["--run_name", self.run.name, *often]
+        for attempt in range(10 * num_kills + 1):
+            has_begun = self.run.record_path.exists()
+            training = self._start([*words, *(["--resume"] if has_begun else [])], str(attempt))
+            killed = len(self.kills) < num_kills and self._kill(training, rng, span)
+            if not killed:
+                training.finish()
+            self._check_begin(training, has_begun)
+            if not killed:
+                return
+            self._position = self.kills[-1].position
+
+    def _start(self, words: list[str], name: str) -> Training:
+        words = [*self.words, *words]
+        return Training(self.program, self.folder / name, words, self.configuration.workers)
+
+    def _kill(self, training: Training, rng: random.Random, span: float) -> bool:
+        """Kills a training at a random time; False where it ended before."""
+        starting, wait = rng.random() < STARTING, rng.random()
+        who = "it"
+        if self.configuration.workers > 1:
+            who = "both" if starting else rng.choice(("chief", "other", "both"))
+        if starting:
+            time.sleep(wait * 8)  # importing, building, compiling, going back to the checkpoint
+        else:
+            before = _changed(self.run.checkpoint_path)
+            while training.is_running() and _changed(self.run.checkpoint_path) == before:
+                if time.monotonic() - training.began > STARTS_WITHIN:
+                    training.kill("both" if self.configuration.workers > 1 else "it")
+                    raise Broken(f"no new checkpoint within {STARTS_WITHIN} s")
+                time.sleep(0.01)
+            time.sleep(wait * span)
+        if not training.is_running():
+            return False
+        after = time.monotonic() - training.began
+        training.kill(who)
+        position, models = inspect(self.run)
+        when = "starting" if starting else "training"
+        self.kills.append(Kill(when, round(after, 2), who, position, models))
+        if position < self._position:
+            raise Broken(f"the checkpoint went back from step {self._position} to {position}")
+        return True
+
+    def _check_begin(self, training: Training, resumed: bool) -> None:
+        """Checks that a process went on from the last checkpoint, where it came so far."""
+        said = re.search(r"^resume +after (\d+) epochs and (\d+) steps", training.output(), re.M)
+        if not resumed or not said:
+            return
+        position = int(said[1]) * self.steps_per_epoch + int(said[2])
+        if position != self._position:
+            raise Broken(f"step {self._position} was saved, and it went on from {position}")
+        self.resumed.append(position)
+
+    def compare(self) -> list[str]:
+        """Returns what is not the same in the two trainings' ends."""
+        # Of several workers' running means their sum is saved, and shared out again.
+        rounding = 1e-6 if self.configuration.workers > 1 else 0.0
+        return find_differences(self.run, self.whole, rounding)
+
+    def describe(self, broken: str) -> dict[str, Any]:
+        """Returns what came of the round, for JSON."""
+        return {
+            "command": " ".join(["python train.py", *self.words]),
+            "steps_a_call": self.configuration.steps,
+            "steps": self.configuration.epochs * self.steps_per_epoch,
+            "kills": [kill._asdict() for kill in self.kills],
+            "went_on_from": self.resumed,
+            "broken": broken,
+        }
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kills", type=int, default=30, help="at least, over all rounds")
+    parser.add_argument("--each", type=int, default=4, help="kills of one training, at most")
+    parser.add_argument("--span", type=float, default=2.0, help="seconds trained until a kill")
+    parser.add_argument("--seed", type=int, default=0, help="of the times")
+    parser.add_argument("--only", choices=CONFIGURATIONS, help="one configuration")
+    parser.add_argument("--json", type=Path, help="file to write")
+    arguments = parser.parse_args()
+    from training import device
+
+    device.set_up_tensorflow()
+    rng = random.Random(arguments.seed)
+    names = [arguments.only] if arguments.only else list(CONFIGURATIONS)
+    rounds: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        program = copy_program(Path(temporary) / "program")
+        while _count(rounds) < arguments.kills or len(rounds) < len(names):
+            name = names[len(rounds) % len(names)]
+            rounds.append(_play(name, program, Path(temporary), len(rounds), rng, arguments))
+    broken = [found for found in rounds if found["broken"]]
+    kills = [kill for found in rounds for kill in found["kills"]]
+    print(
+        f"{len(kills)} kills, {sum(kill['when'] == 'training' for kill in kills)} of them while "
+        f"training; {sum(kill['models'] for kill in kills)} models and "
+        f"{sum(kill['position'] > 0 for kill in kills)} checkpoints found whole; "
+        f"{sum(len(found['went_on_from']) for found in rounds)} times gone on from the last "
+        f"checkpoint; {len(rounds) - len(broken)} of {len(rounds)} trainings ended with the same "
+        "bits as undisturbed ones"
+    )
+    if arguments.json:
+        import datetime
+
+        machine = {"date": datetime.date.today().isoformat(), "cores": os.cpu_count()}
+        content = {**machine, "seed": arguments.seed, "rounds": rounds}
+        arguments.json.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        print(f"written:\n  {arguments.json}")
+    sys.exit(1 if broken else 0)
+
+
+def _count(rounds: list[dict[str, Any]]) -> int:
+    return sum(len(found["kills"]) for found in rounds)
+
+
+def _play(name, program, temporary, number, rng, arguments) -> dict[str, Any]:
+    """Plays a round, and says what came of it in one line."""
+    played = Round(name, CONFIGURATIONS[name], program, temporary / f"round {number}")
+    began = time.monotonic()
+    broken = ""
+    try:
+        played.train_whole()
+        played.train_killed(rng, arguments.each, arguments.span)
+        if differences := played.compare():
+            broken = f"{len(differences)} differ: {', '.join(differences[:3])}"
+    except Broken as error:
+        broken = " ".join(str(error).split())
+    found = {"configuration": name, **played.describe(broken)}
+    at = ", ".join(
+        f"{kill.position}{'' if kill.when == 'training' else '*'}" for kill in played.kills
+    )
+    print(
+        f"{name}: {len(played.kills)} kills, of {found['steps']} steps saved {at} (* starting); "
+        f"{broken or 'the same bits'} ({time.monotonic() - began:.0f} s)",
+        flush=True,
+    )
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""A few of the kills that ``python -m benchmarks.kills`` does many of."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import runs
+from benchmarks import kills
+from training import checkpoint
+
+FLAGS = "--network conv --filters 4,8 --dropout 0.1 --binarize dynamic --batch_size 50"
+CONFIGURATION = kills.Configuration(
+    f"{FLAGS} --beta_schedule linear --beta_steps 60 --jit_compile 1", epochs=4, steps=1
+)
+
+
+@pytest.fixture(scope="module")
+def played(tree, tmp_path_factory) -> kills.Round:
+    """A training that was never killed, and one that was killed twice while it trained."""
+    folder = tmp_path_factory.mktemp("kills") / "round"
+    found = kills.Round("convolutions", CONFIGURATION, tree, folder)
+    found.train_whole()
+    found.train_killed(random.Random(0), 2, span=0.5)
+    return found
+
+
+def test_a_training_that_was_killed_ends_as_one_that_was_not(played):
+    assert [kill.when for kill in played.kills] == ["training", "training"]
+    first, second = (kill.position for kill in played.kills)
+    assert 0 < first < second < 4 * played.steps_per_epoch
+    assert played.resumed == [first, second]
+    assert played.compare() == []
+
+
+@pytest.fixture
+def altered(played, tmp_path) -> runs.Run:
+    """A copy of the training that was killed."""
+    shutil.copytree(played.run.folder, tmp_path / "altered")
+    return runs.Run(tmp_path / "altered")
+
+
+def test_one_bit_of_the_optimiser_is_a_difference(played, altered):
+    values, progress = checkpoint.load(altered)
+    arrays: dict[str, Any] = dict(values)
+    name = next(name for name in arrays if "adam" in name and arrays[name].dtype == np.float32)
+    arrays[name].view(np.uint32).reshape(-1)[0] ^= 1
+
+    def write(path: Path) -> None:
+        text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
+        with path.open("wb") as file:
+            np.savez(file, json=text, **arrays)
+
+    runs.commit(altered, {runs.CHECKPOINT: write}, 4)
+    assert kills.find_differences(altered, played.whole) == [name]
+
+
+def test_another_loss_in_the_history_is_a_difference(played, altered):
+    rows = runs.read_history(altered.history_path)
+    rows[1]["loss"] = float(np.nextafter(rows[1]["loss"], np.inf))
+    rows[2]["seconds"] += 1  # no two trainings take the same time
+    runs.write_history(altered.history_path, rows)
+    differences = kills.find_differences(altered, played.whole)
+    assert differences == ["history.csv, epoch 2, loss"]
+    assert kills.find_differences(altered, played.whole, rounding=1e-9) == []
+    runs.write_history(altered.history_path, rows[:3])
+    differences = kills.find_differences(altered, played.whole, rounding=1e-9)
+    assert {name.rpartition(",")[0] for name in differences} == {"history.csv, epoch 4"}
+
+
+@pytest.mark.parametrize("name", ["run.json", "checkpoint.npz", "best.keras", "model.keras"])
+def test_a_file_that_is_cut_off_is_told(played, altered, name):
+    assert kills.inspect(altered) == (4 * played.steps_per_epoch, 2)
+    content = (altered.folder / name).read_bytes()
+    (altered.folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(kills.Broken):
+        kills.inspect(altered)
