@@ -51,8 +51,6 @@ RESULT_DIR = ROOT / "result"
 BINARIZE = ("none", "dynamic", "static")
 STRATEGIES = ("none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-LEARNING_RATE_SCHEDULES = ("constant", "cosine")
-FEATURES = ("mean", "sample")
 _COUNT = Number(int, 1, 10**9)
 
 _LATENT_DIM = Option("latent_dim", SIZE, 10, "dimensions of the latent variables")
@@ -82,7 +80,7 @@ RUN_OPTIONS = [
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option(
         "learning_rate_schedule",
-        Choice(LEARNING_RATE_SCHEDULES),
+        Choice(("constant", "cosine")),
         "constant",
         "cosine: down to 0 over all steps of the run, which cannot be prolonged then",
         "lr-",
@@ -147,6 +145,12 @@ EXECUTION_OPTIONS = [
         "compile the steps with XLA; auto: where it is faster, as measured",
     ),
     Option(
+        "deterministic",
+        None,
+        False,
+        "compute in a way that repeats bit for bit, if slower: convolutions on a CPU step by step",
+    ),
+    Option(
         "strategy",
         Choice(STRATEGIES),
         "none",
@@ -204,7 +208,7 @@ EVALUATE_OPTIONS = [
     Option("num_trials", Number(int, 1, 1000), 5, "in --classify, subsets of each size"),
     Option(
         "features",
-        Choice(FEATURES),
+        Choice(("mean", "sample")),
         "mean",
         "in --classify, of an image: its posterior's mean, or one z drawn from the posterior",
     ),
@@ -235,10 +239,15 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
         _check_sweep(values)
     _refuse_foreign(values)
     part_options.complete(values)
-    if values.strategy != "none" and values.jit_compile == "1":
+    if values.deterministic and values.jit_compile == "0":
+        raise UsageError(
+            "--deterministic needs steps that XLA compiles, and --jit_compile 0 has none: leave "
+            "one of them out"
+        )
+    if values.strategy != "none" and (values.deterministic or values.jit_compile == "1"):
         raise UsageError(
             f"--strategy {values.strategy} runs as a TensorFlow graph, which XLA cannot compile: "
-            "leave --jit_compile out"
+            f"leave {'--deterministic' if values.deterministic else '--jit_compile'} out"
         )
     num_train = data.DATASETS[values.dataset].num_train
     if values.num_validation is not None and values.num_validation >= num_train:

@@ -43,7 +43,8 @@ def main(argv: list[str]) -> None:
         cluster.locked(run, workers, flags.resume, flags.resume_from),
     ):
         # Where a worker is lost, TensorFlow logs what we say in one line.
-        device_name = device.set_up_tensorflow(3 if len(workers.workers) > 1 else 2)
+        log_level = 3 if len(workers.workers) > 1 else 2
+        device_name = device.set_up_tensorflow(log_level, flags.deterministic)
         try:
             strategy = cluster.make_strategy(flags.strategy, flags.num_replicas, flags.batch_size)
             stop_signals.take_back()  # TensorFlow's workers take SIGTERM for themselves

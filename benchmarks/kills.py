@@ -16,6 +16,7 @@ A copy of the program is trained in a temporary folder; trained_model/ is left a
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import math
 import os
@@ -30,8 +31,7 @@ from typing import Any, NamedTuple
 import runs
 from benchmarks.killed_processes import Broken, Training, copy_program
 
-STARTS_WITHIN = 300  # seconds, until the first new checkpoint
-MINUTES = "0.002"  # between checkpoints: 0.12 s
+ENDS_WITHIN = 600  # seconds, that a training may take
 STARTING = 0.2  # part of the kills that come before training is under way
 _TIMES = ("seconds", "images_per_second")  # of history.csv, which no two trainings share
 
@@ -41,7 +41,7 @@ class Configuration(NamedTuple):
 
     flags: str
     epochs: int = 6
-    steps: int = 5  # a call of the killed training; a checkpoint may follow each
+    steps: int = 13  # a call of the killed training, after which a checkpoint is due
     workers: int = 1
 
 
@@ -52,39 +52,39 @@ CONFIGURATIONS = {
     "vae, cyclical β": Configuration(
         f"{_MLP} {_NOISY} --beta_schedule cyclical --beta_steps 300 --free_bits 0.1 --l2 0.001"
     ),
+    "two workers": Configuration(
+        f"{_NOISY} --hidden_dim 16 --batch_size 50 --beta_schedule linear --beta_steps 200 "
+        "--strategy multi_worker",
+        steps=5,
+        workers=2,
+    ),
     "classifier_vae, 200 labels": Configuration(
         f"{_MLP} {_NOISY} --model classifier_vae --num_labels 200 --beta_schedule linear "
         "--beta_steps 700",
-        steps=3,
+        steps=17,
     ),
     "vae, mixed_bfloat16, cosine": Configuration(
-        f"{_MLP} {_NOISY} --precision mixed_bfloat16 --learning_rate_schedule cosine", steps=7
+        f"{_MLP} {_NOISY} --precision mixed_bfloat16 --learning_rate_schedule cosine", steps=20
     ),
     "gaussian_learned, mixed_float16": Configuration(
         f"{_MLP} --likelihood gaussian_learned --dropout 0.1 --precision mixed_float16 "
         "--beta_schedule linear --beta_steps 900",
-        steps=13,
+        steps=29,
     ),
     "convolutions": Configuration(
         "--network conv --filters 4,8 --dropout 0.1 --binarize dynamic --batch_size 50 "
-        "--beta_schedule linear --beta_steps 100 --jit_compile 1",
+        "--beta_schedule linear --beta_steps 100 --deterministic 1",
         steps=2,
     ),
     "continuous_bernoulli, two layers": Configuration(
         "--hidden_dim 24,16 --activation elu,tanh --dropout 0.2 --batch_size 10 "
         "--likelihood continuous_bernoulli --beta_schedule cyclical "
         "--beta_steps 100 --beta_cycles 8",
-        steps=130,
+        steps=40,
     ),
     "autoencoder, gaussian": Configuration(
         f"{_MLP} --model autoencoder --likelihood gaussian --dropout 0.2 --l2 0.001",
-        steps=1,
-        epochs=4,
-    ),
-    "two workers": Configuration(
-        f"{_NOISY} --hidden_dim 16 --batch_size 50 --beta_schedule linear --beta_steps 200 "
-        "--strategy multi_worker",
-        workers=2,
+        steps=11,
     ),
 }
 
@@ -194,6 +194,7 @@ class Round:
         self.run = runs.Run(program / "trained_model" / f"{folder.name} killed")
         self.kills: list[Kill] = []
         self.resumed: list[int] = []  # positions at which a process went on
+        self.steps_per_epoch = 0
         self._position = 0
 
     def train_whole(self) -> None:
@@ -203,48 +204,46 @@ class Round:
         (steps,) = re.findall(r"epochs of (\d+) batches", training.output())
         self.steps_per_epoch = int(steps)
 
-    def train_killed(self, rng: random.Random, num_kills: int, span: float) -> None:
+    def train_killed(self, rng: random.Random, num_kills: int) -> None:
         """Trains with kills, then to the end.
 
         Args:
             rng: draws the times.
             num_kills: at most; fewer where the training ends before.
-            span: seconds of training, from the first new checkpoint on, in which one is killed.
         """
         steps = str(self.configuration.steps)
-        often = ["--steps_per_execution", steps, "--checkpoint_minutes", MINUTES]
+        often = ["--steps_per_execution", steps, "--checkpoint_minutes", "0"]
         words = ["--run_name", self.run.name, *often]
         for attempt in range(10 * num_kills + 1):
             has_begun = self.run.record_path.exists()
             training = self._start([*words, *(["--resume"] if has_begun else [])], str(attempt))
-            killed = len(self.kills) < num_kills and self._kill(training, rng, span)
+            killed = len(self.kills) < num_kills and self._kill(training, rng, num_kills)
             if not killed:
                 training.finish()
             self._check_begin(training, has_begun)
             if not killed:
                 return
             self._position = self.kills[-1].position
+            if self.run.record_path.exists() and self.run.read_record()["status"] == "finished":
+                return  # it was about to say so
 
     def _start(self, words: list[str], name: str) -> Training:
         words = [*self.words, *words]
         return Training(self.program, self.folder / name, words, self.configuration.workers)
 
-    def _kill(self, training: Training, rng: random.Random, span: float) -> bool:
+    def _kill(self, training: Training, rng: random.Random, num_kills: int) -> bool:
         """Kills a training at a random time; False where it ended before."""
-        starting, wait = rng.random() < STARTING, rng.random()
+        starting, part, wait = rng.random() < STARTING, rng.random(), rng.random()
         who = "it"
         if self.configuration.workers > 1:
             who = "both" if starting else rng.choice(("chief", "other", "both"))
         if starting:
             time.sleep(wait * 8)  # importing, building, compiling, going back to the checkpoint
         else:
-            before = _changed(self.run.checkpoint_path)
-            while training.is_running() and _changed(self.run.checkpoint_path) == before:
-                if time.monotonic() - training.began > STARTS_WITHIN:
-                    training.kill("both" if self.configuration.workers > 1 else "it")
-                    raise Broken(f"no new checkpoint within {STARTS_WITHIN} s")
-                time.sleep(0.01)
-            time.sleep(wait * span)
+            left = self.configuration.epochs * self.steps_per_epoch - self._position
+            ahead = 2 * part * left / (num_kills - len(self.kills) + 1)
+            self._wait_for(training, self._position + max(1, int(ahead)))
+            time.sleep(wait / 2)
         if not training.is_running():
             return False
         after = time.monotonic() - training.began
@@ -255,6 +254,21 @@ class Round:
         if position < self._position:
             raise Broken(f"the checkpoint went back from step {self._position} to {position}")
         return True
+
+    def _wait_for(self, training: Training, position: int) -> None:
+        """Waits until a checkpoint of this many steps lies there, or the training ends."""
+        from training import checkpoint
+
+        known = _changed(self.run.checkpoint_path)
+        while training.is_running():
+            if (now := _changed(self.run.checkpoint_path)) != known:
+                known = now
+                if checkpoint.load(self.run)[1]["position"] >= position:  # as it is written
+                    return
+            elif time.monotonic() - training.began > ENDS_WITHIN:
+                training.kill("both" if self.configuration.workers > 1 else "it")
+                raise Broken(f"no checkpoint of step {position} within {ENDS_WITHIN} s")
+            time.sleep(0.01)
 
     def _check_begin(self, training: Training, resumed: bool) -> None:
         """Checks that a process went on from the last checkpoint, where it came so far."""
@@ -295,7 +309,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=30, help="at least, over all rounds")
     parser.add_argument("--each", type=int, default=4, help="kills of one training, at most")
-    parser.add_argument("--span", type=float, default=2.0, help="seconds trained until a kill")
     parser.add_argument("--seed", type=int, default=0, help="of the times")
     parser.add_argument("--only", choices=CONFIGURATIONS, help="one configuration")
     parser.add_argument("--json", type=Path, help="file to write")
@@ -308,31 +321,45 @@ def main() -> None:
     rounds: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         program = copy_program(Path(temporary) / "program")
-        while _count(rounds) < arguments.kills or len(rounds) < len(names):
+        while count(rounds)["kills"] < arguments.kills or len(rounds) < len(names):
+            if rounds and not rounds[-1]["kills"]:
+                break  # nothing could be killed
             name = names[len(rounds) % len(names)]
             rounds.append(_play(name, program, Path(temporary), len(rounds), rng, arguments))
-    broken = [found for found in rounds if found["broken"]]
-    kills = [kill for found in rounds for kill in found["kills"]]
+            if arguments.json:
+                write(arguments.json, arguments.seed, rounds)
+    totals = count(rounds)
     print(
-        f"{len(kills)} kills, {sum(kill['when'] == 'training' for kill in kills)} of them while "
-        f"training; {sum(kill['models'] for kill in kills)} models and "
-        f"{sum(kill['position'] > 0 for kill in kills)} checkpoints found whole; "
-        f"{sum(len(found['went_on_from']) for found in rounds)} times gone on from the last "
-        f"checkpoint; {len(rounds) - len(broken)} of {len(rounds)} trainings ended with the same "
-        "bits as undisturbed ones"
+        "{kills} kills, {while_training} of them while training; {checkpoints} checkpoints and "
+        "{models} models found whole; {went_on} times gone on from the last checkpoint; "
+        "{same_bits} of {rounds} trainings ended with the same bits as undisturbed ones".format(
+            **totals
+        )
     )
     if arguments.json:
-        import datetime
-
-        machine = {"date": datetime.date.today().isoformat(), "cores": os.cpu_count()}
-        content = {**machine, "seed": arguments.seed, "rounds": rounds}
-        arguments.json.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         print(f"written:\n  {arguments.json}")
-    sys.exit(1 if broken else 0)
+    sys.exit(1 if totals["same_bits"] < totals["rounds"] else 0)
 
 
-def _count(rounds: list[dict[str, Any]]) -> int:
-    return sum(len(found["kills"]) for found in rounds)
+def count(rounds: list[dict[str, Any]]) -> dict[str, int]:
+    """Returns the figures of all rounds."""
+    kills = [kill for found in rounds for kill in found["kills"]]
+    return {
+        "kills": len(kills),
+        "while_training": sum(kill["when"] == "training" for kill in kills),
+        "checkpoints": sum(kill["position"] > 0 for kill in kills),
+        "models": sum(kill["models"] for kill in kills),
+        "went_on": sum(len(found["went_on_from"]) for found in rounds),
+        "rounds": len(rounds),
+        "same_bits": sum(not found["broken"] for found in rounds),
+    }
+
+
+def write(path: Path, seed: int, rounds: list[dict[str, Any]]) -> None:
+    """Writes what came of the rounds so far."""
+    machine = {"date": datetime.date.today().isoformat(), "cores": os.cpu_count()}
+    content = {**machine, "seed": seed, "totals": count(rounds), "rounds": rounds}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _play(name, program, temporary, number, rng, arguments) -> dict[str, Any]:
@@ -342,10 +369,10 @@ def _play(name, program, temporary, number, rng, arguments) -> dict[str, Any]:
     broken = ""
     try:
         played.train_whole()
-        played.train_killed(rng, arguments.each, arguments.span)
+        played.train_killed(rng, arguments.each)
         if differences := played.compare():
             broken = f"{len(differences)} differ: {', '.join(differences[:3])}"
-    except Broken as error:
+    except (Broken, runs.RunError) as error:
         broken = " ".join(str(error).split())
     found = {"configuration": name, **played.describe(broken)}
     at = ", ".join(

@@ -70,6 +70,10 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "conv": _conv_rows(**CONV),
     "conv_bfloat16": _conv_rows(**CONV, precision="mixed_bfloat16"),
     "conv_leaky": _conv_rows(**CONV_LEAKY),
+    "deterministic": {
+        "conv": ("ours", {**CONV, "copies": 0.1}),
+        "conv, deterministic": ("ours", {**CONV, "copies": 0.1, "deterministic": True}),
+    },
 }
 
 

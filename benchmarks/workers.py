@@ -98,13 +98,13 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     import models
     from data.batches import ResidentBatches
     from training import checkpoint
-    from training.fit import choose_mode
     from training.loop import BeginEpochs, CompiledLoop, ticks
+    from training.modes import choose_mode
 
     binarize_with = models.noise.uniform if options.get("binarize") == "dynamic" else None
     batches = ResidentBatches(images, options["batch_size"], 0, binarize_with)
-    mode, _ = choose_mode(model, options["batch_size"], options.get("jit_compile", "auto"))
-    loop = CompiledLoop(model, model.train_step, batches, mode)
+    mode = choose_mode(model, options["batch_size"], "auto", options.get("deterministic", False))
+    loop = CompiledLoop(model, model.train_step, batches, mode.loop)
     untouched = checkpoint.capture(model)
     loop.choose_steps_per_call()
     checkpoint.restore(model, untouched)

@@ -21,15 +21,18 @@ from runs.lock import check_unlocked, locked
 from runs.model_file import ClassName, check_weights, find_contradiction, read_model
 from runs.naming import name_run
 from runs.origin import describe_origin
+from runs.record import BIT_FOR_BIT, UP_TO_ROUNDING
 from runs.run import CHECKPOINT, CHECKPOINTS, HISTORY, Run, RunError, describe_best
 from runs.search import find_finished, find_resumable, find_run, find_stopped, open_run
 from runs.several import check_comparable, find_several, label, name_comparison
 
 __all__ = [
+    "BIT_FOR_BIT",
     "CHECKPOINT",
     "CHECKPOINTS",
     "COLUMNS",
     "HISTORY",
+    "UP_TO_ROUNDING",
     "ArchiveError",
     "ClassName",
     "Run",

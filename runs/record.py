@@ -13,6 +13,10 @@ _MAX_BYTES = 2**20
 _MAX_TEXT = 10_000
 _MAX_COUNT = 2**53
 
+# What another training with the same flags on the same machine comes to: the same bits, or
+# the same but for the order in which numbers were added up.
+BIT_FOR_BIT, UP_TO_ROUNDING = "bit for bit", "up to the order of sums"
+
 
 class RecordError(ValueError):
     """A run.json is none; the message is part of a line for the user."""
@@ -123,6 +127,12 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "versions": (_is_texts, "versions by name"),
     "strategy": (_is_text, "a name"),
     "num_replicas": (_is_count, "a count"),
+    "loop": (_is_text, "a name"),
+    "repeats": (
+        lambda value: value in (BIT_FOR_BIT, UP_TO_ROUNDING),
+        f'"{BIT_FOR_BIT}" or "{UP_TO_ROUNDING}"',
+    ),
+    "repeats_because": (_is_text, "a reason"),
     "best": (_is_best, "null or an epoch and its val_loss"),
     "epochs_done": (_is_count, "a count"),
     "seconds": (lambda value: _is_number(value) and value >= 0, "a number of at least 0"),

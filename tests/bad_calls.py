@@ -113,6 +113,8 @@ CONTRADICTIONS = [
     ("train", "--init_stddev 0.1", "^flag --init_stddev belongs to --initializer normal"),
     ("train", "--num_replicas 2", "^flag --num_replicas belongs to --strategy mirrored"),
     ("train", "--strategy mirrored --jit_compile 1", "which XLA cannot compile"),
+    ("train", "--strategy mirrored --deterministic 1", "leave --deterministic out"),
+    ("train", "--deterministic 1 --jit_compile 0", "^--deterministic needs steps that XLA"),
     ("train", "--dataset digits --num_validation 1437", "expected less than the 1437 training"),
     ("train", "--dataset digits --stream 1", "^flag --stream=1: digits comes embedded"),
     ("train", "--stream 1 --binarize static", "expected --binarize none or dynamic beside it"),

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def set_up_tensorflow(log_level: int = 2) -> str:
+def set_up_tensorflow(log_level: int = 2, deterministic: bool = False) -> str:
     """Imports TensorFlow and Keras, has a GPU's memory grow as needed, and names the device.
 
     Args:
         log_level: of what TensorFlow's C++ prints while it runs: 2 for errors, 3 for those
             alone that end the process. TF_CPP_MIN_LOG_LEVEL comes first.
+        deterministic: have a GPU compute by kernels that add up in one order.
 
     Returns:
         e.g. ``"CPU, 2 cores"`` or ``"GPU, NVIDIA H200"``.
@@ -32,6 +33,8 @@ def set_up_tensorflow(log_level: int = 2) -> str:
         tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
         return f"CPU, {len(os.sched_getaffinity(0))} cores"
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
     return f"GPU, {', '.join(name or 'unnamed' for name in names)}"
 

@@ -13,14 +13,12 @@ import tensorflow as tf
 
 import models
 import runs
-from training import checkpoint, device
+from training import checkpoint, modes
 from training.callbacks import ReconstructionImages, RunWriter
 from training.distributed import DistributedLoop
 from training.loop import Batches, BeginEpochs, CompiledLoop, ticks
 from training.signals import StopSignals
 from training.snapshots import Snapshots
-
-_LARGE_BATCH = 256  # from which on bfloat16 is quicker in a graph: at 100 it is not, at 400 it is
 
 
 def fit(
@@ -45,8 +43,9 @@ def fit(
         shown_images: float32 images in [0, 1], reconstructed for TensorBoard and snapshots.
         run: already started.
         settings: flags by name; of them ``learning_rate``, ``learning_rate_schedule``,
-            ``num_epochs``, ``steps_per_execution``, ``jit_compile``, ``checkpoint_minutes`` and
-            ``snapshot_every``, with which ``latent_dim`` and ``seed`` are read too.
+            ``num_epochs``, ``steps_per_execution``, ``jit_compile``, ``deterministic``,
+            ``checkpoint_minutes`` and ``snapshot_every``, with which ``latent_dim`` and ``seed``
+            are read too.
         signals: entered; a signal saves a checkpoint and raises ``Stopped``.
         resume: whether to go on from the run's checkpoint.
         strategy: in whose scope the model was built; None for one device alone.
@@ -60,26 +59,31 @@ def fit(
     loop: CompiledLoop
     test_loop: CompiledLoop
     if strategy:
-        why = f"TensorFlow graph, each batch shared by {strategy.num_replicas_in_sync} replicas"
+        mode = modes.shared(strategy.num_replicas_in_sync)
         loop = DistributedLoop(model, model.train_step, batches, strategy)
         test_loop = DistributedLoop(model, model.test_step, validation, strategy)
     else:
-        mode, why = choose_mode(model, batches.batch_size, settings["jit_compile"])
-        loop = CompiledLoop(model, model.train_step, batches, mode)
-        test_loop = CompiledLoop(model, model.test_step, validation, mode)
+        how = settings["jit_compile"], settings["deterministic"]
+        mode = modes.choose_mode(model, batches.batch_size, *how)
+        loop = CompiledLoop(model, model.train_step, batches, mode.loop)
+        test_loop = CompiledLoop(model, model.test_step, validation, mode.loop)
 
     untouched = checkpoint.capture(model)
     steps = settings["steps_per_execution"]
     loop.steps_per_call = min(steps, loop.room) if steps else loop.choose_steps_per_call()
     checkpoint.restore(model, untouched)
     test_loop.steps_per_call = min(loop.steps_per_call, test_loop.room)
-    print(f"loop      {why}; {loop.steps_per_call} steps a call", flush=True)
+    print(f"loop      {mode.why}; {loop.steps_per_call} steps a call", flush=True)
 
     resumed = checkpoint.resume(model, run, batches.steps_per_epoch) if resume else None
     progress: dict[str, Any] = {"position": 0, "history": [], "seconds": 0.0}
     if resumed:
         progress = resumed[1]
     epoch, step = divmod(progress["position"], batches.steps_per_epoch)
+    record = run.read_record()
+    repeats, because = modes.say_whether_it_repeats(mode, record if resumed else None)
+    run.write_record({**record, "loop": mode.loop, "repeats": repeats, "repeats_because": because})
+    print(f"repeats   {repeats}: {because}", flush=True)
     if resume:
         print(f"resume    after {epoch} epochs and {step} steps", flush=True)
     print(flush=True)
@@ -158,32 +162,3 @@ def compile_with_adam(
         optimizer = models.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
     model.compile(optimizer=optimizer)
     model.optimizer.build(model.trainable_variables)
-
-
-def choose_mode(model: keras.Model, batch_size: int, jit_compile: str) -> tuple[str, str]:
-    """Returns how the steps are compiled, and the reason in words.
-
-    On a CPU, two cores, steps of ``--network conv`` took 1.9 times as long compiled one by
-    one, and 15 times as long in a compiled loop, as in a TensorFlow graph; those of
-    ``--network mlp`` are quickest in the loop, but for bfloat16: XLA widens it to float32,
-    and TensorFlow's own products use the processor's instructions for it. At 1,024 images
-    in a batch a graph took 0.69 times as long; at 100 the loop is quicker (docs/speed.md).
-
-    Args:
-        model: built.
-        batch_size: images in a batch.
-        jit_compile: ``"auto"``, ``"1"`` or ``"0"``.
-    """
-    on_cpu = not tf.config.list_physical_devices("GPU")
-    convolves = any("Conv" in type(layer).__name__ for layer in model._flatten_layers())
-    if jit_compile == "0":
-        return "graph", "TensorFlow graph, as --jit_compile 0 asks"
-    if convolves and on_cpu and jit_compile == "1":
-        return "xla_step", "each step compiled by XLA: convolutions in a compiled loop are slow"
-    if convolves and on_cpu:
-        return "graph", "TensorFlow graph: on a CPU, convolutions are faster so than with XLA"
-    in_bfloat16 = model.dtype_policy.compute_dtype == "bfloat16" and batch_size >= _LARGE_BATCH
-    if jit_compile == "auto" and on_cpu and in_bfloat16 and device.has_bfloat16_products():
-        why = "on this CPU, large batches in bfloat16 are faster so than with XLA"
-        return "graph", f"TensorFlow graph: {why}"
-    return "xla_loop", "compiled by XLA, many steps in one computation"

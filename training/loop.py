@@ -79,7 +79,8 @@ class CompiledLoop:
         model: compiled; its metrics' results are the logs.
         step: ``model.train_step`` or ``model.test_step``.
         batches: where the stacks' batches come from.
-        mode: ``"xla_loop"``: the loop is one XLA computation. ``"xla_step"``: each step is.
+        mode: ``loop`` of ``training.modes``. ``"xla_loop"``: the loop is one XLA computation.
+            ``"xla_step"``: each step is.
             ``"graph"``: a TensorFlow graph runs the loop, for what XLA is slow at.
     """
 

@@ -17,7 +17,7 @@ from training import checkpoint
 
 FLAGS = "--network conv --filters 4,8 --dropout 0.1 --binarize dynamic --batch_size 50"
 CONFIGURATION = kills.Configuration(
-    f"{FLAGS} --beta_schedule linear --beta_steps 60 --jit_compile 1", epochs=4, steps=1
+    f"{FLAGS} --beta_schedule linear --beta_steps 60 --deterministic 1", epochs=4, steps=1
 )
 
 
@@ -27,7 +27,7 @@ def played(tree, tmp_path_factory) -> kills.Round:
     folder = tmp_path_factory.mktemp("kills") / "round"
     found = kills.Round("convolutions", CONFIGURATION, tree, folder)
     found.train_whole()
-    found.train_killed(random.Random(0), 2, span=0.5)
+    found.train_killed(random.Random(0), 2)
     return found
 
 
@@ -37,6 +37,9 @@ def test_a_training_that_was_killed_ends_as_one_that_was_not(played):
     assert 0 < first < second < 4 * played.steps_per_epoch
     assert played.resumed == [first, second]
     assert played.compare() == []
+    for run in (played.whole, played.run):
+        assert run.read_record()["repeats"] == runs.BIT_FOR_BIT
+        assert run.read_record()["loop"] == "xla_step"
 
 
 @pytest.fixture

@@ -21,6 +21,18 @@ def test_the_device_is_named_with_what_it_has():
         assert name == f"CPU, {len(os.sched_getaffinity(0))} cores"
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_gpu_adds_up_in_one_order_where_that_is_asked_for(deterministic, monkeypatch):
+    calls = []
+    experimental = tf.config.experimental
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
+    monkeypatch.setattr(experimental, "set_memory_growth", lambda gpu, grows: None)
+    monkeypatch.setattr(experimental, "get_device_details", lambda gpu: {"device_name": "H"})
+    monkeypatch.setattr(experimental, "enable_op_determinism", lambda: calls.append("ordered"))
+    assert device.set_up_tensorflow(2, deterministic) == "GPU, H"
+    assert calls == ["ordered"] * deterministic
+
+
 def test_keras_runs_on_tensorflow_whatever_it_was_told_before(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     device.set_up_tensorflow()

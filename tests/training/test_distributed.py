@@ -191,6 +191,7 @@ def test_two_workers_train_a_run_that_the_chief_alone_writes(tree, run_script, t
     assert record["status"] == "finished"
     assert (record["strategy"], record["num_replicas"]) == ("multi_worker", 2)
     assert "strategy" not in record["flags"]
+    assert (record["loop"], record["repeats"]) == ("graph", runs.UP_TO_ROUNDING)
     result = run_script("evaluate.py", "--run_name", run.name, "--metrics", tensorflow=True)
     assert (result.returncode, result.stderr) == (0, "")
 

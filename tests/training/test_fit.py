@@ -27,6 +27,7 @@ SETTINGS = make_settings(
 EXECUTION = {
     "steps_per_execution": None,
     "jit_compile": "auto",
+    "deterministic": False,
     "checkpoint_minutes": 10.0,
     "snapshot_every": None,
 }

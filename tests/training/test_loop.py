@@ -10,8 +10,7 @@ import tensorflow as tf
 import models
 from data import batches, splits
 from tests.settings import make_settings
-from training import checkpoint, device
-from training.fit import choose_mode
+from training import checkpoint
 from training.loop import CompiledLoop
 
 SETTINGS = make_settings(
@@ -169,54 +168,3 @@ def test_a_measurement_finds_a_number_of_steps_and_the_model_can_be_put_back(ima
     fresh = make_model()
     run_epochs(make_loop(fresh, images, "xla_loop", 1))
     check_equal(checkpoint.capture(model), checkpoint.capture(fresh))
-
-
-@pytest.mark.parametrize(
-    ("layer", "jit_compile", "on_cpu", "mode"),
-    [
-        ("Dense", "auto", True, "xla_loop"),
-        ("Dense", "1", True, "xla_loop"),
-        ("Dense", "0", True, "graph"),
-        ("Conv2D", "auto", True, "graph"),
-        ("Conv2D", "1", True, "xla_step"),
-        ("Conv2D", "0", True, "graph"),
-        ("Conv2DTranspose", "auto", True, "graph"),
-        ("Conv2D", "auto", False, "xla_loop"),
-        ("Conv2D", "0", False, "graph"),
-    ],
-)
-def test_the_mode_follows_from_model_flag_and_device(layer, jit_compile, on_cpu, mode, monkeypatch):
-    gpus = [] if on_cpu else ["a GPU"]
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
-    kinds = {
-        "Dense": keras.layers.Dense(2),
-        "Conv2D": keras.layers.Conv2D(2, 3),
-        "Conv2DTranspose": keras.layers.Conv2DTranspose(2, 3),
-    }
-    model = keras.Sequential([keras.Sequential([kinds[layer]])])
-    chosen, why = choose_mode(model, 1000, jit_compile)
-    assert chosen == mode
-    assert why
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "jit_compile", "has_products", "on_cpu", "mode"),
-    [
-        (1024, "auto", True, True, "graph"),
-        (1024, "1", True, True, "xla_loop"),
-        (100, "auto", True, True, "xla_loop"),
-        (1024, "auto", False, True, "xla_loop"),
-        (1024, "auto", True, False, "xla_loop"),
-    ],
-)
-def test_large_batches_in_bfloat16_run_where_the_processor_multiplies_them(
-    batch_size, jit_compile, has_products, on_cpu, mode, monkeypatch
-):
-    gpus = [] if on_cpu else ["a GPU"]
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
-    monkeypatch.setattr(device, "has_bfloat16_products", lambda: has_products)
-    half = keras.Sequential([keras.layers.Dense(2)])
-    half.dtype_policy = "mixed_bfloat16"
-    assert choose_mode(half, batch_size, jit_compile)[0] == mode
-    half.dtype_policy = "float32"
-    assert choose_mode(half, batch_size, jit_compile)[0] == "xla_loop"

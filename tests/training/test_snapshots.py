@@ -222,6 +222,7 @@ def train(folder, num_epochs, every, resume=False, stop_at=0) -> runs.Run:
     execution = {
         "steps_per_execution": 4,
         "jit_compile": "auto",
+        "deterministic": False,
         "checkpoint_minutes": 10.0,
         "snapshot_every": every,
     }
