@@ -310,14 +310,14 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30, help="at least, over all rounds")
     parser.add_argument("--each", type=int, default=4, help="kills of one training, at most")
     parser.add_argument("--seed", type=int, default=0, help="of the times")
-    parser.add_argument("--only", choices=CONFIGURATIONS, help="one configuration")
-    parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument("--only", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS))
+    parser.add_argument("--json", type=Path, help="file to write; other configurations in it stay")
     arguments = parser.parse_args()
     from training import device
 
     device.set_up_tensorflow()
     rng = random.Random(arguments.seed)
-    names = [arguments.only] if arguments.only else list(CONFIGURATIONS)
+    names = arguments.only
     rounds: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         program = copy_program(Path(temporary) / "program")
@@ -327,7 +327,7 @@ def main() -> None:
             name = names[len(rounds) % len(names)]
             rounds.append(_play(name, program, Path(temporary), len(rounds), rng, arguments))
             if arguments.json:
-                write(arguments.json, arguments.seed, rounds)
+                write(arguments.json, rounds)
     totals = count(rounds)
     print(
         "{kills} kills, {while_training} of them while training; {checkpoints} checkpoints and "
@@ -355,10 +355,13 @@ def count(rounds: list[dict[str, Any]]) -> dict[str, int]:
     }
 
 
-def write(path: Path, seed: int, rounds: list[dict[str, Any]]) -> None:
-    """Writes what came of the rounds so far."""
-    machine = {"date": datetime.date.today().isoformat(), "cores": os.cpu_count()}
-    content = {**machine, "seed": seed, "totals": count(rounds), "rounds": rounds}
+def write(path: Path, rounds: list[dict[str, Any]]) -> None:
+    """Writes what came of the rounds so far; those of other configurations in the file stay."""
+    kept = json.loads(path.read_text(encoding="utf-8"))["rounds"] if path.exists() else []
+    played = {found["configuration"] for found in rounds}
+    known = [found for found in kept if found["configuration"] not in played] + rounds
+    known.sort(key=lambda found: list(CONFIGURATIONS).index(found["configuration"]))
+    content = {"cores": os.cpu_count(), "totals": count(known), "rounds": known}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -374,7 +377,8 @@ def _play(name, program, temporary, number, rng, arguments) -> dict[str, Any]:
             broken = f"{len(differences)} differ: {', '.join(differences[:3])}"
     except (Broken, runs.RunError) as error:
         broken = " ".join(str(error).split())
-    found = {"configuration": name, **played.describe(broken)}
+    facts = {"date": datetime.date.today().isoformat(), "seed": arguments.seed}
+    found = {"configuration": name, **facts, **played.describe(broken)}
     at = ", ".join(
         f"{kill.position}{'' if kill.when == 'training' else '*'}" for kill in played.kills
     )

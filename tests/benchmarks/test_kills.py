@@ -84,3 +84,21 @@ def test_a_file_that_is_cut_off_is_told(played, altered, name):
     (altered.folder / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(kills.Broken):
         kills.inspect(altered)
+
+
+def test_rounds_of_other_configurations_stay_in_the_file_in_the_order_of_the_table(tmp_path):
+    first, second = list(kills.CONFIGURATIONS)[:2]
+    kill = kills.Kill("training", 1.0, "it", 5, 2)._asdict()
+
+    def played(name: str, broken: str = "") -> dict[str, Any]:
+        return {"configuration": name, "kills": [kill], "went_on_from": [5], "broken": broken}
+
+    path = tmp_path / "kills.json"
+    kills.write(path, [played(second, "differs")])
+    kills.write(path, [played(first)])
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert [found["configuration"] for found in content["rounds"]] == [first, second]
+    assert content["totals"]["kills"] == content["totals"]["checkpoints"] == 2
+    assert (content["totals"]["rounds"], content["totals"]["same_bits"]) == (2, 1)
+    kills.write(path, [played(second)])
+    assert json.loads(path.read_text(encoding="utf-8"))["totals"]["same_bits"] == 2
