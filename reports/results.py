@@ -286,8 +286,9 @@ Five public repositories inspired this one. Each is a recipe here; its figures s
 This page is made by `make results` from the runs' own files, which lie in
 [docs/results](results). Ours are on the 10,000 test images and were chosen on validation images;
 ± is the standard error over images, or, of accuracies, the standard deviation over subsets or
-runs. Nats an image throughout; a bold figure misses its aim. The minutes are those of two cores
-that did other work as well.
+runs. Nats an image throughout; a bold figure misses its aim. The minutes are those of one core of
+two, both of which did other work as well; what a recipe takes alone on two cores is said in its
+flag file.
 
 Grey pixels are no Bernoulli data: no model gets below their entropy, 45.5 nats on MNIST and 189.9
 on Fashion-MNIST, which is part of every reconstruction here ([likelihoods](likelihoods.md)).
