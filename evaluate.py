@@ -158,8 +158,12 @@ def choose_run(flags) -> tuple[runs.Run, str]:
 def check_checkpoint(run: runs.Run, checkpoint: str) -> None:
     """Raises RunError where the run has no such model, or a damaged one."""
     path = run.folder / runs.CHECKPOINTS[checkpoint]
-    if not path.is_file() and not run.read_record().get("files", {}).get(path.name):
-        raise runs.RunError(f"{path} is not there: the run has not finished an epoch yet")
+    record = run.read_record()
+    if not path.is_file() and not record.get("files", {}).get(path.name):
+        why = "the run has not finished an epoch yet"
+        if record["status"] == "diverged":
+            why = "the run diverged before it had finished an epoch"
+        raise runs.RunError(f"{path} is not there: {why}")
     with runs.open_file(run, path.name):
         pass
 

@@ -85,6 +85,7 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy, 
     """Loads, builds, fits, and says what came of it."""
     import models
     from data import loading
+    from training.divergence import Diverged
     from training.fit import fit
 
     info = data.DATASETS[flags.dataset]
@@ -107,28 +108,26 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy, 
         described = describe(argv, settings, flags, num_train, model, device_name)
         run.start(described | shared)
     began = time.perf_counter()
-    result = fit(
-        model,
-        training,
-        validation,
-        training.num_images,
-        held_out.images[:16] / 255,
-        run,
-        {**settings, **options.execution(flags)},
-        stop_signals,
-        resume=flags.resume,
-        strategy=strategy,
-    )
-    best = result.best_row()
-    seconds = record.get("seconds", 0.0) + time.perf_counter() - began
-    status = "diverged" if result.diverged() else "finished"
-    run.finish(status, best, len(result.rows), seconds)
-    if best is None or result.diverged():
-        raise runs.RunError(
-            f"the loss is not a finite number after epoch {len(result.rows)} "
-            f"({result.describe_divergence()}): its steps were too large, most likely; type a "
-            f"smaller --learning_rate than {flags.learning_rate:g} and --overwrite"
+    try:
+        result = fit(
+            model,
+            training,
+            validation,
+            training.num_images,
+            held_out.images[:16] / 255,
+            run,
+            {**settings, **options.execution(flags)},
+            stop_signals,
+            resume=flags.resume,
+            strategy=strategy,
         )
+    except Diverged as diverged:
+        run.give_up(diverged.step, record.get("seconds", 0.0) + time.perf_counter() - began)
+        raise runs.RunError(diverged.describe(run.read_record(), settings)) from None
+    best = result.best_row()
+    assert best is not None  # as no loss was anything but a number
+    seconds = record.get("seconds", 0.0) + time.perf_counter() - began
+    run.finish(best, len(result.rows), seconds)
 
     print(f"\nvalidation, losses in nats an image, of the best epoch ({best['epoch']}):")
     for name in (name for name in model.trackers if f"val_{name}" in best):

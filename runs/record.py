@@ -135,5 +135,6 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "repeats_because": (_is_text, "a reason"),
     "best": (_is_best, "null or an epoch and its val_loss"),
     "epochs_done": (_is_count, "a count"),
+    "diverged_in_step": (_is_count, "a count"),
     "seconds": (lambda value: _is_number(value) and value >= 0, "a number of at least 0"),
 }

@@ -120,6 +120,13 @@ class Run:
     def check_resumable(self, num_epochs: int) -> dict[str, Any]:
         """Returns run.json; raises RunError where the run cannot go on to so many epochs."""
         record = self.read_record()
+        if record["status"] == "diverged":
+            step = record.get("diverged_in_step")
+            raise RunError(
+                f"{self.folder} diverged{f' in step {step:,}' if step else ''}, and would again: "
+                "it goes on only to the same steps; type another --learning_rate without "
+                "--resume, with --overwrite to train it anew or --run_name NAME to keep both"
+            )
         planned = record["flags"].get("num_epochs")
         ends = record["flags"].get("learning_rate_schedule", "constant") != "constant"
         if ends and planned != num_epochs:
@@ -145,16 +152,19 @@ class Run:
         self.write_record(record)
         return record
 
-    def finish(
-        self, status: str, best: Mapping[str, float] | None, epochs_done: int, seconds: float
-    ) -> None:
-        """Notes in run.json how the training ended; ``best`` is a row of the history."""
+    def finish(self, best: Mapping[str, float], epochs_done: int, seconds: float) -> None:
+        """Notes in run.json that the training came to its end; ``best``: a row of the history."""
         outcome = {
-            "status": status,
-            "best": describe_best(best) if best else None,
+            "status": "finished",
+            "best": describe_best(best),
             "epochs_done": epochs_done,
             "seconds": round(seconds, 1),
         }
+        self.write_record({**self.read_record(), **outcome})
+
+    def give_up(self, step: int, seconds: float) -> None:
+        """Notes in run.json that the training diverged, and in which of its steps."""
+        outcome = {"status": "diverged", "diverged_in_step": step, "seconds": round(seconds, 1)}
         self.write_record({**self.read_record(), **outcome})
 
     def write_record(self, record: dict[str, Any]) -> None:

@@ -5,41 +5,164 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
+import models
 import runs
-from training.callbacks import RunWriter
+from data import batches, splits
+from models.vae import VAE
+from tests.settings import make_settings
+from training import checkpoint
+from training.divergence import Diverged, StopAtDivergence, check_variables
+from training.loop import CompiledLoop
 
-DIGITS = ("--dataset", "digits", "--num_epochs", "3", "--hidden_dim", "8", "--run_name", "large")
+WORDS = ("--dataset", "digits", "--num_epochs", "3", "--hidden_dim", "8", "--run_name", "spoiled")
+STEPS = 13  # in an epoch
 
 
-def test_steps_that_are_too_large_are_told_with_the_loss_that_they_spoiled(
-    in_process, tmp_path, capsys
-):
+@pytest.fixture
+def spoil(monkeypatch):
+    """Has the KL of an image be infinite in one step, or in the validation after it."""
+
+    def spoil(step: int, validation: bool = False) -> None:
+        compute_parts = VAE.compute_parts
+
+        def spoiled(self, images, training=False):
+            parts = compute_parts(self, images, training)
+            if not hasattr(self, "optimizer"):
+                return parts
+            at = self.optimizer.iterations == (step if validation else step - 1)
+            of_first = ops.arange(ops.shape(images)[0])[:, None] == 0
+            here = ops.logical_and(at, of_first) if training != validation else False
+            return {**parts, "kl": ops.where(here, np.inf, parts["kl"])}
+
+        monkeypatch.setattr(VAE, "compute_parts", spoiled)
+
+    return spoil
+
+
+def diverge(in_process, capsys, *words: str) -> str:
+    """Returns the one line with which train.py ends."""
     with pytest.raises(SystemExit) as stopped:
-        in_process("train", *DIGITS, "--learning_rate", "1e6")
+        in_process("train", *WORDS, *words)
     error = capsys.readouterr().err
     assert stopped.value.code == 1
     assert error.count("\n") == 1, error
-    assert "not a finite number after epoch 1 (" in error
-    assert "kl is " in error
+    return error
+
+
+def epochs_of_files(run: runs.Run) -> dict[str, int | None]:
+    """Returns of which epoch each file is, all of them whole."""
+    found = {}
+    for name in run.read_record()["files"]:
+        with runs.open_file(run, name) as opened:
+            found[name] = opened.epoch
+    return found
+
+
+@pytest.mark.parametrize(
+    ("mode", "step", "steps_a_call"),
+    [("graph", STEPS, STEPS), ("xla_step", 1, 5), ("xla_loop", 16, 4)],
+)
+def test_the_step_and_the_parts_are_those_that_were_spoiled(spoil, mode, step, steps_a_call):
+    spoil(step)
+    model = models.build((8, 8, 1), make_settings(hidden_dim=4, latent_dim=2))
+    model.compile(optimizer=keras.optimizers.Adam(1e-3))
+    images = splits.load_train_and_validation("digits")[0].images
+    loop = CompiledLoop(model, model.train_step, batches.ResidentBatches(images, 100), mode)
+    loop.steps_per_call = steps_a_call
+    stop = StopAtDivergence(loop, loop)
+    loop.go_to(0)
+
+    def train() -> None:
+        for _ in range(2):
+            loop.begin_epoch()
+            for metric in model.metrics:
+                metric.reset_state()
+            while not loop.epoch_ended:
+                stop.on_train_batch_end(0, loop())
+
+    with pytest.raises(Diverged) as diverged:
+        train()
+    loop.close()
+    assert diverged.value.step == step
+    assert diverged.value.what == "the loss (its kl)"
+    assert loop.position < step + steps_a_call
+
+
+def test_the_files_stay_those_of_the_last_good_epoch(spoil, in_process, tmp_path, capsys):
+    spoil(STEPS + 6)
+    error = diverge(in_process, capsys, "--steps_per_execution", "4")
+    assert error.startswith(
+        "train.py: the loss (its kl) is not a finite number in step 19, of epoch 2 (model.keras is "
+        "of epoch 1, before it, and best.keras of epoch 1): the steps were too large, most "
+        "likely; type a smaller --learning_rate than 0.001, and --overwrite"
+    )
+    run = runs.Run(tmp_path / "trained_model" / "spoiled")
+    names = {runs.CHECKPOINT, runs.HISTORY, *runs.CHECKPOINTS.values()}
+    assert epochs_of_files(run) == dict.fromkeys(names, 1)
+    assert len(runs.read_history(run.history_path)) == 1
+    values, progress = checkpoint.load(run)
+    assert progress["position"] == STEPS
+    assert all(np.isfinite(value).all() for value in values.values())
+    record = run.read_record()
+    assert (record["status"], record["epochs_done"]) == ("diverged", 1)
+    assert record["diverged_in_step"] == 19
+
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
+    for words in (("--resume",), ("--resume", "--num_epochs", "9")):
+        assert "spoiled diverged in step 19, and would again" in diverge(in_process, capsys, *words)
+    assert "already holds a run" in diverge(in_process, capsys)
+    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before
+    in_process("evaluate", "--run_name", "spoiled", "--checkpoint", "last", "--metrics", "1")
+    assert (tmp_path / "result" / "spoiled" / "metrics_last.json").is_file()
+
+
+def test_a_validation_that_is_no_number_keeps_the_epoch_before(spoil, in_process, tmp_path, capsys):
+    spoil(2 * STEPS, validation=True)
+    error = diverge(in_process, capsys)
+    assert "(its kl) is not a finite number in the validation after step 26 (model.k" in error
+    run = runs.Run(tmp_path / "trained_model" / "spoiled")
+    assert set(epochs_of_files(run).values()) == {1}
+    assert run.read_record()["diverged_in_step"] == 26
+
+
+def test_steps_that_are_too_large_are_told_and_leave_no_model(in_process, tmp_path, capsys):
+    error = diverge(in_process, capsys, "--learning_rate", "1e6", "--checkpoint_minutes", "0")
+    assert " is not a finite number in step " in error
+    assert ", of epoch 1 (there is no model of before): the steps were too large" in error
     assert "type a smaller --learning_rate than 1e+06" in error
-    run = runs.Run(tmp_path / "trained_model" / "large")
-    assert run.read_record()["status"] == "diverged"
-    assert "no best.keras is left" in error
+    run = runs.Run(tmp_path / "trained_model" / "spoiled")
+    record = run.read_record()
+    assert record["status"] == "diverged"
+    assert 1 < record["diverged_in_step"] <= STEPS
     assert not run.best_path.exists()
+    if run.checkpoint_path.exists():
+        values, _ = checkpoint.load(run)
+        assert all(np.isfinite(value).all() for value in values.values())
+    with pytest.raises(SystemExit):
+        in_process("evaluate", "--run_name", "spoiled", "--metrics", "1")
+    assert "the run diverged before it had finished an epoch" in capsys.readouterr().err
 
 
-def test_the_parts_that_are_no_numbers_are_named_and_the_last_good_epoch(tmp_path):
-    run = runs.Run(tmp_path / "run")
-    run.start({"status": "training", "started": "2026", "flags": {}, "data_dir": None})
-    writer = RunWriter(run, num_images=10)
-    writer.set_model(keras.Sequential())
-    good = {"loss": 3.0, "reconstruction": 2.0, "kl": 1.0}
-    bad = {"loss": np.inf, "reconstruction": 2.0, "kl": np.inf}
-    for epoch, row in enumerate([good, bad]):
-        writer.on_epoch_begin(epoch)
-        writer.on_test_begin()
-        writer.on_epoch_end(epoch, row | {f"val_{name}": value for name, value in row.items()})
-    assert writer.diverged()
-    assert writer.model.stop_training
-    assert writer.describe_divergence() == "kl is inf, val_kl is inf; best.keras is of epoch 1"
+def test_a_first_step_is_not_called_too_large(in_process, capsys):
+    error = diverge(in_process, capsys, "--initializer", "normal", "--init_stddev", "1e15")
+    assert " is not a finite number in step 1, of epoch 1" in error
+    assert "no step had been taken yet" in error
+    assert "--learning_rate" not in error
+
+
+def test_weights_that_the_last_step_spoiled_are_not_written():
+    """Their loss would be that of the next step."""
+    model = models.build((4, 4, 1), make_settings(hidden_dim=4, latent_dim=2))
+    model.compile(optimizer=keras.optimizers.Adam(1e-3))
+    model.optimizer.build(model.trainable_variables)
+    check_variables(model, 5)
+    for variable in (model.decoder.logits.bias, model.optimizer.variables[-1]):
+        value = variable.numpy()
+        variable.assign(np.where(np.arange(value.size).reshape(value.shape) == 1, np.inf, value))
+        with pytest.raises(Diverged) as diverged:
+            check_variables(model, 5)
+        assert diverged.value.what == variable.path
+        assert diverged.value.place == "after step 5"
+        variable.assign(value)

@@ -231,14 +231,6 @@ def test_the_same_seed_gives_the_same_bytes_and_another_other_samples(
     assert changed == {"generated.png", "generated.pdf"}
 
 
-@pytest.mark.parametrize("latent_dim", ["1", "2"])
-def test_everything_is_drawn_of_a_run_with_few_latent_dimensions(in_process, tmp_path, latent_dim):
-    in_process("train", *SMALL, "--latent_dim", latent_dim)
-    in_process("evaluate", "--all", "1", *FEW)
-    (folder,) = (tmp_path / "result").iterdir()
-    assert {path.stem for path in folder.glob("*.png")} == set(FIGURES)
-
-
 def test_the_last_model_is_drawn_beside_the_best(tree, evaluated, in_process):
     folder = tree / "result" / NAME
     before = hash_files(folder)

@@ -68,8 +68,6 @@ class RunWriter(keras.callbacks.Callback):
             }
         )
         self.choose_best()
-        if self.diverged():
-            self.model.stop_training = True
 
     def writers(self) -> dict[str, Callable[[Path], object]]:
         """Returns what writes each file that changes with the last epoch, for ``runs.commit``."""
@@ -139,23 +137,6 @@ class RunWriter(keras.callbacks.Callback):
         loss = self.rows[-1]["val_loss"] if self.rows else np.nan
         if np.isfinite(loss) and (best is None or loss < best["val_loss"]):
             self._best_epoch = len(self.rows)
-
-    def diverged(self) -> bool:
-        """Whether the last epoch's losses are no numbers any more."""
-        return not np.isfinite([self.rows[-1]["loss"], self.rows[-1]["val_loss"]]).all()
-
-    def describe_divergence(self) -> str:
-        """Returns which parts of the last epoch's losses are no numbers, such as ``"kl is inf"``,
-        and whether an epoch before it left a model."""
-        whole = ("epoch", "loss", "val_loss", "objective", "val_objective")
-        row = self.rows[-1]
-        parts = [f"{name} is {row[name]}" for name in row if not np.isfinite(row[name])]
-        named = [part for part in parts if part.split()[0] not in whole] or parts
-        best = runs.CHECKPOINTS["best"]
-        kept = (
-            f"{best} is of epoch {self._best_epoch}" if self._best_epoch else f"no {best} is left"
-        )
-        return f"{', '.join(named)}; {kept}"
 
 
 class ReconstructionImages(keras.callbacks.Callback):

@@ -20,6 +20,7 @@ import numpy as np
 
 import runs
 from training.callbacks import RunWriter
+from training.divergence import check_variables
 from training.loop import CompiledLoop
 from training.signals import Stopped, StopSignals
 
@@ -132,7 +133,8 @@ def resume(
 class Checkpointer(keras.callbacks.Callback):
     """Keeps a run's checkpoint: every epoch, every few minutes, and when asked to stop.
 
-    With that of an epoch's end, history and models are written as one.
+    With that of an epoch's end, history and models are written as one. What is not a finite
+    number any more is not written: ``Diverged`` is raised.
 
     Args:
         run: already started.
@@ -184,6 +186,7 @@ class Checkpointer(keras.callbacks.Callback):
             raise Stopped(int(received))
 
     def _commit(self, writers: Mapping[str, Callable[[Path], object]]) -> None:
+        check_variables(self.model, self.loop.position)
         progress = {
             "position": self.loop.position,
             "history": self.writer.rows,

@@ -46,14 +46,16 @@ class DistributedLoop(CompiledLoop):
         # shared is each batch, here. A test holds that Keras still knows the attribute.
         model._distribute_strategy = None
 
-    def _one_step(self, batch: tf.Tensor, step: tf.Tensor) -> None:
-        self.strategy.run(self._step_of_replica, args=(batch, step))
+    def _one_step(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        of_replicas = self.strategy.run(self._step_of_replica, args=(batch, step))
+        here = self.strategy.experimental_local_results(of_replicas)
+        return tf.reduce_min(tf.stack(here), axis=0)
 
-    def _step_of_replica(self, batch: tf.Tensor, step: tf.Tensor) -> None:
+    def _step_of_replica(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group % self._replicas_here
         share = take_share(batch, replica, self._replicas_here)
-        self.step(self.batches.fetch(share, step))
+        return super()._one_step(share, step)
 
     def agree(self, *numbers: float) -> tuple[float, ...]:
         """Returns the largest of each number that any process has; all must call it."""

@@ -16,6 +16,7 @@ import runs
 from training import checkpoint, modes
 from training.callbacks import ReconstructionImages, RunWriter
 from training.distributed import DistributedLoop
+from training.divergence import StopAtDivergence
 from training.loop import Batches, BeginEpochs, CompiledLoop, ticks
 from training.signals import StopSignals
 from training.snapshots import Snapshots
@@ -52,6 +53,10 @@ def fit(
 
     Returns:
         the history and the best epoch.
+
+    Raises:
+        Diverged: if the loss, or a weight, is not a finite number any more.
+        Stopped: after a signal.
     """
     with strategy.scope() if strategy else contextlib.nullcontext():
         rate = choose_learning_rate(settings, batches.steps_per_epoch)
@@ -122,6 +127,7 @@ def fit(
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[
                 BeginEpochs(loop, test_loop),
+                StopAtDivergence(loop, test_loop),
                 writer,
                 keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
                 ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),

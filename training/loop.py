@@ -17,7 +17,7 @@ they were compiled for, run the same instructions, and how steps are stacked cha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import keras
@@ -100,6 +100,8 @@ class CompiledLoop:
         self._pause_steps = 0
         self._at_pause: Callable[[int], Any] = lambda position: None
         self._steps_left = 1  # in the call that is under way
+        self._names: tuple[str, ...] = ()  # of the means that a step gives
+        self._finite: list[tf.Tensor] = []  # by stack of the last call, see ``_one_step``
         self.epoch_ended = False
         element_bytes = batches.element.dtype.size * int(np.prod(batches.element.shape))
         self.room = int(
@@ -114,26 +116,40 @@ class CompiledLoop:
 
     # ----------------------------------------------------------------- the loop itself
 
-    def _many_steps(self, stack: tf.Tensor, count: tf.Tensor, first_step: tf.Tensor) -> None:
-        def body(index):
-            self._one_step(stack[index], first_step + tf.cast(index, tf.int64))
-            return (index + 1,)
+    def _many_steps(self, stack: tf.Tensor, count: tf.Tensor, first_step: tf.Tensor) -> tf.Tensor:
+        def body(index, finite):
+            finite += self._one_step(stack[index], first_step + tf.cast(index, tf.int64))
+            return index + 1, finite
 
-        tf.while_loop(lambda index: index < count, body, (tf.constant(0),), parallel_iterations=1)
+        first = (tf.constant(0), tf.zeros(len(self.model.metrics), tf.int32))
+        _, finite = tf.while_loop(
+            lambda index, finite: index < count, body, first, parallel_iterations=1
+        )
+        return finite
 
-    def _one_step(self, batch: tf.Tensor, step: tf.Tensor) -> None:
-        self.step(self.batches.fetch(batch, step))
+    def _one_step(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Returns 1 for each mean since the epoch began that is finite after the step, else 0.
 
-    def run(self, stack: Stack) -> None:
-        """Runs the steps of a stack."""
+        Which it stays until the epoch ends: added up over steps, it says which was the first.
+        """
+        return self._are_finite(self.step(self.batches.fetch(batch, step)))
+
+    def _are_finite(self, logs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        self._names = tuple(logs)
+        return tf.cast(tf.math.is_finite(tf.stack(list(logs.values()))), tf.int32)
+
+    def run(self, stack: Stack) -> list[tf.Tensor]:
+        """Runs the steps of a stack; returns what ``_one_step`` does, in parts to add up."""
         first_step = tf.constant(stack.first_step, tf.int64)
+        finite = []
         if self.mode == "xla_step":
             for index in range(stack.num_full):
-                self._run_one(stack.batches[index], first_step + index)
+                finite.append(self._run_one(stack.batches[index], first_step + index))
         elif stack.num_full:
-            self._run_many(stack.batches, tf.constant(stack.num_full), first_step)
+            finite.append(self._run_many(stack.batches, tf.constant(stack.num_full), first_step))
         if stack.rest is not None:
-            self._run_one(stack.rest, first_step + stack.num_full)
+            finite.append(self._run_one(stack.rest, first_step + stack.num_full))
+        return finite
 
     # ------------------------------------------------------------------- Keras' side
 
@@ -143,16 +159,34 @@ class CompiledLoop:
         As many as a call has, in one stack, or in several with a pause after each.
         """
         self._steps_left = self.steps_per_call
+        self._finite = []
         # An epoch that was resumed in its middle has fewer steps than fit calls for.
         while self._steps_left and not self.epoch_ended:
             stack = next(self._stacks)
-            self.run(stack)
+            self._finite += self.run(stack)
             self.position = stack.first_step + stack.num_full + (stack.rest is not None)
             self._steps_left -= self.position - stack.first_step
             self.epoch_ended = stack.ends_epoch
-            if self._pause_steps and self.position % self._pause_steps == 0:
+            pauses = self._pause_steps and self.position % self._pause_steps == 0
+            if pauses and not self._count_not_finite().any():
                 self._at_pause(self.position)
         return {metric.name: metric.result() for metric in self.model.metrics}
+
+    def find_first_not_finite(self) -> tuple[int, tuple[str, ...]]:
+        """Returns the first step after which a mean was not finite, and the names of those that
+        were none after it; for after a call whose logs have one.
+
+        The first step of training is 1. Of several processes all must call it.
+        """
+        not_finite = self.agree(*self._count_not_finite())
+        first = max(not_finite)
+        names = zip(self._names, not_finite, strict=True)
+        return self.position - int(first) + 1, tuple(name for name, last in names if last == first)
+
+    def _count_not_finite(self) -> np.ndarray:
+        """Returns after how many steps of the last call each mean was not finite."""
+        finite = np.sum([np.asarray(steps) for steps in self._finite], axis=0)
+        return self.steps_per_call - self._steps_left - finite
 
     def go_to(self, epoch: int, step: int = 0) -> None:
         """Has the next call take the stack that begins at a position."""
@@ -165,7 +199,8 @@ class CompiledLoop:
 
     def pause_every(self, steps: int, at_pause: Callable[[int], Any]) -> None:
         """Has the loop call ``at_pause(position)`` wherever the position is a multiple of
-        ``steps``; stacks end there, which changes no bit of what is trained."""
+        ``steps``, and the losses are numbers; stacks end there, which changes no bit of what
+        is trained."""
         self._pause_steps, self._at_pause = steps, at_pause
 
     def begin_epoch(self) -> None:

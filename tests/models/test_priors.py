@@ -80,6 +80,30 @@ def test_kl_stays_finite_for_very_narrow_posteriors():
     assert found == pytest.approx((1e4 - 1) / 2, rel=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_kl_and_its_gradient_are_right_for_sigmas_from_1e_8_to_1e8(dtype, tolerance):
+    sigma = np.logspace(-8, 8, 33)
+    z_mean, z_log_var = np.meshgrid([-1e4, -1e-4, 0.0, 3.0, 1e8], 2 * np.log(sigma))
+    given = [tf.constant(z_mean.astype(dtype)), tf.constant(z_log_var.astype(dtype))]
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        found = StandardNormal().kl(*given)
+    exact = [values.numpy().astype(np.float64) for values in given]
+    np.testing.assert_allclose(found, kl_to_19_digits(*exact), rtol=tolerance)
+    of_mean, of_log_var = tape.gradient(found, given)
+    np.testing.assert_allclose(of_mean, exact[0], rtol=tolerance)
+    np.testing.assert_allclose(of_log_var, np.expm1(exact[1]) / 2, rtol=tolerance)
+
+
+@pytest.mark.parametrize("sigma", [1e-8, 0.1, 1e8])
+def test_kl_of_extreme_sigmas_agrees_with_monte_carlo(sigma):
+    z = 0.5 + sigma * np.random.default_rng(2).standard_normal(100_000)
+    ratios = scipy.stats.norm.logpdf(z, 0.5, sigma) - scipy.stats.norm.logpdf(z)
+    standard_error = ratios.std() / np.sqrt(len(z))
+    found = kl([[0.5]], [[2 * np.log(sigma)]])[0, 0]
+    assert abs(found - ratios.mean()) < 4 * standard_error
+
+
 def test_samples_are_standard_normal():
     z = np.asarray(StandardNormal().sample(2000, 5, seed=3))
     assert z.shape == (2000, 5)

@@ -96,7 +96,7 @@ def test_runs_of_a_recipe_are_found_by_their_settings_and_copied(tmp_path):
         run = runs.Run(trained / name)
         run.start({"flags": {"latent_dim": dim}, "status": "training", "started": name})
         if finished:
-            run.finish("finished", None, 1, 60.0)
+            run.finish({"epoch": 1, "val_loss": 2.0}, 1, 60.0)
         runs.write_history(run.history_path, [{"epoch": 1}])
         (result / name).mkdir(parents=True)
         (result / name / "metrics.json").write_text("{}")
@@ -116,7 +116,7 @@ def test_figures_that_compare_a_recipes_runs_are_copied_beside_them(tmp_path):
         run = runs.Run(trained / name)
         flags = {"dataset": "digits", "latent_dim": dim}
         run.start({"flags": flags, "status": "training", "started": name})
-        run.finish("finished", None, 1, 60.0)
+        run.finish({"epoch": 1, "val_loss": 2.0}, 1, 60.0)
         records[name] = run.read_record()
     both = {name: records[name] for name in ("a", "b")}
     for compared, content in ((both, b"of both"), (records, b"of all three")):

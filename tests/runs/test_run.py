@@ -13,6 +13,7 @@ import runs
 RECORD = {"status": "training", "started": "2026-01-01T00:00:00+00:00", "flags": {"beta": 1.0}}
 
 NAMES = ("best.keras", "model.keras", "history.csv", "checkpoint.npz", "previous.npz")
+BEST = {"epoch": 3, "val_loss": 95.25}
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_files_are_those_that_are_there_the_record_last(run):
 def test_a_finished_run_knows_its_best_epoch_and_keeps_what_it_started_with(run):
     run.start(RECORD)
     best = dict.fromkeys(runs.COLUMNS, 0.5) | {"epoch": 3, "val_loss": 95.25}
-    run.finish("finished", best, epochs_done=4, seconds=12.3456)
+    run.finish(best, epochs_done=4, seconds=12.3456)
     assert run.read_record() == {
         "format": 1,
         "run_name": "a run",
@@ -157,7 +158,7 @@ def test_a_finished_run_knows_its_best_epoch_and_keeps_what_it_started_with(run)
 def test_a_run_that_goes_on_has_the_record_it_began_with_and_more_epochs(run):
     run.start({**RECORD, "flags": {"beta": 1.0, "num_epochs": 4}})
     run.resume(4)  # stopped in its middle
-    run.finish("finished", None, epochs_done=4, seconds=1.0)
+    run.finish(BEST, epochs_done=4, seconds=1.0)
     before = run.read_record()
     with pytest.raises(runs.RunError, match="has had its 4 epochs: type --num_epochs"):
         run.resume(4)
@@ -172,7 +173,8 @@ def test_a_run_that_goes_on_has_the_record_it_began_with_and_more_epochs(run):
 def test_a_run_whose_schedule_ends_cannot_have_another_number_of_epochs(run, status, num_epochs):
     flags = {"num_epochs": 4, "learning_rate_schedule": "cosine"}
     run.start({**RECORD, "flags": flags})
-    run.finish(status, None, epochs_done=2 if status == "training" else 4, seconds=1.0)
+    if status == "finished":
+        run.finish(BEST, epochs_done=4, seconds=1.0)
     before = run.read_record()
     with pytest.raises(runs.RunError, match="after its 4 epochs: type --num_epochs 4") as error:
         run.resume(num_epochs)
@@ -183,6 +185,21 @@ def test_a_run_whose_schedule_ends_cannot_have_another_number_of_epochs(run, sta
     else:
         with pytest.raises(runs.RunError, match="has had its 4 epochs: nothing is left to do"):
             run.resume(4)
+
+
+def test_a_diverged_run_says_in_which_step_and_does_not_go_on(run):
+    run.start({**RECORD, "flags": {"num_epochs": 4}})
+    run.give_up(step=1234, seconds=1.26)
+    record = run.read_record()
+    assert (record["status"], record["diverged_in_step"], record["seconds"]) == (
+        "diverged",
+        1234,
+        1.3,
+    )
+    with pytest.raises(runs.RunError, match="diverged in step 1,234, and would again") as error:
+        run.resume(9)
+    assert "\n" not in str(error.value)
+    assert run.read_record() == record
 
 
 def test_a_record_is_json_that_people_can_read(run):

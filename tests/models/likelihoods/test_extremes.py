@@ -1,0 +1,115 @@
+"""Likelihoods far from where training is: logits of ±1e4, σ from 1e-8 to 1e8, in both precisions.
+
+Against SciPy's normal distribution, or NumPy in float64.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import tensorflow as tf
+
+from models import likelihoods
+from models.likelihoods import Gaussian, GaussianLearned, GaussianPerPixel
+from models.table import LIKELIHOODS
+from tests.settings import make_settings
+
+PIXELS = [0.0, 1e-6, 0.3, 1.0]
+LOGITS = [-1e4, -50.0, 0.0, 2.0, 1e4]
+STDDEVS = [1e-8, 1e-5, 0.1, 1.0, 1e4, 1e8]
+LOWEST = {"gaussian_learned": -6.0, "gaussian_per_pixel": -4.0}  # of log σ
+DTYPES = [(np.float64, 1e-9), (np.float32, 2e-4)]
+
+
+def as_images(values, dtype):
+    return np.array(values, dtype).reshape(-1, 1, 1, 1)
+
+
+def raw_of(stddev: float, lowest: float) -> float:
+    """The decoder's number that gives σ, or one far below the bound."""
+    above = np.log(stddev) - lowest
+    # log σ = lowest + softplus(raw + log ½ − lowest), solved for raw
+    inverse = above + np.log(-np.expm1(-above)) if above > 0.1 else -100.0
+    return float(inverse - np.log(0.5) + lowest)
+
+
+def size_of(raw: float, lowest: float) -> float:
+    """The σ of the decoder's number."""
+    return float(np.exp(lowest + np.logaddexp(0, raw + np.log(0.5) - lowest)))
+
+
+def expected_log_prob(name, images, logits, stddev):
+    """Of each pixel, in float64; ``stddev`` where the likelihood has one."""
+    x, logit = images.astype(np.float64), logits.astype(np.float64)
+    cross_entropy = x * scipy.special.log_expit(logit) + (1 - x) * scipy.special.log_expit(-logit)
+    if name == "bernoulli":
+        return cross_entropy
+    if name == "continuous_bernoulli":
+        size = np.abs(logit)
+        near = np.where(size > 0, size, 1.0)
+        # ∫₀¹ exp(t·l) dt = exp(max(l, 0)) · (1 − exp(−|l|)) / |l|
+        log_area = np.where(size > 0, np.log(-np.expm1(-near) / near), 0.0)
+        return x * logit - np.maximum(logit, 0) - log_area
+    return scipy.stats.norm.logpdf(x, scipy.special.expit(logit), stddev)
+
+
+def score(likelihood, images, outputs):
+    """log p and its gradient in the outputs, of each image of one pixel."""
+    outputs = tf.constant(outputs)
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        found = likelihood.log_prob(images, outputs)
+    return found.numpy(), tape.gradient(found, outputs).numpy()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), DTYPES, ids=["float64", "float32"])
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_extreme_logits_score_what_numpy_says(name, dtype, tolerance):
+    pairs = np.array(list(itertools.product(PIXELS, LOGITS)))
+    images, logits = as_images(pairs[:, 0], dtype), as_images(pairs[:, 1], dtype)
+    likelihood = likelihoods.build(make_settings(likelihood=name))
+    likelihood.build(None)
+    rest = np.zeros((len(pairs), 1, 1, likelihood.outputs_per_channel - 1), dtype)
+    stddev = 0.5**0.5 if name == "gaussian" else None
+    if name in LOWEST:
+        stddev = size_of(0.0, LOWEST[name])
+    expected = expected_log_prob(name, images, logits, stddev).ravel()
+    found, gradient = score(likelihood, images, np.concatenate([logits, rest], axis=-1))
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), DTYPES, ids=["float64", "float32"])
+@pytest.mark.parametrize("stddev", STDDEVS)
+def test_extreme_sizes_score_what_scipys_normal_says(stddev, dtype, tolerance):
+    """Those below their bound as at the bound: an image has no density without one."""
+    pairs = np.array(list(itertools.product(PIXELS, [-50.0, 0.0, 2.0])))
+    images, logits = as_images(pairs[:, 0], dtype), as_images(pairs[:, 1], dtype)
+    # as float32 keeps it: the weight is one
+    raws = {name: float(np.float32(raw_of(stddev, lowest))) for name, lowest in LOWEST.items()}
+    learned = GaussianLearned()
+    learned.build(None)
+    learned.raw.assign(raws["gaussian_learned"])
+    raw = np.full_like(logits, raws["gaussian_per_pixel"])
+    for name, likelihood, outputs in (
+        ("gaussian", Gaussian(stddev), logits),
+        ("gaussian_learned", learned, logits),
+        ("gaussian_per_pixel", GaussianPerPixel(), np.concatenate([logits, raw], axis=-1)),
+    ):
+        size = size_of(raws[name], LOWEST[name]) if name in LOWEST else stddev
+        assert size == pytest.approx(max(stddev, np.exp(LOWEST.get(name, -np.inf))), rel=1e-5)
+        expected = expected_log_prob(name, images, logits, size).ravel()
+        found, gradient = score(likelihood, images, outputs)
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance, err_msg=name)
+        mean = scipy.special.expit(logits.astype(np.float64))
+        deviation = (images - mean) / size
+        slope = deviation / size * mean * (1 - mean)
+        error = {"rtol": 10 * tolerance, "atol": tolerance, "err_msg": name}
+        np.testing.assert_allclose(gradient[..., :1], slope, **error)
+        if name == "gaussian_per_pixel":
+            through_bound = scipy.special.expit(raws[name] + np.log(0.5) - LOWEST[name])
+            slope = (deviation**2 - 1) * through_bound
+            np.testing.assert_allclose(gradient[..., 1:], slope, **error)
