@@ -16,6 +16,7 @@ from benchmarks import kills
 from training import checkpoint
 
 FLAGS = "--network conv --filters 4,8 --dropout 0.1 --binarize dynamic --batch_size 50"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 CONFIGURATION = kills.Configuration(
     f"{FLAGS} --beta_schedule linear --beta_steps 60 --deterministic 1", epochs=4, steps=1
 )
@@ -84,6 +85,20 @@ def test_a_file_that_is_cut_off_is_told(played, altered, name):
     (altered.folder / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(kills.Broken):
         kills.inspect(altered)
+
+
+def test_the_kills_that_are_published_are_those_of_the_file():
+    content = json.loads((DOCS / "kills.json").read_text(encoding="utf-8"))
+    rounds = content["rounds"]
+    assert content["totals"] == kills.count(rounds)
+    assert content["totals"]["kills"] >= 30
+    assert {found["configuration"] for found in rounds} == kills.CONFIGURATIONS.keys()
+    text = (DOCS / "reliability.md").read_text(encoding="utf-8")
+    for found in rounds:
+        positions = ", ".join(str(kill["position"]) for kill in found["kills"])
+        name, number, steps = found["configuration"], len(found["kills"]), found["steps"]
+        assert f"| {name} | {number} | {positions} of {steps} | the same bits |" in text
+        assert found["broken"] == ""
 
 
 def test_rounds_of_other_configurations_stay_in_the_file_in_the_order_of_the_table(tmp_path):
