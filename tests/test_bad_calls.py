@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import urllib.error
+import zipfile
 from pathlib import Path
 
 import pytest
 
+import options
 from tests.bad_calls import BAD_CALLS, BadCall
 from tests.untrained_runs import write_run
 
@@ -23,7 +26,18 @@ def write_folders(root: Path) -> None:
     write_run(trained / "binary", "--binarize", "dynamic")
     write_run(trained / "labelled", "--model", "classifier_vae")
     write_run(trained / "photographs", "--dataset", "mnist")
+    flags_of_digits = options.settings(options.parse_train(["train.py", "--dataset", "digits"]))
+    write_run(trained / "spheres", flags={**flags_of_digits, "dataset": "spheres"})
+    write_run(trained / "gone", best=False, status="diverged", diverged_in_step=7)
+    write_run(trained / "plain")
+    # what plain Keras saves of a model that is none of ours
+    config = {"module": "keras", "class_name": "Sequential", "config": {"layers": []}}
+    with zipfile.ZipFile(trained / "plain" / "best.keras", "w") as archive:
+        archive.writestr("metadata.json", '{"keras_version": "3.12.0"}')
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", b"")
     for name, content in {
+        "other": b'{"id": "3f2a", "lr": 0.1, "wandb_version": "0.16"}',
         "cut": b'{"format": 1, "fla',
         "latin1": b'{"format": 1, "status": "\xfc"}',
         "list": b"[1, 2]",

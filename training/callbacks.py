@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import figures
 import runs
+from training import keras_saving
 
 
 class RunWriter(keras.callbacks.Callback):
@@ -76,7 +77,7 @@ class RunWriter(keras.callbacks.Callback):
         last = runs.CHECKPOINTS["last"]
         writers: dict[str, Callable[[Path], object]] = {
             runs.HISTORY: self.write_history,
-            last: self.model.save,
+            last: lambda path: keras_saving.save(self.model, path),
         }
         if self._best_epoch == len(self.rows):
             # The model of the last epoch again, which takes longer to save than to copy.

@@ -72,3 +72,35 @@ def test_an_objective_changes_what_is_lowered_and_not_what_is_reported(name, lik
         )
     ]
     assert any(changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "likelihood"),
+    [("vae", likelihood) for likelihood in LIKELIHOODS]
+    + [(name, "bernoulli") for name in MODELS if name != "vae"],
+)
+def test_a_step_goes_down_the_finite_differences_of_the_mean_loss(name, likelihood):
+    """Along a direction in all weights at once; differences of the fourth order."""
+    model, rate, width = make_model(name, likelihood), 1e-3, 0.02
+    batch = (IMAGES, LABELS) if model.uses_labels else IMAGES
+    rng = np.random.default_rng(2)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    along = [rng.normal(0, 0.2, value.shape).astype(np.float32) for value in before]
+
+    def loss(place: float) -> float:
+        for variable, value, way in zip(model.trainable_variables, before, along, strict=True):
+            variable.assign(value + np.float32(place) * way)
+        model.sampling.restart(3)
+        return float(np.mean(model.compute_losses(batch, training=True)["loss"], dtype=np.float64))
+
+    near, far = (loss(place) - loss(-place) for place in (width, 2 * width))
+    slope = (8 * near - far) / (12 * width)
+    loss(0.0)
+    model.sampling.restart(3)
+    model.train_step(batch)
+    found = sum(
+        np.sum((value.astype(np.float64) - variable.numpy()) * way) / rate
+        for variable, value, way in zip(model.trainable_variables, before, along, strict=True)
+    )
+    assert abs(slope) > 0.1
+    assert found == pytest.approx(slope, rel=2e-3)
