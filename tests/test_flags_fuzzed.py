@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
-pytest.importorskip("hypothesis", reason="make test installs it")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
