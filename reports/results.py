@@ -170,7 +170,7 @@ def mnist_mlp(runs: dict[str, list[Published]]) -> str:
         )
         rows.append((run.flags["latent_dim"], *parts, metrics["active_units"]))
     header = ("latent_dim", "test ELBO", "reconstruction", "KL", "active units")
-    return "It publishes pictures, no figures.\n\n" + table(header, rows) + "\n"
+    return "The repository publishes pictures, no figures.\n\n" + table(header, rows) + "\n"
 
 
 def conv_classifier(runs: dict[str, list[Published]]) -> str:
@@ -191,8 +191,7 @@ def conv_classifier(runs: dict[str, list[Published]]) -> str:
     header = ("recipe", "labelled images", "test accuracy of the classifier on z", "runs")
     return (
         f"{table(header, rows)}\n\nThe aim is 0.97 with all labels. The repository publishes "
-        "pictures, no figures. Without the classifier, the test ELBO is "
-        f"{shown(-alone if alone else None)} nats an image.\n"
+        f"pictures, no figures. Without the classifier, nats an image: {shown(alone)}.\n"
     )
 
 
