@@ -42,7 +42,8 @@ class Training:
         self.outputs = [folder / f"{index}.txt" for index in range(workers)]
         self.processes = []
         self.began = time.monotonic()
-        for output, config in zip(self.outputs, _configs(workers), strict=True):
+        configs = [{"TF_CONFIG": config} for config in worker_configs(workers)]
+        for output, config in zip(self.outputs, configs if workers > 1 else [{}], strict=True):
             with output.open("w") as opened:
                 self.processes.append(
                     subprocess.Popen(
@@ -88,11 +89,8 @@ class Training:
                 raise Broken(f"worker {index} ended with status {status}: {said[-300:]}")
 
 
-def _configs(workers: int) -> Iterator[dict[str, str]]:
-    """Yields each worker's TF_CONFIG, on ports that are free now; nothing for one alone."""
-    if workers == 1:
-        yield {}
-        return
+def worker_configs(workers: int) -> Iterator[str]:
+    """Yields each worker's TF_CONFIG, on ports that are free now."""
     sockets = [socket.socket() for _ in range(workers)]
     for opened in sockets:
         opened.bind(("127.0.0.1", 0))
@@ -101,4 +99,4 @@ def _configs(workers: int) -> Iterator[dict[str, str]]:
         opened.close()
     for index in range(workers):
         task = {"type": "worker", "index": index}
-        yield {"TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": task})}
+        yield json.dumps({"cluster": {"worker": addresses}, "task": task})

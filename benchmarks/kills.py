@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import runs
 from benchmarks.killed_processes import Broken, Training, copy_program
 
-ENDS_WITHIN = 600  # seconds, that a training may take
+SAVES_WITHIN = 600  # seconds, that a training may take to a checkpoint
 STARTING = 0.2  # part of the kills that come before training is under way
 _TIMES = ("seconds", "images_per_second")  # of history.csv, which no two trainings share
 
@@ -265,9 +265,9 @@ class Round:
                 known = now
                 if checkpoint.load(self.run)[1]["position"] >= position:  # as it is written
                     return
-            elif time.monotonic() - training.began > ENDS_WITHIN:
+            elif time.monotonic() - training.began > SAVES_WITHIN:
                 training.kill("both" if self.configuration.workers > 1 else "it")
-                raise Broken(f"no checkpoint of step {position} within {ENDS_WITHIN} s")
+                raise Broken(f"no checkpoint of step {position} within {SAVES_WITHIN} s")
             time.sleep(0.01)
 
     def _check_begin(self, training: Training, resumed: bool) -> None:

@@ -11,6 +11,7 @@ import models
 import runs
 from data import batches, splits
 from models.vae import VAE
+from tests.saved_files import epochs_of_files
 from tests.settings import make_settings
 from training import checkpoint
 from training.divergence import Diverged, StopAtDivergence, check_variables
@@ -49,15 +50,6 @@ def diverge(in_process, capsys, *words: str) -> str:
     assert stopped.value.code == 1
     assert error.count("\n") == 1, error
     return error
-
-
-def epochs_of_files(run: runs.Run) -> dict[str, int | None]:
-    """Returns of which epoch each file is, all of them whole."""
-    found = {}
-    for name in run.read_record()["files"]:
-        with runs.open_file(run, name) as opened:
-            found[name] = opened.epoch
-    return found
 
 
 @pytest.mark.parametrize(

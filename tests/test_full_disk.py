@@ -13,17 +13,9 @@ import keras
 import pytest
 
 import runs
+from tests.saved_files import epochs_of_files
 
 WORDS = ("--dataset", "digits", "--hidden_dim", "64", "--run_name", "full")
-
-
-def epochs_of_files(run: runs.Run) -> dict[str, int | None]:
-    """Returns of which epoch each file is, all of them whole."""
-    found = {}
-    for name in run.read_record()["files"]:
-        with runs.open_file(run, name) as opened:
-            found[name] = opened.epoch
-    return found
 
 
 def test_where_a_file_cannot_grow_the_last_epoch_is_kept_and_goes_on(tree, in_process, tmp_path):

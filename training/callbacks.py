@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python import pywrap_tfe
 
 import figures
 import runs
@@ -138,6 +139,18 @@ class RunWriter(keras.callbacks.Callback):
         loss = self.rows[-1]["val_loss"] if self.rows else np.nan
         if np.isfinite(loss) and (best is None or loss < best["val_loss"]):
             self._best_epoch = len(self.rows)
+
+
+class ForgetNumbers(keras.callbacks.Callback):
+    """Has TensorFlow forget an epoch's numbers when it ends.
+
+    A number of Python's that became a tensor, such as a loss for TensorBoard, is kept for the
+    next time that the same number becomes one: 0.7 KB for each, never freed, 18 MiB in 1,000
+    epochs (measured by ``benchmarks.soak``).
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        pywrap_tfe.TFE_ClearScalarCache()
 
 
 class ReconstructionImages(keras.callbacks.Callback):

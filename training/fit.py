@@ -14,7 +14,7 @@ import tensorflow as tf
 import models
 import runs
 from training import checkpoint, modes
-from training.callbacks import ReconstructionImages, RunWriter
+from training.callbacks import ForgetNumbers, ReconstructionImages, RunWriter
 from training.distributed import DistributedLoop
 from training.divergence import StopAtDivergence
 from training.loop import Batches, BeginEpochs, CompiledLoop, ticks
@@ -131,6 +131,7 @@ def fit(
                 writer,
                 keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
                 ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
+                ForgetNumbers(),
                 checkpoint.Checkpointer(
                     run,
                     loop,

@@ -14,7 +14,7 @@ import figures
 import models
 import runs
 from tests.settings import make_settings
-from training.callbacks import ReconstructionImages, RunWriter
+from training.callbacks import ForgetNumbers, ReconstructionImages, RunWriter
 
 SETTINGS = make_settings(
     hidden_dim=3,
@@ -135,3 +135,15 @@ def test_an_image_on_the_sheet_has_its_reconstruction_to_the_right(model, tmp_pa
     sheet = np.asarray(tf.image.decode_png(png)) / 255
     expected = figures.tile(np.concatenate([images, model.reconstruct(images)], 2), 4, 2)
     np.testing.assert_allclose(sheet, expected, atol=1.01 / 255)
+
+
+def test_the_numbers_of_an_epoch_are_forgotten_when_it_ends():
+    """TensorFlow gives equal numbers the same memory as long as it remembers them."""
+
+    def address(tensor) -> int:
+        return np.asarray(memoryview(tensor)).__array_interface__["data"][0]
+
+    first = tf.constant(0.1234567)
+    assert address(tf.constant(0.1234567)) == address(first)
+    ForgetNumbers().on_epoch_end(0)
+    assert address(tf.constant(0.1234567)) != address(first)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -21,6 +19,7 @@ import command_line
 import models
 import options
 import runs
+from benchmarks.killed_processes import worker_configs
 from training import checkpoint
 from training.distributed import take_share
 from training.loop import CompiledLoop
@@ -46,21 +45,8 @@ def start(folder: Path, *words: str, config: str = "", **variables: str) -> subp
     )
 
 
-def two_configs() -> Iterator[str]:
-    """Yields the TF_CONFIG of two workers, on ports that are free now."""
-    sockets = [socket.socket() for _ in range(2)]
-    for opened in sockets:
-        opened.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    for index in range(2):
-        task = {"type": "worker", "index": index}
-        yield json.dumps({"cluster": {"worker": addresses}, "task": task})
-
-
 def start_two(folder: Path, *words: str, **variables: str) -> list[subprocess.Popen[str]]:
-    return [start(folder, *words, config=config, **variables) for config in two_configs()]
+    return [start(folder, *words, config=config, **variables) for config in worker_configs(2)]
 
 
 def end(process: subprocess.Popen[str], timeout: float = 120) -> tuple[int, str, str]:
@@ -82,7 +68,7 @@ def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
     waiting = {}
     for name in ("none", "mirrored"):
         waiting[name] = start(folder, str(STEPS), name, f"{name}.npz", PYTHONPATH=str(ROOT))
-    for index, config in enumerate(two_configs()):
+    for index, config in enumerate(worker_configs(2)):
         name = f"worker {index}"
         words = (str(STEPS), "multi_worker", f"{name}.npz")
         waiting[name] = start(folder, *words, config=config, PYTHONPATH=str(ROOT))
