@@ -25,6 +25,7 @@ GAMMAS = (0.25, 0.5, 1.0, 2.0)
 PENALTIES = (1.0, 3.0, 10.0, 30.0)
 NEIGHBOURS = (20, 10, 5, 3, 1)
 NUM_FOLDS = 5
+_CACHE = 500  # MB, for the distances between copies
 _ROWS = 2000  # test images at a time: 2,000 × 3,000 distances take 48 MB
 
 
@@ -59,12 +60,26 @@ def choose_balanced(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(drawn))
 
 
+class Machine(NamedTuple):
+    """What cross-validation chose for a support vector machine."""
+
+    scaling: str  # one of SCALINGS
+    gamma: float  # of k(x, y) = exp(−γ·‖x − y‖²)
+    C: float
+    validated: float  # accuracy in cross-validation
+
+    def classified(self, predicted: Sequence[np.ndarray]) -> Classified:
+        """Returns what it made of the test images, which come in parts."""
+        chosen = {"scaling": self.scaling, "gamma": self.gamma, "C": self.C}
+        return Classified(np.concatenate(predicted), chosen, self.validated)
+
+
 def classify_by_svm(
     features: np.ndarray,
     labels: np.ndarray,
     test_features: np.ndarray,
     seed: int,
-    scalings: Sequence[str] | None = None,
+    scalings: Sequence[str] = SCALINGS,
 ) -> Classified:
     """Trains a support vector machine with a Gaussian kernel, and classifies test images.
 
@@ -77,10 +92,52 @@ def classify_by_svm(
         labels: (num_labelled,), two of each class at least.
         test_features: (num_test, num_features).
         seed: of the folds.
-        scalings: to choose among; all of ``SCALINGS``, if not given.
+        scalings: to choose among.
     """
+    chosen = _choose_machine(features, labels, seed, scalings)
+    machine, scaled = _train(chosen, features, labels)
+    predicted = [
+        machine.predict(
+            np.exp(-chosen.gamma * square_distances(scale(rows, chosen.scaling), scaled))
+        )
+        for rows in _split(test_features)
+    ]
+    return chosen.classified(predicted)
+
+
+def classify_by_svm_of_copies(
+    copies: np.ndarray,
+    labels: np.ndarray,
+    test_features: np.ndarray,
+    seed: int,
+    scalings: Sequence[str] = SCALINGS,
+) -> Classified:
+    """Trains a support vector machine anew on altered copies of its support vectors.
+
+    Virtual support vectors (DeCoste and Schölkopf, 2002, Training invariant support vector
+    machines): a label holds for the altered image too, and only images near the border between
+    classes are worth altering. Chosen and trained first as by ``classify_by_svm``.
+
+    Args:
+        copies: (num_labelled, num_copies, num_features), the first the image as it is.
+        labels, test_features, seed, scalings: as of ``classify_by_svm``.
+    """
+    originals = copies[:, 0]
+    chosen = _choose_machine(originals, labels, seed, scalings)
+    support = _train(chosen, originals, labels)[0].support_
+    virtual = copies[support].reshape(-1, copies.shape[-1])
+    # All their distances at once would not fit: scikit-learn computes them as it goes.
+    machine = SVC(C=chosen.C, gamma=chosen.gamma, cache_size=_CACHE)
+    machine.fit(scale(virtual, chosen.scaling), np.repeat(labels[support], copies.shape[1]))
+    predicted = [machine.predict(scale(rows, chosen.scaling)) for rows in _split(test_features)]
+    return chosen.classified(predicted)
+
+
+def _choose_machine(
+    features: np.ndarray, labels: np.ndarray, seed: int, scalings: Sequence[str]
+) -> Machine:
+    """Returns the machine with the best accuracy in a cross-validation of these images."""
     folds = list(_fold(labels, seed))
-    scalings = scalings or SCALINGS
 
     def validate(distances: np.ndarray, gamma: float) -> np.ndarray:
         """Returns how many of the images held out each C classifies rightly."""
@@ -104,19 +161,20 @@ def classify_by_svm(
             each = [threads.submit(validate, distances, gamma * units[-1]) for gamma in GAMMAS]
             right.append([counts.result() for counts in each])
     best = [int(place) for place in np.unravel_index(np.argmax(right), np.shape(right))]
-    scaling, gamma = scalings[best[0]], float(GAMMAS[best[1]] * units[best[0]])
-    scaled = scale(features, scaling)
-    machine = SVC(C=PENALTIES[best[2]], kernel="precomputed")
-    machine.fit(np.exp(-gamma * square_distances(scaled, scaled)), labels)
-    predicted = [
-        machine.predict(np.exp(-gamma * square_distances(scale(rows, scaling), scaled)))
-        for rows in _split(test_features)
-    ]
-    return Classified(
-        np.concatenate(predicted),
-        {"scaling": scaling, "gamma": gamma, "C": PENALTIES[best[2]]},
+    return Machine(
+        scalings[best[0]],
+        float(GAMMAS[best[1]] * units[best[0]]),
+        PENALTIES[best[2]],
         float(np.max(right) / len(labels)),
     )
+
+
+def _train(chosen: Machine, features: np.ndarray, labels: np.ndarray) -> tuple[SVC, np.ndarray]:
+    """Returns the machine, which takes kernels, and the scaled features it was trained on."""
+    scaled = scale(features, chosen.scaling)
+    machine = SVC(C=chosen.C, kernel="precomputed")
+    machine.fit(np.exp(-chosen.gamma * square_distances(scaled, scaled)), labels)
+    return machine, scaled
 
 
 def classify_by_neighbours(

@@ -30,6 +30,11 @@ METHODS: dict[str, tuple[str, str, Callable[..., classification.Classified]]] = 
         "neighbourhood",
         functools.partial(classification.classify_by_svm, scalings=("none",)),
     ),
+    "svm_shifts": (
+        "SVM on z + neighbourhood + shifts",
+        "shifts",
+        functools.partial(classification.classify_by_svm_of_copies, scalings=("none",)),
+    ),
     "neighbours_latent": (
         "nearest neighbours on z",
         "latent",
@@ -37,7 +42,9 @@ METHODS: dict[str, tuple[str, str, Callable[..., classification.Classified]]] = 
     ),
     "svm_pixels": ("SVM on pixels", "pixels", classification.classify_by_svm),
 }
-_GRAPH = 20_000  # training images, at most, of whose neighbourhood the second machine knows
+_GRAPH = 50_000  # training images, at most, of whose neighbourhood two machines know
+_SHIFTS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # pixels down and to the right
+_WIDTH = max(len(title) for title, _, _ in METHODS.values()) + 2  # of the table's columns
 _CHOICES = ("scaling", "gamma", "C", "k")
 
 
@@ -152,14 +159,16 @@ def make_features(
     """Returns what the methods classify by, of training images and of the test images.
 
     ``latent``: z. ``pixels``. ``neighbourhood``: z of unit length, and beside it the image's
-    coordinates in the graph of nearest neighbours of up to 20,000 training images, whose labels
-    are not looked at; labelled and test images are placed in it alike.
+    coordinates in the graph of nearest neighbours of up to 50,000 training images, whose labels
+    are not looked at; labelled and test images are placed in it alike. ``shifts``: the same of
+    the labelled image, and of the image shifted by a pixel each way; test images are not shifted.
 
     Args:
         chosen: positions of training images, ascending; (num_chosen,).
 
     Returns:
-        kind → (num_chosen, num_features); kind → (num_test, num_features).
+        kind → (num_chosen, num_features), of shifts (num_chosen, 5, num_features); kind →
+        (num_test, num_features).
     """
     images, _ = context.train
     test_images, _ = context.test
@@ -170,20 +179,46 @@ def make_features(
     test_z = encode_features(context, test_images, "test")
 
     print(f"  joining {len(graph):,} training images to their neighbours", flush=True)
-    directions, test_directions = (classification.scale(x, "unit length") for x in (z, test_z))
-    sheet = Neighbourhood(directions[np.searchsorted(encoded, graph)])
-    places = np.searchsorted(encoded, chosen)
+    of_graph = z[np.searchsorted(encoded, graph)]
+    sheet = Neighbourhood(classification.scale(of_graph, "unit length"))
+
+    def place(z: np.ndarray) -> np.ndarray:
+        directions = classification.scale(z, "unit length")
+        return np.hstack([directions, sheet.place(directions)])
+
+    z_chosen = z[np.searchsorted(encoded, chosen)]
+    of_both = place(z_chosen)
+    shifted = (
+        place(encode_features(context, shift(images[chosen], down, right), "train"))
+        for down, right in _SHIFTS
+    )
     of_chosen = {
-        "latent": z[places],
-        "neighbourhood": np.hstack([directions[places], sheet.place(directions[places])]),
+        "latent": z_chosen,
+        "neighbourhood": of_both,
+        "shifts": np.stack([of_both, *shifted], axis=1),
         "pixels": images[chosen].reshape(len(chosen), -1),
     }
+    test_of_both = place(test_z)
     of_test = {
         "latent": test_z,
-        "neighbourhood": np.hstack([test_directions, sheet.place(test_directions)]),
+        "neighbourhood": test_of_both,
+        "shifts": test_of_both,
         "pixels": test_images.reshape(len(test_images), -1),
     }
     return of_chosen, of_test
+
+
+def shift(images: np.ndarray, down: int, right: int) -> np.ndarray:
+    """Returns images moved by whole pixels; what comes in at the border is black.
+
+    Args:
+        images: (num_images, height, width, channels).
+        down, right: pixels; negative ones move up and to the left.
+    """
+    height, width = images.shape[1:3]
+    black = ((0, 0), (abs(down),) * 2, (abs(right),) * 2, (0, 0))
+    top, left = abs(down) - down, abs(right) - right
+    return np.pad(images, black)[:, top : top + height, left : left + width]
 
 
 def encode_features(context: Context, images: np.ndarray, split: str) -> np.ndarray:
@@ -222,8 +257,8 @@ def _table(measured: dict[str, Any]) -> str:
         f"accuracy on {measured['num_images']:,} test images, mean ± standard deviation over "
         f"{measured['num_trials']} balanced subsets of the {measured['num_train']:,} images "
         f"trained on; z: {features[measured['features']]}; + neighbourhood: in the graph of up to "
-        f"{_GRAPH:,} training images without labels",
-        "  labels" + "".join(f"{title:>26}" for title in titles),
+        f"{_GRAPH:,} training images without labels; + shifts: of the labelled images, by a pixel",
+        "  labels" + "".join(f"{title:>{_WIDTH}}" for title in titles),
     ]
     cells = [
         f"{row['mean']:.4f}"
@@ -231,7 +266,7 @@ def _table(measured: dict[str, Any]) -> str:
         for row in measured["accuracy"]
     ]
     for start in range(0, len(cells), len(METHODS)):
-        row = "".join(f"{cell:>26}" for cell in cells[start : start + len(METHODS)])
+        row = "".join(f"{cell:>{_WIDTH}}" for cell in cells[start : start + len(METHODS)])
         lines.append(f"  {measured['accuracy'][start]['labels']:>6}{row}")
     return "\n".join(lines)
 

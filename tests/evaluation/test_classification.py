@@ -130,14 +130,36 @@ def test_test_images_are_classified_as_scikit_learns_machine_does(pixels, monkey
     features, labels, test_features, test_labels = pixels
     monkeypatch.setattr(classification, "_ROWS", 50)  # in several parts
     for scalings in (("none",), ("unit length",)):
-        monkeypatch.setattr(classification, "SCALINGS", scalings)
-        predicted, chosen, _ = classification.classify_by_svm(features, labels, test_features, SEED)
+        predicted, chosen, _ = classification.classify_by_svm(
+            features, labels, test_features, SEED, scalings
+        )
         scaled, scaled_test = features, test_features
         if scalings == ("unit length",):
             scaled, scaled_test = (Normalizer().fit_transform(x) for x in (features, test_features))
         machine = SVC(C=chosen["C"], gamma=chosen["gamma"]).fit(scaled, labels)
         assert np.mean(machine.predict(scaled_test) == predicted) > 0.995  # float32's last bits
         assert np.mean(predicted == test_labels) > 0.85
+
+
+def test_a_machine_of_copies_is_scikit_learns_on_the_copies_of_its_support_vectors(
+    pixels, searched
+):
+    features, labels, test_features, _ = pixels
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, *features.shape))
+    copies = np.stack([features, *(features + noise)], axis=1)
+    found = classification.classify_by_svm_of_copies(copies, labels, test_features, SEED)
+    best = searched.best_estimator_
+    support = best["svm"].support_
+    machine = Pipeline([("scaler", best["scaler"]), ("svm", SVC(C=best["svm"].C))])
+    machine.set_params(svm__gamma=best["svm"].gamma)
+    machine.fit(
+        np.concatenate([copies[support, place] for place in range(3)]), np.tile(labels[support], 3)
+    )
+    assert found.chosen["C"] == best["svm"].C
+    assert found.chosen["gamma"] == pytest.approx(best["svm"].gamma)
+    assert found.validated == pytest.approx(searched.best_score_)
+    assert np.mean(found.predicted == machine.predict(test_features)) >= 1 - 2 / 360
+    assert np.mean(found.predicted == best.predict(test_features)) < 1
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import tensorflow as tf
 from sklearn.metrics import confusion_matrix
 from sklearn.svm import SVC
@@ -123,6 +124,28 @@ def test_the_neighbourhood_is_that_of_the_images_trained_on_and_no_label_is_look
     blind, of_test_blind = classify.make_features(context, subset)
     np.testing.assert_array_equal(blind["neighbourhood"], found["neighbourhood"])
     np.testing.assert_array_equal(of_test_blind["neighbourhood"], of_test["neighbourhood"])
+
+
+def test_shifts_are_of_the_image_by_a_pixel_each_way_with_black_behind_it(tmp_path):
+    images, _ = load_digits("train")
+    subset = classification.choose_balanced(load_digits("train")[1], 20, 5)
+    found, of_test = classify.make_features(make_context(tmp_path), subset)
+    np.testing.assert_array_equal(found["shifts"][:, 0], found["neighbourhood"])
+    np.testing.assert_array_equal(of_test["shifts"], of_test["neighbourhood"])
+    bordered = np.pad(images[subset], ((0, 0), (1, 1), (1, 1), (0, 0)))
+    for place, window in enumerate(
+        [np.s_[:, :8, 1:9], np.s_[:, 2:, 1:9], np.s_[:, 1:9, :8], np.s_[:, 1:9, 2:]], start=1
+    ):
+        z = bordered[window].reshape(20, 64)[:, 18:42]
+        expected = classification.scale(z, "unit length")
+        np.testing.assert_allclose(found["shifts"][:, place, :24], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (2, 0), (-3, 0), (0, 1), (1, -2), (5, 9)])
+def test_an_image_is_shifted_as_by_scipy(down, right):
+    images = np.random.default_rng(0).random((3, 5, 9, 2), dtype=np.float32)
+    expected = scipy.ndimage.shift(images, (0, down, right, 0), order=0)
+    np.testing.assert_array_equal(classify.shift(images, down, right), expected)
 
 
 def test_mean_and_spread_are_over_the_subsets(measured):
@@ -291,7 +314,7 @@ def test_the_figures_show_what_was_measured(tmp_path, monkeypatch, measured):
         (row["labels"], row["mean"], row["standard_deviation"]) for row in measured["accuracy"]
     ]
     assert sorted(point for line in lines.values() for point in line) == sorted(points)
-    assert lines["SVM on pixels"] == points[3::4]
+    assert lines["SVM on pixels"] == points[len(classify.METHODS) - 1 :: len(classify.METHODS)]
     for (shares, names, title, _), (count, matrix) in zip(
         drawn["draw_confusions"], confusions.items(), strict=True
     ):
