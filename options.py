@@ -40,6 +40,7 @@ from part_options import (
     NETWORK_OPTIONS,
     NETWORKS,
     PART_OPTIONS,
+    REGULARISATION_OPTIONS,
     SCHEDULE_OPTIONS,
     SIZE,
 )
@@ -76,7 +77,7 @@ RUN_OPTIONS = [
     _LATENT_DIM,
     *MODEL_OPTIONS,
     *SCHEDULE_OPTIONS,
-    Option("l2", Number(float, 0), 0.0, "weight of ½·‖w‖² in the objective of an image", "l2-"),
+    *REGULARISATION_OPTIONS,
     Option("learning_rate", Number(float, 0, above=True), 1e-3, "of Adam", "lr"),
     Option(
         "learning_rate_schedule",

@@ -149,6 +149,17 @@ LIKELIHOOD_OPTIONS = [
         "ps",
     ),
 ]
+# Every model reads these.
+REGULARISATION_OPTIONS = [
+    Option("l2", Number(float, 0), 0.0, "weight of ½·‖w‖² in the objective of an image", "l2-"),
+    Option(
+        "corruption",
+        Number(float, 0, 1),
+        0.0,
+        "part of the pixels that the encoder sees drawn black or white while training",
+        "corr",
+    ),
+]
 SCHEDULE_OPTIONS = [
     _schedule_option("beta_start", Number(float, 0), "β of the first step", "from"),
     _schedule_option("beta_steps", Number(int, 1, 10**9), "steps that the rise of β takes", "over"),

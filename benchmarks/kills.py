@@ -50,7 +50,8 @@ _MLP = "--hidden_dim 16 --batch_size 10"
 _NOISY = "--binarize dynamic --dropout 0.1"
 CONFIGURATIONS = {
     "vae, cyclical β": Configuration(
-        f"{_MLP} {_NOISY} --beta_schedule cyclical --beta_steps 300 --free_bits 0.1 --l2 0.001"
+        f"{_MLP} {_NOISY} --beta_schedule cyclical --beta_steps 300 --free_bits 0.1 --l2 0.001 "
+        "--corruption 0.3"
     ),
     "two workers": Configuration(
         f"{_NOISY} --hidden_dim 16 --batch_size 50 --beta_schedule linear --beta_steps 200 "

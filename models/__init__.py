@@ -21,6 +21,7 @@ from models.autoencoder import Autoencoder
 from models.build import build
 from models.classifier import Classifier
 from models.classifier_vae import ClassifierVAE
+from models.corruption import Corruption
 from models.dropout import Dropout
 from models.likelihoods import Bernoulli
 from models.loss_scale import LossScaleOptimizer
@@ -36,6 +37,7 @@ __all__ = [
     "Bernoulli",
     "Classifier",
     "ClassifierVAE",
+    "Corruption",
     "Decoder",
     "Dropout",
     "Encoder",

@@ -81,7 +81,7 @@ class Autoencoder(VAE):
         """Returns the number of parameters that are trained."""
         return sum(variable.value.shape.num_elements() for variable in self.trainable_variables)
 
-    _PARTS = ("encoder", "decoder", "likelihood", "objective")
+    _PARTS = ("encoder", "decoder", "likelihood", "objective", "corruption")
 
     def get_config(self):
         config = super().get_config()

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from models import likelihoods, objectives
+from models.corruption import Corruption
 from models.table import NETWORKS
 
 
@@ -46,10 +47,12 @@ def build_parts(
     height, width, channels = image_shape
     outputs_shape = (height, width, channels * likelihood.outputs_per_channel)
     encoder, decoder = network.build(outputs_shape, settings)
+    rate = settings["corruption"]
     return {
         "encoder": encoder,
         "decoder": decoder,
         "likelihood": likelihood,
         "objective": objectives.choose(settings),
         "seed": settings["seed"],
+        "corruption": Corruption(rate, settings["seed"]) if rate else None,
     }

@@ -38,6 +38,7 @@ class VAE(keras.Model):
         beta: weight of the KL term (Higgins et al., 2017); 1 is the evidence lower bound.
         objective: what the optimiser lowers; None for the loss itself.
         seed: of the noise in z.
+        corruption: a layer between the images and the encoder while training; None for none.
     """
 
     tracked: tuple[str, ...] = ("loss", "reconstruction", "kl")  # averaged over images
@@ -53,6 +54,7 @@ class VAE(keras.Model):
         beta=1.0,
         objective=None,
         seed=0,
+        corruption=None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -63,6 +65,7 @@ class VAE(keras.Model):
         self.beta = beta
         self.objective = objective
         self.seed = seed
+        self.corruption = corruption
         self.sampling = GaussianSampling(seed, name="sampling")
         names = [*self.tracked, *(["objective"] if objective else [])]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
@@ -73,6 +76,8 @@ class VAE(keras.Model):
         if not self.decoder.built:
             self.decoder.build((None, self.encoder.latent_dim))
         self.sampling.build((None, self.encoder.latent_dim))
+        if self.corruption:
+            self.corruption.build(input_shape)
         if not self.likelihood.built:
             self.likelihood.build(input_shape)
         super().build(input_shape)
@@ -183,6 +188,8 @@ class VAE(keras.Model):
     # The networks may run in half precision; what is made of their outputs is float32.
 
     def _posterior(self, images, training):
+        if self.corruption:
+            images = self.corruption(images, training=training)
         z_mean, z_log_var = self.encoder(images, training=training)
         return ops.cast(z_mean, "float32"), ops.cast(z_log_var, "float32")
 
@@ -191,12 +198,21 @@ class VAE(keras.Model):
 
     # ------------------------------------------------------------------------ saving
 
-    _PARTS: tuple[str, ...] = ("encoder", "decoder", "likelihood", "prior", "objective")
+    _PARTS: tuple[str, ...] = (
+        "encoder",
+        "decoder",
+        "likelihood",
+        "prior",
+        "objective",
+        "corruption",
+    )
 
     def get_config(self):
         parts = {
             name: keras.saving.serialize_keras_object(getattr(self, name)) for name in self._PARTS
         }
+        if not self.corruption:
+            del parts["corruption"]  # models are saved as before there was any
         return {**super().get_config(), **parts, "beta": self.beta, "seed": self.seed}
 
     @classmethod

@@ -14,6 +14,7 @@ import options
         ("--l2=-1", "flag --l2=-1: expected a number of at least 0"),
         ("--l2 nan", "flag --l2=nan: expected a number of at least 0"),
         ("--free_bits=-1", "flag --free_bits=-1: expected a number of at least 0"),
+        ("--corruption 1.1", "flag --corruption=1.1: expected a number of at least 0, at most 1"),
         ("--beta_schedule cosine", "expected constant, linear or cyclical"),
         ("--beta_schedule linear", "expected --beta_steps N beside it"),
         ("--beta_schedule cyclical --beta_cycles 2", "expected --beta_steps N beside it"),
@@ -48,6 +49,8 @@ def test_a_bad_command_line_is_told_in_one_line(words, part):
         ("--l2 0.00078125", "mnist_vae_hd500_ld10_e50_l2-0.00078125"),
         ("--learning_rate_schedule cosine", "mnist_vae_hd500_ld10_e50_lr-cosine"),
         ("--beta_schedule constant --free_bits 0", "mnist_vae_hd500_ld10_e50"),
+        ("--corruption 0", "mnist_vae_hd500_ld10_e50"),
+        ("--corruption .5", "mnist_vae_hd500_ld10_e50_corr0.5"),
         ("--free_bits .25", "mnist_vae_hd500_ld10_e50_free0.25"),
         (
             "--beta .4 --beta_schedule linear --beta_start .01 --beta_steps 5000",

@@ -25,7 +25,7 @@ FLAGS = (
     *("--hidden_dim", "16", "--latent_dim", "3", "--batch_size", "10"),
     # β rises twice in 240 steps, within the second epoch of 130.
     *("--beta_schedule", "cyclical", "--beta_steps", "60", "--beta_cycles", "2"),
-    *("--free_bits", "0.1", "--l2", "0.001"),
+    *("--free_bits", "0.1", "--l2", "0.001", "--corruption", "0.3"),
 )
 STEPS = 130  # in an epoch: 1,293 images in batches of 10, the last with 3
 TIMES = ("seconds", "images_per_second")
