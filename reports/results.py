@@ -46,6 +46,7 @@ class Recipe(NamedTuple):
 
 LOOSER = (("--l2=0",), ("--l2=0", "--initializer=glorot_uniform"))
 SEEDS = tuple(("--num_labels=1000", f"--seed={seed}") for seed in range(3))
+DEEPER = ("--latent_dim=2,4", "--hidden_dim=512,512,512", "--corruption=1", "--num_epochs=80")
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -58,7 +59,7 @@ RECIPES = {
         Recipe("conv_classifier_ours", ((), *SEEDS)),
         Recipe("conv_mse"),
         Recipe("dimensions"),
-        Recipe("dimensions_ours"),
+        Recipe("dimensions_ours", ((), DEEPER)),
     )
 }
 
@@ -130,7 +131,8 @@ def fashion_m1(runs: dict[str, list[Published]]) -> str:
     classified = (
         ("this recipe, SVM on z", as_published, "svm_latent", published),
         ("ours, SVM on z", ours, "svm_latent", None),
-        ("ours, SVM on z and its neighbourhood", ours, "svm_neighbourhood", aims),
+        ("ours, SVM on z and its neighbourhood", ours, "svm_neighbourhood", None),
+        ("ours, the same of shifted images too", ours, "svm_shifts", aims),
         ("ours, nearest neighbours in z", ours, "neighbours_latent", None),
         ("SVM on pixels", ours, "svm_pixels", None),
     )
