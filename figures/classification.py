@@ -22,16 +22,17 @@ def draw_accuracy(
     """Draws accuracy over the number of labels, a line a method, with bars for the spread.
 
     Args:
-        lines: method → (number of labels, mean, standard deviation) of each size; up to four
-            methods.
+        lines: method → (number of labels, mean, standard deviation) of each size; as many
+            methods as there are ``LINE_LOOKS`` at most.
     """
-    figure = new_figure(6.0, 3.7, title, subtitle)
+    figure = new_figure(6.5, 3.7, title, subtitle)
     axes = new_axes(figure, 0.65, 0.5, 3.6, 3.0)
     axes.set_xscale("log")
     numbers = sorted({point[0] for points in lines.values() for point in points})
     axes.set_xlim(numbers[0] / 1.25, numbers[-1] * 1.25)
     ends = []
-    for look, (name, points) in zip(LINE_LOOKS, lines.items(), strict=False):
+    looks = LINE_LOOKS[: len(lines)]
+    for look, (name, points) in zip(looks, lines.items(), strict=True):
         labels, means, spreads = np.array(points).T
         axes.errorbar(labels, means, spreads, **look, markersize=5, linewidth=1.3, capsize=3)
         ends.append((means[-1], name, look["color"]))

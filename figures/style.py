@@ -33,6 +33,7 @@ LINE_LOOKS: tuple[dict[str, Any], ...] = (
     {"color": CLASS_COLORS[6], "marker": "^", "linestyle": "--"},
     {"color": CLASS_COLORS[8], "marker": "s", "linestyle": ":"},
     {"color": CLASS_COLORS[4], "marker": "D", "linestyle": "-."},
+    {"color": CLASS_COLORS[5], "marker": "v", "linestyle": (0, (8, 2, 1, 2, 1, 2))},
 )
 _SUBTITLE_INCHES, _LINE = 0.066, 0.13  # a wide letter's width, a line's height at 7 points
 INK, FAINT = "#222222", "#757575"

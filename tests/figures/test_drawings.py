@@ -13,6 +13,7 @@ from matplotlib.transforms import Bbox
 
 import data
 import figures
+from evaluation.classify import METHODS
 from tests.figures.texts import find_texts, overlap
 
 CLOTHES = data.DATASETS["fashion_mnist"].class_names
@@ -112,7 +113,7 @@ def draw_curves(
 
 def draw_accuracy(num_labels: int, reach: float, subtitle: str) -> Figure:
     generator = np.random.default_rng(num_labels)
-    names = ("SVM on z", "nearest neighbours on z", "SVM on pixels")
+    names = [title for title, _, _ in METHODS.values()]
     numbers = [100, 600, 1000, 3000, 10_000][:num_labels]
     lines = {
         name: [(number, 0.8 + reach * generator.normal(), 0.01) for number in numbers]
@@ -328,3 +329,14 @@ def test_a_diverged_run_has_no_objective_of_its_own():
     nan = dict.fromkeys([*LOSSES, *(f"val_{name}" for name in LOSSES), "objective"], np.nan)
     figure = figures.draw_curves([{"epoch": 1.0, **nan}], None, "Losses over epochs", SHORT)
     assert len(figure.axes) == 3
+
+
+def test_every_method_has_a_line_and_more_than_can_be_told_apart_are_refused():
+    points = [(100, 0.7, 0.02), (1000, 0.8, 0.01)]
+    names = [f"method {number}" for number in range(6)]
+    figure = figures.draw_accuracy(dict.fromkeys(names[:5], points), "title", "subtitle")
+    (axes,) = figure.axes
+    assert len(axes.containers) == 5
+    assert {text.get_text() for text in axes.texts} == set(names[:5])
+    with pytest.raises(ValueError, match="zip"):
+        figures.draw_accuracy(dict.fromkeys(names, points), "title", "subtitle")
