@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import json
 import shutil
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,12 @@ class Published:
 
     @property
     def minutes(self) -> float:
-        """That the training took."""
-        return self.record["seconds"] / 60
+        """That the training takes where all epochs are as long as the one in the middle.
+
+        Some were stopped for a while, or waited for another.
+        """
+        seconds = [row["seconds"] for row in self.history]
+        return statistics.median(seconds) * len(seconds) / 60
 
     def measured(self, name: str) -> dict[str, Any] | None:
         """Returns ``name``.json as evaluate.py wrote it, None if that was not measured."""

@@ -58,6 +58,13 @@ def test_squared_error_and_kl_are_added_and_held_against_the_published_sum(tmp_p
     assert row[3] == ("**29.50**, missed" if missed else "25.50")
 
 
+def test_a_training_that_was_stopped_for_hours_takes_as_long_as_its_median_epochs(tmp_path):
+    root = tmp_path / "results"
+    history = [{"epoch": place, "seconds": seconds} for place, seconds in enumerate((60, 7000, 90))]
+    publish(root, "conv", "a", {"latent_dim": 2}, history=history)
+    assert "```\n4 minutes.\n" in results.write_page(root)  # 3 of 90 seconds
+
+
 def test_each_dimension_has_its_own_run(tmp_path):
     root = tmp_path / "results"
     for dim, elbo in ((2, -140.25), (20, -107.5)):
