@@ -1,0 +1,48 @@
+"""What a flag is."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from catalog.values import Value
+
+# The headings of --help, in its order.
+GROUPS = {
+    "data": "Data",
+    "model": "Model",
+    "training": "Training",
+    "running": "Running",
+    "output": "Output",
+    "results": "Results",
+    "run": "Which run",
+    "settings": "Settings of the results",
+}
+
+
+class Flag(NamedTuple):
+    """One flag of the command line.
+
+    Attributes:
+        name: without dashes.
+        type: parses its text.
+        default: its value when it is not given; None if there is no single one.
+        help: what it sets, in words.
+        abbreviation: stands before the value in a run's name where the value is not the default;
+            empty if the flag does not change the result, or shows in every name.
+        group: a key of ``GROUPS``.
+        is_common: whether ``--help`` lists it; ``--help all`` lists every flag.
+        only: the flag and the value that it belongs to, such as ``("strategy", "mirrored")``.
+    """
+
+    name: str
+    type: Value
+    default: Any
+    help: str
+    abbreviation: str = ""
+    group: str = "model"
+    is_common: bool = False
+    only: tuple[str, str] | None = None
+
+    def with_default(self, default: Any) -> Flag:
+        """Returns the same flag with another default."""
+        return self._replace(default=default)

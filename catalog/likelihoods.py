@@ -1,0 +1,49 @@
+"""Likelihoods p(x|z): a module in ``models/likelihoods`` for each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from catalog.flags import Flag
+from catalog.values import Number
+
+
+class Likelihood(NamedTuple):
+    """A distribution of pixels given z.
+
+    Attributes:
+        description: in words.
+        nats: what its logarithm is; nats of probabilities and of densities do not compare.
+        flags: that it reads.
+    """
+
+    description: str
+    nats: str
+    flags: tuple[Flag, ...] = ()
+
+
+_DENSITY = "a density, not comparable with the nats of a Bernoulli"
+_PIXEL_STDDEV = Flag(
+    "pixel_stddev",
+    Number(float, 0.001),
+    0.5**0.5,
+    "standard deviation of the noise on pixels in [0, 1]; at √½ the loss is squared error + KL "
+    "plus a constant",
+    "ps",
+)
+
+LIKELIHOODS = {
+    "bernoulli": Likelihood(
+        "black or white; gray pixels are the probability of white", "a probability"
+    ),
+    "gaussian": Likelihood(
+        "squared error: normal noise of a fixed size", _DENSITY, (_PIXEL_STDDEV,)
+    ),
+    "gaussian_learned": Likelihood(
+        "squared error: normal noise of a learned size, the same for all pixels", _DENSITY
+    ),
+    "gaussian_per_pixel": Likelihood(
+        "squared error: normal noise whose size the decoder gives for each pixel", _DENSITY
+    ),
+    "continuous_bernoulli": Likelihood("gray values between black and white", _DENSITY),
+}

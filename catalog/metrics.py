@@ -1,0 +1,103 @@
+"""Metrics: every number that training or evaluation reports, with its unit and direction."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+NATS = "nats per image"
+
+
+class Metric(NamedTuple):
+    """One number, a mean over images unless its description says otherwise.
+
+    Attributes:
+        heading: its name in tables and figures.
+        unit: in words; empty for a plain number.
+        description: what it is.
+        higher_is_better: the direction; None if it has none.
+        is_trained: whether training reports it for each epoch, in history.csv.
+        is_validated: whether it is also reported for the validation images, as ``val_<name>``.
+        depends_on_likelihood: whether probabilities and densities give values that do not compare.
+        digits: after the point, in tables.
+    """
+
+    heading: str
+    unit: str
+    description: str
+    higher_is_better: bool | None = False
+    is_trained: bool = False
+    is_validated: bool = True
+    depends_on_likelihood: bool = False
+    digits: int = 2
+
+
+METRICS = {
+    "loss": Metric(
+        "loss",
+        NATS,
+        "reconstruction + β · KL with the final β, and what a model adds",
+        is_trained=True,
+        depends_on_likelihood=True,
+    ),
+    "elbo": Metric(
+        "ELBO",
+        NATS,
+        "−(reconstruction + KL), whatever β the model was trained with",
+        higher_is_better=True,
+        depends_on_likelihood=True,
+    ),
+    "reconstruction": Metric(
+        "reconstruction",
+        NATS,
+        "−log p(x|z), z sampled from the posterior of each image",
+        is_trained=True,
+        depends_on_likelihood=True,
+    ),
+    "kl": Metric("KL", NATS, "KL(q(z|x) ‖ p(z))", higher_is_better=None, is_trained=True),
+    "classification": Metric(
+        "classification",
+        NATS,
+        "−log p(y|z), over labeled images",
+        is_trained=True,
+    ),
+    "accuracy": Metric(
+        "accuracy",
+        "fraction of labeled images",
+        "images of whose class the classifier gives the highest probability",
+        higher_is_better=True,
+        is_trained=True,
+        digits=4,
+    ),
+    "objective": Metric(
+        "objective",
+        NATS,
+        "what the optimizer lowers",
+        is_trained=True,
+        is_validated=False,
+        depends_on_likelihood=True,
+    ),
+    "mean_squared_error": Metric(
+        "squared error",
+        "summed over pixels",
+        "squared error of the reconstruction",
+    ),
+    "squared_error_plus_kl": Metric(
+        "squared error + KL",
+        "z sampled",
+        "squared error for a sampled z, summed over pixels, plus KL",
+    ),
+    "active_units": Metric(
+        "active units",
+        "dimensions",
+        "dimensions whose posterior mean varies by more than 0.01 over images (Burda et al., 2016)",
+        higher_is_better=None,
+        digits=0,
+    ),
+}
+
+
+def name_columns() -> tuple[str, ...]:
+    """Returns the columns that history.csv can have, in their order."""
+    trained = [name for name, metric in METRICS.items() if metric.is_trained]
+    validated = [f"val_{name}" for name in trained if METRICS[name].is_validated]
+    return ("epoch", *trained, *validated, "seconds", "images_per_second")

@@ -1,0 +1,97 @@
+"""Models: a module in ``models/`` for each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from catalog.flags import Flag
+from catalog.objectives import OBJECTIVES
+from catalog.priors import PRIORS
+from catalog.schedules import BETA_SCHEDULES
+from catalog.values import COUNT, SIZE, Choice, Number, Several
+
+
+class Model(NamedTuple):
+    """What is trained.
+
+    Attributes:
+        description: in words.
+        loss: the loss as a formula; flags stand in braces.
+        flags: that it reads, in addition to those that every model reads.
+        uses_labels: whether it needs a dataset with labels.
+    """
+
+    description: str
+    loss: str
+    flags: tuple[Flag, ...] = ()
+    uses_labels: bool = False
+
+
+_BETA = Flag("beta", Number(float, 0), 1.0, "weight of the KL term", "beta", is_common=True)
+_BETA_SCHEDULE = Flag(
+    "beta_schedule",
+    Choice(tuple(BETA_SCHEDULES)),
+    "constant",
+    "how β changes during training: "
+    + "; ".join(f"{name}: {row.description}" for name, row in BETA_SCHEDULES.items()),
+    "beta-",
+)
+_PRIOR = Flag(
+    "prior",
+    Choice(tuple(PRIORS)),
+    "standard_normal",
+    "p(z): " + "; ".join(f"{name}: {row.description}" for name, row in PRIORS.items()),
+    "prior-",
+)
+_OBJECTIVE = Flag(
+    "objective",
+    Choice(tuple(OBJECTIVES)),
+    "elbo",
+    "what the optimizer lowers: "
+    + "; ".join(f"{name}: {row.description}" for name, row in OBJECTIVES.items()),
+    "obj-",
+)
+_VARIATIONAL = (_BETA, _BETA_SCHEDULE, _PRIOR, _OBJECTIVE)
+_CLASSIFIER = (
+    Flag(
+        "num_labels",
+        COUNT,
+        None,
+        "labeled training images, equally many per class, drawn with --seed (default: all)",
+        "nl",
+        is_common=True,
+    ),
+    Flag("classifier_weight", Number(float, 0), 12.0, "weight of the classifier's loss", "cw"),
+    Flag(
+        "classifier_dims",
+        Several(SIZE, may_be_empty=True),
+        (3, 6),
+        "units of the classifier's hidden layers",
+        "cd",
+    ),
+    Flag(
+        "classifier_loss",
+        Choice(("softmax", "sigmoid")),
+        "softmax",
+        "softmax: one distribution over the classes; sigmoid: yes or no for each class",
+        "cl-",
+    ),
+)
+
+MODELS = {
+    "vae": Model(
+        "variational autoencoder (Kingma and Welling, 2014)",
+        "−log p(x|z) + {beta:g} · KL",
+        _VARIATIONAL,
+    ),
+    "autoencoder": Model(
+        "plain autoencoder: the same networks without noise and KL",
+        "−log p(x|z), z the code",
+    ),
+    "classifier_vae": Model(
+        "VAE with a jointly trained classifier on z; some or all images are labeled",
+        "−log p(x|z) + {beta:g} · KL − {classifier_weight:g} · log p(y|z)",
+        (*_VARIATIONAL, *_CLASSIFIER),
+        uses_labels=True,
+    ),
+}

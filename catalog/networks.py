@@ -1,0 +1,105 @@
+"""Encoder and decoder networks: a module in ``models/networks`` for each kind."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from catalog.flags import Flag
+from catalog.values import SIZE, Choice, Number, Several
+
+ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "prelu", "gelu", "silu")
+
+
+class Network(NamedTuple):
+    """A kind of encoder and decoder.
+
+    Attributes:
+        module: in ``models/networks``. A preset is another name for the same module with other
+            defaults.
+        description: in words.
+        flags: that it reads, with its defaults.
+    """
+
+    module: str
+    description: str
+    flags: tuple[Flag, ...]
+
+    def with_defaults(self, description: str, **defaults: object) -> Network:
+        """Returns a preset: the same network with other defaults."""
+        assert defaults.keys() <= {flag.name for flag in self.flags}
+        flags = (flag.with_default(defaults.get(flag.name, flag.default)) for flag in self.flags)
+        return self._replace(description=description, flags=tuple(flags))
+
+
+_ACTIVATION = Flag(
+    "activation",
+    Several(Choice(ACTIVATIONS)),
+    ("tanh",),
+    "activation of all hidden layers, or of each of the encoder's; the decoder's in reverse order",
+    "act-",
+)
+_DROPOUT = Flag(
+    "dropout", Number(float, 0, 0.99), 0.0, "fraction of hidden units dropped in training", "do"
+)
+_HIDDEN_DIM = Flag(
+    "hidden_dim",
+    Several(SIZE),
+    (500,),
+    "units of each hidden layer of the encoder; the decoder's in reverse order",
+    is_common=True,  # without abbreviation: every name has it
+)
+_CONVOLUTIONS = (
+    Flag("filters", Several(SIZE), (32, 64), "filters of each convolution", "f", is_common=True),
+    Flag("kernel_sizes", Several(SIZE), (3,), "kernel size of each convolution, or of all", "k"),
+    Flag("strides", Several(SIZE), (2,), "stride of each convolution, or of all", "st"),
+    Flag(
+        "paddings",
+        Several(Number(int, 0, 10**6), words=("same",)),
+        ("same",),
+        "rows and columns of zeros on every side, for each convolution or for all",
+        "pad",
+    ),
+    Flag(
+        "decoder_dims",
+        Several(SIZE, may_be_empty=True),
+        (),
+        "units of fully connected layers before the decoder's convolutions; the last has one unit "
+        "for each position of the smallest feature map",
+        "dd",
+    ),
+    Flag(
+        "decoder_strides",
+        Several(SIZE, may_be_empty=True),
+        (),
+        "strides of the decoder's convolutions, with --decoder_dims",
+        "ds",
+    ),
+)
+_CONV = Network(
+    "conv",
+    "convolutions; the decoder mirrors the encoder",
+    (*_CONVOLUTIONS, _ACTIVATION.with_default(("relu",)), _DROPOUT),
+)
+
+NETWORKS = {
+    "mlp": Network("mlp", "fully connected hidden layers", (_HIDDEN_DIM, _ACTIVATION, _DROPOUT)),
+    "conv": _CONV,
+    "conv_prelu": _CONV.with_defaults(
+        "three convolutions with PReLU on padded images (28 → 18 → 11 → 7)",
+        filters=(22, 43, 64),
+        kernel_sizes=(2, 2, 5),
+        strides=(2, 2, 1),
+        paddings=(4, 2, 0),
+        activation=("prelu",),
+    ),
+    "conv_leaky": _CONV.with_defaults(
+        "three convolutions with leaky ReLU and dropout; the decoder begins and ends dense",
+        filters=(64, 64, 64),
+        kernel_sizes=(4,),
+        strides=(2, 2, 1),
+        decoder_dims=(24, 49),
+        decoder_strides=(2, 1, 1),
+        activation=("leaky_relu",),
+        dropout=0.2,
+    ),
+}

@@ -1,0 +1,33 @@
+"""Training objectives: a module in ``models/objectives`` for each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from catalog.flags import Flag
+from catalog.values import Number
+
+
+class Objective(NamedTuple):
+    """What the optimizer lowers.
+
+    Attributes:
+        description: in words.
+        flags: that it reads.
+    """
+
+    description: str
+    flags: tuple[Flag, ...] = ()
+
+
+_FREE_BITS = Flag(
+    "free_bits",
+    Number(float, 0),
+    0.0,
+    "minimum KL per latent dimension (batch mean), in nats",
+    "free",
+)
+
+OBJECTIVES = {
+    "elbo": Objective("the negative evidence lower bound", (_FREE_BITS,)),
+}

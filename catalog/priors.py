@@ -1,0 +1,26 @@
+"""Priors p(z): a module in ``models/priors`` for each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from catalog.flags import Flag
+
+
+class Prior(NamedTuple):
+    """A distribution of latent variables.
+
+    Attributes:
+        description: in words.
+        by_dimension: whether the KL is known for each latent dimension, in closed form.
+        flags: that it reads.
+    """
+
+    description: str
+    by_dimension: bool
+    flags: tuple[Flag, ...] = ()
+
+
+PRIORS = {
+    "standard_normal": Prior("N(0, I)", by_dimension=True),
+}

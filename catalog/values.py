@@ -1,0 +1,231 @@
+"""Types of flag values: each parses text, formats a value, and says what it accepts."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import re
+from collections.abc import Collection
+from typing import Any
+
+MAX_NAME_BYTES = 255  # of a folder's name, on common file systems
+
+
+def join_or(names: Collection[str]) -> str:
+    """Returns ``"a, b or c"``."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+class Value:
+    """A type of value.
+
+    Attributes:
+        accepted: what is accepted, in words that follow "expected".
+        syntax: the same, short, for ``--help``.
+    """
+
+    accepted = ""
+    syntax = ""
+
+    def parse(self, text: str) -> Any:
+        """Returns the value; raises ValueError, whose message says what is accepted."""
+        raise NotImplementedError
+
+    def format(self, value: Any) -> str:
+        """Returns the text that parses to the value."""
+        return str(value)
+
+    def _refuse(self) -> ValueError:
+        return ValueError(f"expected {self.accepted}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Boolean(Value):
+    """True or false."""
+
+    accepted = "true or false, or 1 or 0"
+    syntax = "1|0"
+
+    def parse(self, text: str) -> bool:
+        word = text.lower()
+        if word not in ("true", "t", "1", "false", "f", "0"):
+            raise self._refuse()
+        return word in ("true", "t", "1")
+
+    def format(self, value: Any) -> str:
+        return "1" if value else "0"
+
+
+@dataclasses.dataclass(frozen=True)
+class Auto(Boolean):
+    """True, false, or None for ``auto``."""
+
+    accepted = "auto, 1 or 0"
+    syntax = "auto|1|0"
+
+    def parse(self, text: str) -> Any:
+        return None if text == "auto" else super().parse(text)
+
+    def format(self, value: Any) -> str:
+        return "auto" if value is None else super().format(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Number(Value):
+    """A finite number within bounds.
+
+    Args:
+        kind: ``int`` or ``float``.
+        low, high: the bounds.
+        above: whether ``low`` itself is excluded.
+    """
+
+    kind: type = float
+    low: float = 0
+    high: float = math.inf
+    above: bool = False
+
+    @property
+    def accepted(self) -> str:  # type: ignore[override]
+        noun = "a whole number" if self.kind is int else "a number"
+        bound = f"above {self.low}" if self.above else f"of at least {self.low}"
+        return f"{noun} {bound}" + (f", at most {self.high}" if self.high < math.inf else "")
+
+    @property
+    def syntax(self) -> str:  # type: ignore[override]
+        return "integer" if self.kind is int else "number"
+
+    def parse(self, text: str) -> Any:
+        try:
+            number = self.kind(text)
+        except (TypeError, ValueError, OverflowError):
+            raise self._refuse() from None
+        too_low = number <= self.low if self.above else number < self.low
+        if not math.isfinite(number) or too_low or number > self.high:
+            raise self._refuse()
+        return number
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice(Value):
+    """One of a few names; a near miss is answered with the closest."""
+
+    names: tuple[str, ...]
+
+    @property
+    def accepted(self) -> str:  # type: ignore[override]
+        return join_or(self.names)
+
+    @property
+    def syntax(self) -> str:  # type: ignore[override]
+        return "|".join(self.names)
+
+    def parse(self, text: str) -> str:
+        if text not in self.names:
+            close = difflib.get_close_matches(text, self.names, n=2, cutoff=0.5)
+            hint = f"; did you mean {join_or(close)}?" if close else ""
+            raise ValueError(f"expected {self.accepted}{hint}")
+        return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Several(Value):
+    """A tuple of values, written with commas between them.
+
+    Args:
+        item: the type of each.
+        words: names accepted in the place of an item.
+        may_be_empty: whether ``none`` stands for no value at all.
+    """
+
+    item: Value
+    words: tuple[str, ...] = ()
+    may_be_empty: bool = False
+
+    @property
+    def accepted(self) -> str:  # type: ignore[override]
+        words = [*self.words, *(["none"] if self.may_be_empty else [])]
+        others = f", or {join_or(words)}" if words else ""
+        return f"{self.item.accepted}, or several with commas between them{others}"
+
+    @property
+    def syntax(self) -> str:  # type: ignore[override]
+        return f"{self.item.syntax},..."
+
+    def parse(self, text: str) -> tuple[Any, ...]:
+        if self.may_be_empty and text == "none":
+            return ()
+        parts = [part.strip() for part in text.split(",")]
+        try:
+            return tuple(part if part in self.words else self.item.parse(part) for part in parts)
+        except ValueError as error:
+            hint = str(error) if isinstance(self.item, Choice) else f"expected {self.accepted}"
+            raise ValueError(hint) from None
+
+    def format(self, value: Any) -> str:
+        return ",".join(map(str, value)) or "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Text(Value):
+    """Text of one form.
+
+    Args:
+        pattern: a regular expression that all of it matches.
+        accepted, syntax: in words.
+        max_bytes: of its UTF-8 form.
+    """
+
+    pattern: str
+    accepted: str = ""
+    syntax: str = "text"
+    max_bytes: int = 10_000
+
+    def parse(self, text: str) -> str:
+        fits = re.fullmatch(self.pattern, text)
+        if not fits or len(text.encode(errors="surrogateescape")) > self.max_bytes:
+            raise self._refuse()
+        return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep(Value):
+    """``flag=value,value,…``: one run for each value; parsed to (flag, texts of the values)."""
+
+    accepted = "a flag and its values, such as latent_dim=2,4,8"
+    syntax = "flag=value,..."
+
+    def parse(self, text: str) -> tuple[str, tuple[str, ...]]:
+        match = re.fullmatch(r"(?:--)?([a-z]\w*)=(.+)", text)
+        if not match:
+            raise self._refuse()
+        # A semicolon separates values that hold commas themselves: hidden_dim=500;512,256.
+        texts = tuple(part.strip() for part in re.split(";" if ";" in match[2] else ",", match[2]))
+        if len(set(texts)) < len(texts) or "" in texts:
+            raise ValueError("expected each value once")
+        return match[1], texts
+
+    def format(self, value: Any) -> str:
+        flag, texts = value
+        return f"{flag}={(';' if any(',' in text for text in texts) else ',').join(texts)}"
+
+
+COUNT = Number(int, 1, 10**9)
+SIZE = Number(int, 1, 10**6)  # of a layer
+PATH = Text(r"[^\0]+", "a path", "path")
+RUN_NAME = Text(
+    r"[^\W_][\w.,=+ -]{0,150}",
+    "a folder's name: a letter or digit, then up to 150 letters, digits, spaces or any of "
+    f"_ . , = + -, in {MAX_NAME_BYTES} bytes at most",
+    "name",
+    MAX_NAME_BYTES,
+)
+RUN_NAMES = Text(
+    r"[\w.=+* ?-]+(,[\w.=+* ?-]+)*",
+    "names of runs in trained_model/, with commas between them; * and ? stand for any characters "
+    "and any one",
+    "names",
+)
+CLASS = Text(r"[^\n\r]{1,50}", "the name or number of a class", "class")
