@@ -103,7 +103,7 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy, 
     )
     print_plan(settings, training, validation.num_images, why, model, device_name, run)
 
-    record = run.resume(flags.num_epochs) if flags.resume else {}
+    record = run.resume(flags.num_epochs, argv) if flags.resume else {}
     if not flags.resume:
         num_replicas = strategy.num_replicas_in_sync if strategy else 1
         shared = {"strategy": flags.strategy, "num_replicas": num_replicas}
