@@ -81,7 +81,7 @@ def run(context: Context) -> list[Path]:
 
 def read_counts(context: Context) -> list[int]:
     """Returns ``--label_counts``, ascending, each once."""
-    return sorted({int(count) for count in context.flags["label_counts"].split(",")})
+    return sorted(set(context.flags["label_counts"]))
 
 
 def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
