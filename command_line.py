@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
+from cli import environment
+
 LONGEST_NAME = 255  # bytes, of a folder's name on the file systems there are
 
 
@@ -338,6 +340,7 @@ def run_script(main: Callable[[list[str]], None], errors: tuple[type[Exception],
         if isinstance(stream, io.TextIOWrapper):  # a path may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     try:
+        environment.prepare(sys.argv)
         main(sys.argv)
     except UsageError as error:
         print(f"{script}: {on_one_line(error)}", file=sys.stderr)

@@ -6,7 +6,10 @@ import contextlib
 import shlex
 import sys
 import time
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python -P
 
 import command_line
 import data

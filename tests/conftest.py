@@ -20,12 +20,12 @@ import command_line
 import data
 import options
 import runs
+from training import device
 
-# Read when Keras is imported: the tests do not depend on the user's keras.json.
-os.environ["KERAS_BACKEND"] = "tensorflow"
+device.ignore_keras_settings()  # before any test imports Keras
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("data", "models", "runs", "figures", "training", "evaluation", "configs")
+ROOMS = ("cli", "data", "models", "runs", "figures", "training", "evaluation", "configs")
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
