@@ -25,7 +25,7 @@ import runs
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("data", "models", "runs", "figures", "training", "evaluation", "configs")
+ROOMS = ("catalog", "data", "models", "runs", "figures", "training", "evaluation", "configs")
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
