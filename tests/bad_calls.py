@@ -160,15 +160,23 @@ FILES = [
 
 # Runs and folders.
 RUNS = [
-    ("train", "--dataset digits --run_name ready", "already holds a run: type --resume to go on"),
+    (
+        "train",
+        "--dataset digits --run_name ready",
+        "already holds a run: type --resume to continue",
+    ),
     ("train", "--dataset digits --run_name strange", "holds files but no run.json"),
     ("train", "--dataset digits --run_name strange --overwrite", "holds files but no run.json"),
     ("train", "--dataset digits --run_name file", "is a file: move it, or choose another"),
     ("train", "--dataset digits --run_name missing --resume", "^there is no run in {runs}/missing"),
     ("train", "--dataset digits --run_name cut --resume", "cut/run.json cannot be read"),
-    ("train", "--dataset digits --seed 9 --resume", "that can go on has these flags: start it"),
+    (
+        "train",
+        "--dataset digits --seed 9 --resume",
+        "with these flags can be resumed: type the same",
+    ),
     ("train", "--dataset digits --run_name ready --resume --beta 3", "--beta 3.0 contradicts"),
-    ("train", "--dataset digits --run_name ready --resume", "has had its 50 epochs"),
+    ("train", "--dataset digits --run_name ready --resume", "has finished its 50 epochs"),
     ("train", "--dataset mnist --data_dir {flags}", "^mnist is not in {flags} and cannot be"),
     ("train", "--dataset mnist --data_dir '{flags}/ü b.flags'", "ü b.flags and cannot be"),
     ("evaluate", "--curves --run_name missing", "^there is no run in {runs}/missing: train one"),
@@ -186,7 +194,7 @@ RUNS = [
         "--metrics --run_name spheres",
         "is refused: flag --dataset=spheres: expected mnist",
     ),
-    ("evaluate", "--generate --run_name plain", "plain/best.keras is not as it was written"),
+    ("evaluate", "--generate --run_name plain", "plain/best.keras was modified"),
     ("train", "--dataset digits --run_name spheres --resume", "--dataset digits contradicts"),
     ("train", "--dataset digits --run_name other --resume", "other/run.json is not of format 1"),
     ("train", "--dataset digits --run_name other", "already holds a run"),
