@@ -8,10 +8,12 @@ import sys
 import time
 from typing import Any
 
-import catalog
 import cli
 import data
 import runs
+from catalog.likelihoods import LIKELIHOODS
+from catalog.models import MODELS
+from catalog.networks import NETWORKS
 from data import memory, shares
 from training import cluster, device, signals, sweep
 
@@ -20,7 +22,7 @@ def main(argv: list[str]) -> None:
     flags = cli.parse_train(argv)
     root = cli.TRAINED_MODEL_DIR
     if each := cli.parse_each(argv, flags):
-        sys.exit(sweep.train_each(argv, each, root, flags.resume, flags.overwrite))
+        sys.exit(sweep.train_each(argv, each, root, flags.resume, flags.overwrite, cli.read_record))
     settings = cli.settings(flags)
     try:
         workers = cluster.read_cluster(flags.strategy)
@@ -28,7 +30,7 @@ def main(argv: list[str]) -> None:
     except cluster.ClusterError as error:
         raise cli.UsageError(str(error)) from None
     if flags.resume:
-        run = runs.find_resumable(root, settings, flags.run_name)
+        run = runs.find_resumable(root, settings, flags.run_name, cli.read_record)
     else:
         run = runs.Run(root / cli.run_name(flags))
         if workers.is_chief:  # another may find the chief's, just started
@@ -148,7 +150,7 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
         place = f"streamed from the disk, shuffled {training.buffer_size:,} at a time"
     sizes = [
         f"{flag.name} {flag.type.format(settings[flag.name])}"
-        for flag in catalog.PARTS["network"][settings["network"]].flags
+        for flag in NETWORKS[settings["network"]].flags
     ]
     rows = {
         "dataset": f"{settings['dataset']}: {training.num_images:,} training and "
@@ -158,9 +160,9 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
         "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
         f"{model.count_params():,} parameters",
         "network": f"{settings['network']}: {', '.join(sizes)}",
-        "loss": f"{catalog.PARTS["model"][settings['model']].loss.format(**settings)}, in nats an image",
+        "loss": f"{MODELS[settings['model']].loss.format(**settings)}, in nats per image",
         "objective": str(model.objective or "the loss"),
-        "p(x|z)": f"{settings['likelihood']}: {catalog.PARTS["likelihood"][settings['likelihood']].nats}",
+        "p(x|z)": f"{settings['likelihood']}: {LIKELIHOODS[settings['likelihood']].nats}",
         "training": f"{settings['num_epochs']} epochs of {training.steps_per_epoch} batches of "
         f"{settings['batch_size']}, seed {settings['seed']}",
         "optimiser": f"Adam {settings['learning_rate']:g}, {settings['learning_rate_schedule']}",
