@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import runs
-from training.signals import StopSignals, command_to_go_on
+from training.signals import StopSignals, command_to_resume
 
 
 class Member(NamedTuple):
@@ -63,7 +63,7 @@ def train_each(
             status = _run(command, signals)
             if signals.received or status in (130, 143):
                 status = 128 + signals.received if signals.received else status
-                again = command_to_go_on(argv, resume, overwrite, rewound=False)
+                again = command_to_resume(argv, resume, overwrite, rewound=False)
                 print(f"\nContinue the sweep with: {again}", flush=True)
             if status:
                 return status

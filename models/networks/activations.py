@@ -1,4 +1,4 @@
-"""The activations of hidden layers, as layers: some have a slope to learn."""
+"""Activations of hidden layers, as layers: some have a slope to learn."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def make(activation: str, num_dims: int, **kwargs: Any) -> keras.layers.Layer:
     """Returns a new layer of the named activation.
 
     Args:
-        activation: one of ``table.ACTIVATIONS``. A leaky ReLU's slope is 0.3 below zero
-            (Keras' own), a PReLU's begins at 0.25 and is learned, one for each feature (He et
-            al., 2015); GELU is x·Φ(x) with the normal distribution's Φ itself (Hendrycks and
-            Gimpel, 2016), SiLU x·sigmoid(x).
-        num_dims: of its inputs beside the batch; features are the last.
-        kwargs: of every Keras layer.
+        activation: one of ``catalog.networks.ACTIVATIONS``. The slope of leaky ReLU below zero is
+            0.3, Keras' default; that of PReLU starts at 0.25 and is learned, one for each feature
+            (He et al., 2015); GELU is x·Φ(x) with the exact normal Φ (Hendrycks and Gimpel,
+            2016), SiLU x·sigmoid(x).
+        num_dims: dimensions of its inputs besides the batch; the last is that of the features.
+        kwargs: as of every Keras layer.
     """
     if activation == "prelu":
         quarter = keras.initializers.Constant(0.25)
@@ -32,7 +32,7 @@ def for_each(activation: str | Sequence[str], num_layers: int) -> list[str]:
     """Returns the activation of each layer, from one for all of them or one for each.
 
     Raises:
-        ValueError: if there are neither one nor ``num_layers`` of them.
+        ValueError: if it is neither one nor ``num_layers`` of them.
     """
     names = [activation] if isinstance(activation, str) else list(activation)
     if len(names) not in (1, num_layers):

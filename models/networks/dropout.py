@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al., 2014), with the noise that a compiled loop is quick at."""
+"""Dropout (Srivastava et al., 2014) with a noise algorithm that is fast in a compiled loop."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from models import noise
 
 @keras.saving.register_keras_serializable(package="models")
 class Dropout(keras.layers.Layer):
-    """Sets a part of the features to 0 while training, and scales up the others.
+    """Sets a fraction of the features to 0 in training, and scales up the others.
 
-    Keras' own draws with an algorithm that is slow inside a loop compiled by XLA.
+    Keras' own layer draws with an algorithm that is slow inside a loop compiled by XLA.
 
     Args:
-        rate: the part set to 0, in [0, 1).
+        rate: the fraction set to 0, in [0, 1).
         seed: of the noise.
     """
 
@@ -26,12 +26,12 @@ class Dropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(noise.derive_seed(seed, self.name))
 
     def call(self, features, training=False):
-        """Returns the features, of the same shape; all of them where not ``training``."""
+        """Returns features of the same shape; unchanged outside training."""
         if not training or self.rate == 0:
             return features
         draws = noise.uniform(ops.shape(features), self.seed_generator.next())
         kept = ops.cast(draws >= self.rate, features.dtype)
         return features * kept / (1 - self.rate)
 
-    def get_config(self):
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+    def compute_output_shape(self, input_shape):
+        return input_shape
