@@ -6,7 +6,6 @@ import functools
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python -P
 
@@ -47,7 +46,7 @@ def evaluate(flags) -> list[Path]:
 def compare(flags) -> list[Path]:
     """Draws several runs beside each other; returns the files written."""
     found = runs.find_several(cli.TRAINED_MODEL_DIR, flags.compare)
-    records = {run.name: read_record(run) for run in found}
+    records = {run.name: cli.read_record(run) for run in found}
     runs.check_comparable(records)
     for run in found:
         check_checkpoint(run, flags.checkpoint)
@@ -84,7 +83,7 @@ def set_up(record, flags) -> None:
 
 def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Context:
     """Returns what the evaluations need to know of a run."""
-    record = read_record(run)
+    record = cli.read_record(run)
     print(f"run       {run.folder} ({record['status']})", flush=True)
     settings = record["flags"]
     info = data.DATASETS[settings["dataset"]]
@@ -134,24 +133,16 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
     return context
 
 
-def read_record(run: runs.Run) -> dict[str, Any]:
-    """Returns run.json, its flags complete; raises RunError where they are not what they may be."""
-    record = {"data_dir": None, **run.read_record()}
-    try:
-        return {**record, "flags": cli.check_recorded(record["flags"])}
-    except cli.UsageError as error:
-        raise runs.RunError(f"{run.record_path} is refused: {error}") from None
-
-
 def choose_run(flags) -> tuple[runs.Run, str]:
     """Returns the run that the flags mean, and which of its models to take."""
     wanted = cli.given(flags)
     if flags.saved_path:
-        run, named = runs.open_run(Path(flags.saved_path), wanted)
+        run, named = runs.open_run(Path(flags.saved_path), wanted, cli.read_record)
     elif flags.run_name:
-        run, named = runs.open_run(cli.TRAINED_MODEL_DIR / flags.run_name, wanted)
+        run, named = runs.open_run(cli.TRAINED_MODEL_DIR / flags.run_name, wanted, cli.read_record)
     else:
-        run, named = runs.find_run(cli.TRAINED_MODEL_DIR, wanted, flags.checkpoint), None
+        root = cli.TRAINED_MODEL_DIR
+        run, named = runs.find_run(root, wanted, flags.checkpoint, cli.read_record), None
     checkpoint = named or flags.checkpoint
     check_checkpoint(run, checkpoint)
     return run, checkpoint

@@ -21,7 +21,8 @@ def main(argv: list[str]) -> None:
     flags = cli.parse_train(argv)
     if members := cli.parse_each(argv, flags):
         root = cli.TRAINED_MODEL_DIR
-        sys.exit(sweep.train_each(argv, members, root, flags.resume, flags.overwrite))
+        given = flags.resume, flags.overwrite
+        sys.exit(sweep.train_each(argv, members, root, *given, cli.read_record))
     try:
         workers = cluster.read_cluster(flags.strategy)
         prepare_and_train(argv, flags, workers)
@@ -39,7 +40,7 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
     cluster.check_even(workers, flags.batch_size, settings["num_validation"])
     run = choose_run(flags, settings, workers)
     info = data.describe(flags.dataset, flags.data_dir)
-    recorded = cli.check_recorded(run.read_record()["flags"]) if flags.resume else None
+    recorded = cli.read_record(run)["flags"] if flags.resume else None
     settings["stream"], reason = plan.choose_streaming(
         info, settings, flags.strategy, len(workers.workers), recorded
     )
@@ -67,7 +68,8 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
 def choose_run(flags, settings, workers: cluster.Cluster) -> runs.Run:
     """Returns the run to start or to resume; raises RunError if it cannot be."""
     if flags.resume:
-        return runs.find_resumable(cli.TRAINED_MODEL_DIR, settings, flags.run_name)
+        root = cli.TRAINED_MODEL_DIR
+        return runs.find_resumable(root, settings, flags.run_name, cli.read_record)
     run = runs.Run(cli.TRAINED_MODEL_DIR / cli.run_name(flags))
     if workers.is_chief:  # another worker may find the chief's run, just started
         runs.check_unlocked(run)

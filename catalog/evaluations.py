@@ -106,7 +106,6 @@ EVALUATIONS = {
 }
 
 
-
 def _flag_of(name: str, row: Evaluation) -> Flag:
     """Returns the flag that asks for an evaluation."""
     default = False if isinstance(row.type, Boolean) else None

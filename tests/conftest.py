@@ -98,8 +98,8 @@ def in_process(tmp_path, monkeypatch):
     """
 
     def run(script: str, *args: str, root: Path = tmp_path) -> None:
-        monkeypatch.setattr(options, "TRAINED_MODEL_DIR", root / "trained_model")
-        monkeypatch.setattr(options, "RESULT_DIR", root / "result")
+        monkeypatch.setattr(cli, "TRAINED_MODEL_DIR", root / "trained_model")
+        monkeypatch.setattr(cli, "RESULT_DIR", root / "result")
         monkeypatch.setattr(sys, "argv", [f"{script}.py", *args])
         main = importlib.import_module(script).main
         cli.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))

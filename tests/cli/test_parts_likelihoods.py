@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import cli
+from catalog.likelihoods import LIKELIHOODS
 
 
 def parse_train(*words):
@@ -12,10 +13,10 @@ def parse_train(*words):
 
 
 def test_a_likelihoods_settings_hold_the_flags_that_it_reads_and_no_others():
-    for name, likelihood in cli.LIKELIHOODS.items():
+    for name, likelihood in LIKELIHOODS.items():
         settings = cli.settings(parse_train("--likelihood", name))
         assert settings["likelihood"] == name
-        assert likelihood.defaults.items() <= settings.items()
+        assert {flag.name: flag.default for flag in likelihood.flags}.items() <= settings.items()
         assert ("pixel_stddev" in settings) == (name == "gaussian")
 
 

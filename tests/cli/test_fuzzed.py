@@ -1,11 +1,11 @@
-"""Any words at all: a command line is read, or refused in one line, and nothing else happens.
+"""Fuzzing: any command line is accepted, or refused in one line, and nothing else happens.
 
-Hypothesis makes them up, from the flags that there are and what they accept, spoiled. The same
-words in every run: ``derandomize``.
+Hypothesis draws flags and values, valid ones and damaged ones; the same in every run.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 
 import cli
 import data
-import evaluation
+from catalog import PARTS, READERS, RUN_FLAGS
+from catalog.evaluations import EVALUATIONS
+from catalog.flags import Flag
 
 PARSERS: dict[str, Callable] = {
     "train.py": cli.parse_train,
     "evaluate.py": cli.parse_evaluate,
 }
-FLAGS = {"train.py": cli.TRAIN_OPTIONS, "evaluate.py": cli.EVALUATE_OPTIONS}
+FLAGS = {"train.py": cli.TRAIN_FLAGS, "evaluate.py": cli.EVALUATE_FLAGS}
 SOME = settings(
     derandomize=True,
     database=None,
@@ -31,11 +33,9 @@ SOME = settings(
 
 AWKWARD = [
     *data.DATASETS,
-    *part_options.MODELS,
-    *part_options.NETWORKS,
-    *cli.BINARIZE,
-    *cli.STRATEGIES,
-    *cli.PRECISIONS,
+    *(name for table in PARTS.values() for name in table),
+    *("dynamic", "static", "mirrored", "multi_worker", "mixed_bfloat16", "mixed_float16"),
+    *("latent_dim=2,4", "beta=1;4", "hidden_dim=9;9,9", "model=vae,autoencoder", "dataset=x,y"),
     *("auto", "none", "same", "all", "last", "previous", "best", "normal", "cosine", "mean"),
     *("true", "false", "1", "0", "-1", "2", "100", "1437", "1e-3", "0.5", "1e999", "nan", "-inf"),
     *("2,4,8", "2,2", ",", "4,", "3,6", "9" * 5000, "1_000", "٣", "²", "Ⅷ", "0x10", " 7 ", "1e3"),
@@ -58,26 +58,24 @@ def spoil(name: str, position: int, letter: str) -> str:
 
 
 def names_of(script: str) -> st.SearchStrategy[str]:
-    known = st.sampled_from([option.name for option in FLAGS[script]])
+    known = st.sampled_from([flag.name for flag in FLAGS[script]])
     other = {"train.py": "evaluate.py", "evaluate.py": "train.py"}[script]
     return st.one_of(
         known,
         known,
         known.map("no{}".format),
-        st.sampled_from([option.name for option in FLAGS[other]]),
+        st.sampled_from([flag.name for flag in FLAGS[other]]),
         st.builds(spoil, known, st.integers(0, 30), st.sampled_from(["", "x", "_", "-", "é"])),
         st.sampled_from(["flagfile", "undefok", "help", "helpxml", "helpshort", "", "=", "-"]),
     )
 
 
-def accepted_by(option: cli.Option) -> list[str]:
-    """Returns the values that a flag takes, of the words that are drawn from."""
-    if option.parser is None:
-        return ["1", "0", "true"]
+def accepted_by(flag: Flag) -> list[str]:
+    """Returns the words of ``AWKWARD`` that a flag accepts."""
     found = []
     for value in AWKWARD:
         try:
-            option.parser.parse(value)
+            flag.type.parse(value)
             found.append(value)
         except ValueError:
             pass
@@ -87,10 +85,10 @@ def accepted_by(option: cli.Option) -> list[str]:
 def taken_words(script: str) -> st.SearchStrategy[list[str]]:
     """Returns words whose every flag is fine by itself: whether they fit together is left."""
     pairs = [
-        f"--{option.name}={value}"
-        for option in FLAGS[script]
-        for value in accepted_by(option)
-        if option.name != "help"
+        f"--{flag.name}={value}"
+        for flag in FLAGS[script]
+        for value in accepted_by(flag)
+        if flag.name != "help"
     ]
     first = ["--curves"] if script == "evaluate.py" else []
     return st.lists(st.sampled_from(pairs), max_size=6).map(first.__add__)
@@ -123,12 +121,14 @@ def check_read_or_refused(script: str, words: list[str]) -> str:
     except SystemExit as stopped:
         return "help" if not stopped.code else f"status {stopped.code}"
     if script == "train.py":
-        cli.settings(values)
         cli.execution(values)
+        if not values.sweep:
+            chosen = cli.settings(values)
+            assert cli.check_recorded(json.loads(json.dumps(chosen))) == chosen
         try:
             for _, name, _ in cli.parse_each([script, *words], values):
                 assert "/" not in name
-            if not isinstance(values.latent_dim, tuple):
+            if not values.sweep:
                 assert "/" not in cli.run_name(values)
         except cli.UsageError as error:  # a name too long
             return cli.on_one_line(error)
@@ -190,22 +190,24 @@ def test_any_flag_file_is_read_or_refused_in_one_line(script, tmp_path, monkeypa
 @pytest.mark.parametrize("value", AWKWARD)
 def test_every_flag_takes_or_refuses_every_awkward_value(script, value, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for option in FLAGS[script]:
-        check_read_or_refused(script, [f"--{option.name}={value}"])
+    for flag in FLAGS[script]:
+        check_read_or_refused(script, [f"--{flag.name}={value}"])
     check_read_or_refused(script, [value])
 
 
 @SOME
 @given(
-    names=st.permutations([option.name for option in cli.RUN_OPTIONS]).map(
-        lambda all_: all_[:4]
-    ),
+    names=st.permutations([flag.name for flag in RUN_FLAGS]).map(lambda all_: all_[:4]),
     extra=st.sampled_from(["--latent_dim=3", "--beta=2", "--seed=4", "--batch_size=7"]),
 )
 def test_the_last_of_repeated_flags_counts_and_their_order_does_not(names, extra):
     flag = extra.split("=")[0]
-    defaults = {option.name: option.default for option in cli.TRAIN_OPTIONS}
-    words = [f"--{name}={defaults[name]}" for name in names if defaults[name] is not None]
+    known = {flag.name: flag for flag in cli.TRAIN_FLAGS}
+    words = [
+        f"--{name}={known[name].type.format(known[name].default)}"
+        for name in names
+        if known[name].default is not None
+    ]
     words = [word for word in words if not word.startswith(f"{flag}=")]
     expected = cli.settings(cli.parse_train(["train.py", extra]))
     for shuffled in (
@@ -216,7 +218,7 @@ def test_the_last_of_repeated_flags_counts_and_their_order_does_not(names, extra
         assert cli.settings(cli.parse_train(["train.py", *shuffled])) == expected
 
 
-def test_the_flags_fuzzed_are_all_there_are():
-    fuzzed = {option.name for flags in FLAGS.values() for option in flags}
-    assert set(evaluation.EVALUATIONS) <= fuzzed
-    assert {option.name for option in cli.RUN_OPTIONS} <= fuzzed
+def test_every_flag_of_the_catalog_is_fuzzed():
+    fuzzed = {flag.name for flags in FLAGS.values() for flag in flags}
+    assert set(EVALUATIONS) <= fuzzed
+    assert set(READERS) <= fuzzed

@@ -1,4 +1,4 @@
-"""The flags of what the optimiser sees: what they accept, and how they name a run."""
+"""Flags of objectives, schedules and regularization: what they accept, and names of runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ import cli
         ("--free_bits=-1", "flag --free_bits=-1: expected a number of at least 0"),
         ("--corruption 1.1", "flag --corruption=1.1: expected a number of at least 0, at most 1"),
         ("--beta_schedule cosine", "expected constant, linear or cyclical"),
-        ("--beta_schedule linear", "expected --beta_steps N beside it"),
-        ("--beta_schedule cyclical --beta_cycles 2", "expected --beta_steps N beside it"),
+        ("--beta_schedule linear", "needs --beta_steps, training steps"),
+        (
+            "--beta_schedule cyclical --beta_cycles 2",
+            "needs --beta_steps, training steps",
+        ),
         ("--beta_schedule linear --beta_steps 0", "flag --beta_steps=0: expected a whole number"),
         ("--beta_schedule linear --beta_steps 9 --beta_start=-1", "flag --beta_start=-1: expected"),
         ("--beta_start 0", "flag --beta_start: --beta_schedule constant does not read it"),
@@ -25,11 +28,14 @@ import cli
             "--beta_schedule linear --beta_steps 5 --beta_cycles 2",
             "--beta_schedule linear does not read it; it reads --beta_start, --beta_steps; leave",
         ),
-        ("--model autoencoder --free_bits 1", "--model autoencoder does not read it"),
+        (
+            "--model autoencoder --free_bits 1",
+            "does not read it, nor --objective",
+        ),
         ("--model autoencoder --beta_schedule linear", "--model autoencoder does not read it"),
         (
             "--model autoencoder --beta_steps 5",
-            "--model autoencoder does not read it, nor --beta_schedule; leave it out",
+            "does not read it, nor --beta_schedule; leave it out, or choose --model vae",
         ),
         ("--learning_rate_schedule cosin", "expected constant or cosine; did you mean cosine?"),
     ],

@@ -29,7 +29,7 @@ def test_it_goes_with_what_xla_compiles(words):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        ("--jit_compile 0", "and --jit_compile 0 has none: leave one of them out"),
+        ("--jit_compile 0", "which --jit_compile 0 turns off: leave one of them out"),
         ("--strategy mirrored", "which XLA cannot compile: leave --deterministic out"),
         ("--strategy multi_worker", "which XLA cannot compile: leave --deterministic out"),
     ],
