@@ -262,7 +262,7 @@ def parse_train(argv: list[str]) -> flags.FlagValues:
             f"flag --num_labels={values.num_labels}: expected at most the {left} images that "
             f"{values.dataset} has for training; leave it out to use all labels"
         )
-    if values.stream == "1" and data.DATASETS[values.dataset].tfds_version is None:
+    if values.stream == "1" and not data.can_stream(values.dataset):
         raise UsageError(
             f"flag --stream=1: {values.dataset} comes embedded and is in memory; leave it out"
         )

@@ -67,7 +67,8 @@ def choose_streaming(flags, run, num_workers) -> tuple[str, str]:
     """Returns whether to stream, "1" or "0", and why: a run goes on as it began."""
     if flags.resume:
         return run.read_record()["flags"].get("stream", "0"), "as the run began"
-    streamed, why = memory.choose_streaming(flags.dataset, flags.stream, num_workers)
+    asked = {"auto": None, "1": True, "0": False}[flags.stream]
+    streamed, why = memory.choose_streaming(flags.dataset, asked, num_workers)
     if streamed and flags.binarize == "static":
         raise data.DataError(
             f"{flags.dataset} is to be streamed ({why}), and --binarize static draws all training "
@@ -92,12 +93,16 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy, 
     num_train = info.num_train - settings["num_validation"]
     with strategy.scope() if strategy else contextlib.nullcontext():
         try:
-            model = models.build(info.image_shape, settings, len(info.class_names), num_train)
+            model = models.build(info.image_shape, settings, len(info.class_names or ()), num_train)
         except models.convolutions.NetworkError as error:
             raise command_line.UsageError(f"--network {flags.network}: {error}") from None
     binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
     training, validation, held_out = loading.load_batches(
-        settings, flags.data_dir, binarize_with, model.uses_labels, share
+        {**settings, "stream": settings["stream"] == "1"},
+        flags.data_dir,
+        binarize_with,
+        model.uses_labels,
+        share,
     )
     print_plan(settings, training, validation.num_images, why, model, device_name, run)
 

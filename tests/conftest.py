@@ -25,7 +25,7 @@ import runs
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("data", "models", "runs", "figures", "training", "evaluation", "configs")
+ROOMS = ("catalog", "data", "models", "runs", "figures", "training", "evaluation", "configs")
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -161,6 +161,7 @@ def small_mnist(make_images, monkeypatch) -> Callable[[Path, dict[str, int]], Pa
             num_train=counts["train"],
             num_test=counts["test"],
             num_validation=counts["train"] // 5,
+            sha256={},
         )
         monkeypatch.setitem(data.DATASETS, "mnist", small)
         return folder
