@@ -34,4 +34,8 @@ OBJECTIVES = {
     "elbo": Objective(
         "the negative evidence lower bound", (_FREE_BITS,), needs_kl_by_dimension=("free_bits",)
     ),
+    "iwae": Objective(
+        "the importance-weighted bound",
+        (Flag("num_samples", Number(int, 1, 10_000), 5, "samples of z per image", "k"),),
+    ),
 }
