@@ -176,7 +176,7 @@ def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
             f"flag --num_labels={num_labels}: expected at most the {num_train} images that "
             f"{dataset} has for training; leave it out to use all labels"
         )
-    if chosen.get("stream") and info.tfds_version is None:
+    if chosen.get("stream") and not data.can_stream(info):
         raise UsageError(
             f"flag --stream=1: {dataset} is embedded and always in memory; leave it out"
         )
