@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python -P
 
 import cli
 import data

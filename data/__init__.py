@@ -87,9 +87,18 @@ DATASETS = {
 
 
 def resolve_data_dir(data_dir: str | None) -> Path:
-    """Returns the folder of prepared datasets: the flag, TFDS_DATA_DIR, or TFDS's default."""
+    """Returns the folder of prepared datasets: the flag, TFDS_DATA_DIR, or TFDS's default.
+
+    Raises:
+        DataError: if that is in a home folder, and the user has none.
+    """
     chosen = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(chosen).expanduser().absolute()
+    try:
+        return Path(chosen).expanduser().absolute()
+    except RuntimeError:
+        raise DataError(
+            f"{chosen} cannot be found, as the user has no home folder: type --data_dir FOLDER"
+        ) from None
 
 
 def is_prepared(name: str, data_dir: str | None) -> bool:

@@ -19,9 +19,9 @@ import pytest
 import cli
 import data
 import runs
+from training import device
 
-# Read when Keras is imported: the tests do not depend on the user's keras.json.
-os.environ["KERAS_BACKEND"] = "tensorflow"
+device.ignore_keras_settings()  # before any test imports Keras
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("catalog", "cli", "data", "models", "runs", "figures", "training", "evaluation", "configs")
