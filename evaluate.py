@@ -94,7 +94,7 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         from evaluation import trained_model
 
         num_train = info.num_train - settings["num_validation"]
-        facts = (info.image_shape, settings, len(info.class_names), num_train)
+        facts = (info.image_shape, settings, len(info.class_names or ()), num_train)
         build = functools.partial(models.build, *facts)
         model, context.epoch_of_model = trained_model.load(run, checkpoint, build)
         return model

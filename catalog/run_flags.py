@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from catalog import training
+from catalog.datasets import DATASETS
 from catalog.flags import Flag
 from catalog.likelihoods import LIKELIHOODS
 from catalog.models import MODELS
@@ -26,19 +27,19 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
     "beta_schedule": BETA_SCHEDULES,
 }
 
-DATASET = Flag(
-    "dataset",
-    Choice(("mnist", "fashion_mnist", "digits")),
-    "mnist",
-    "images to train on; digits: embedded, no download",
-    group="data",
-    is_common=True,
-)
-
 
 def _describe(table: Mapping[str, Any]) -> str:
     return "; ".join(f"{name}: {row.description}" for name, row in table.items())
 
+
+DATASET = Flag(
+    "dataset",
+    Choice(tuple(DATASETS)),
+    "mnist",
+    "images to train on; " + _describe(DATASETS),
+    group="data",
+    is_common=True,
+)
 
 MODEL = Flag("model", Choice(tuple(MODELS)), "vae", _describe(MODELS), is_common=True)
 NETWORK = Flag(

@@ -160,6 +160,7 @@ def small_mnist(make_images, monkeypatch) -> Callable[[Path, dict[str, int]], Pa
             num_train=counts["train"],
             num_test=counts["test"],
             num_validation=counts["train"] // 5,
+            sha256={},
         )
         monkeypatch.setitem(data.DATASETS, "mnist", small)
         return folder

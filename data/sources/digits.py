@@ -1,23 +1,26 @@
-"""scikit-learn's 1,797 handwritten 8×8 digits, which come with the package."""
+"""Handwritten digits of 8×8 pixels: the 1,797 images that come with scikit-learn."""
 
 from __future__ import annotations
 
 import numpy as np
-from sklearn import datasets, model_selection
 
-from data import DATASETS
+from catalog.datasets import DatasetInfo
 
 _SPLIT_SEED = 0  # part of the dataset's definition: the official data has no test split
 
 
 def load(
-    split: str, data_dir: str | None = None, positions: np.ndarray | None = None
+    info: DatasetInfo,
+    split: str,
+    data_dir: str | None = None,
+    positions: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns images of one split, a fixed, stratified fifth being the test split.
+    """Returns images of one split; a fixed, stratified fifth is the test split.
 
-    The original grey values 0..16 are stretched to 0..255.
+    The original gray values 0..16 are scaled to 0..255.
 
     Args:
+        info: the dataset.
         split: ``"train"`` (1,437 images) or ``"test"`` (360 images).
         data_dir: not used; the images are embedded.
         positions: of the images wanted, in that order; None for all.
@@ -25,10 +28,12 @@ def load(
     Returns:
         images, uint8 (num_images, 8, 8, 1) in 0..255; labels, int64 (num_images,).
     """
+    from sklearn import datasets, model_selection
+
     digits = datasets.load_digits()
     train, test = model_selection.train_test_split(
         np.arange(len(digits.target)),
-        test_size=DATASETS["digits"].num_test,
+        test_size=info.num_test,
         stratify=digits.target,
         random_state=_SPLIT_SEED,
     )
