@@ -27,19 +27,20 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
     "beta_schedule": BETA_SCHEDULES,
 }
 
-
-def _describe(table: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name}: {row.description}" for name, row in table.items())
-
-
+_EMBEDDED = [name for name, info in DATASETS.items() if info.download_url is None]
 DATASET = Flag(
     "dataset",
     Choice(tuple(DATASETS)),
     "mnist",
-    "images to train on; " + _describe(DATASETS),
+    f"images to train on; {', '.join(_EMBEDDED)}: embedded, no download",
     group="data",
     is_common=True,
 )
+
+
+def _describe(table: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name}: {row.description}" for name, row in table.items())
+
 
 MODEL = Flag("model", Choice(tuple(MODELS)), "vae", _describe(MODELS), is_common=True)
 NETWORK = Flag(

@@ -23,6 +23,8 @@ def set_up_tensorflow(log_level: int = 2, deterministic: bool = False) -> str:
     Returns:
         e.g. ``"CPU, 2 cores"`` or ``"GPU, NVIDIA H200"``.
     """
+    import figures  # noqa: F401  # Keras imports matplotlib: see figures/own_defaults.py
+
     ignore_keras_settings()
     _keep_large_buffers()
     _use_wide_vectors()

@@ -12,7 +12,7 @@ from models.networks import layers
 
 
 @keras.saving.register_keras_serializable(package="models")
-class Classifier(keras.Model):
+class Classifier(layers.Network):
     """z to a logit for every class: fully connected layers with PReLU between them.
 
     Args:

@@ -87,7 +87,7 @@ class Encoder(layers.GaussianEncoder):
 
 
 @keras.saving.register_keras_serializable(package="models.conv")
-class Decoder(keras.Model):
+class Decoder(layers.Network):
     """The network in p(x|z): the encoder's convolutions transposed, in reverse order.
 
     z is mapped to features of the size that the encoder ends with. Without ``dense_dims``, each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from models.distributions import DiagonalGaussian
 from models.networks import activations, initializers
 from models.networks.dropout import Dropout
 
+_OF_KERAS = ("self", "kwargs", "name", "dtype", "trainable")  # not a network's own arguments
 # The flags of every hidden layer and convolution.
 LAYER_FLAGS = ("dropout", "seed", "initializer", "init_stddev")
 
@@ -121,7 +123,23 @@ def apply_chain(layers: Sequence[keras.layers.Layer], features):
     return features
 
 
-class GaussianEncoder(keras.Model):
+class Network(keras.Model):
+    """A model whose constructor arguments are its configuration, as Keras has it for layers."""
+
+    def __new__(cls, *args: Any, **kwargs: Any):
+        network = super().__new__(cls, *args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind(network, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = {**bound.arguments, **bound.arguments["kwargs"]}
+        own = {name: arguments[name] for name in arguments if name not in _OF_KERAS}
+        object.__setattr__(network, "_own_config", own)  # Keras' own is not set up yet
+        return network
+
+    def get_config(self):
+        return {**super().get_config(), **self._own_config}
+
+
+class GaussianEncoder(Network):
     """q(z|x): layers, then a dense layer each for the mean and the log-variance of z.
 
     A subclass makes its layers, returns them from ``layers_before_z``, and calls ``make_z``.

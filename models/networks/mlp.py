@@ -54,7 +54,7 @@ class Encoder(layers.GaussianEncoder):
 
 
 @keras.saving.register_keras_serializable(package="models")
-class Decoder(keras.Model):
+class Decoder(layers.Network):
     """The network in p(x|z): z to a logit for every pixel (equation 11).
 
     Args:
