@@ -15,7 +15,9 @@ def test_there_is_no_second_dataset_unless_one_is_named():
     for name in data.DATASETS:
         flags = options.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", name])
         assert flags.ood_dataset == name
-    with pytest.raises(command_line.UsageError, match="expected mnist, fashion_mnist or digits"):
+    with pytest.raises(
+        command_line.UsageError, match="expected mnist, fashion_mnist, digits or patches"
+    ):
         options.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", "noise"])
 
 

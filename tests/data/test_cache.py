@@ -65,6 +65,7 @@ def decode():
 
 def load(folder, decode, split="train", info=INFO):
     images, labels = cache.load(folder, info, split, decode)
+    assert labels is not None
     assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
     np.testing.assert_array_equal(images, IMAGES)
     np.testing.assert_array_equal(labels, LABELS)

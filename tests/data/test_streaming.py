@@ -53,6 +53,7 @@ def test_the_validation_images_are_those_held_out_in_memory(data_dir, num_valida
     _, positions, found = splits.stream_train_and_load_validation(*how)
     np.testing.assert_array_equal(found.images, expected.images)
     np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.labels is not None
     assert (found.images.dtype, found.labels.dtype) == (np.uint8, np.int64)
     assert len(positions) == len(resident)
 
