@@ -20,7 +20,7 @@ def as_set(images):
 
 
 def binarized_and_gray(name):
-    """The same images twice, in the same order."""
+    """Returns the same images binarized and gray, in the same order."""
     if name == "test":
         return splits.load_test("digits", binarize="static"), splits.load_test("digits")
     position = ("train", "validation").index(name)
@@ -99,7 +99,7 @@ def test_static_binarization_turns_a_pixel_white_as_often_as_it_is_gray(name):
 
 
 def test_static_noise_differs_between_splits(monkeypatch):
-    """The same gray pixels in two splits must not come out alike."""
+    """The same gray pixels in two splits must not be binarized alike."""
 
     def load(info, split, data_dir, positions=None):
         count = info.num_images(split) if positions is None else len(positions)
@@ -120,7 +120,7 @@ def test_dynamic_binarization_leaves_training_images_gray_for_the_batches_to_dra
 
 
 def test_dynamic_binarization_fixes_validation_and_test_images():
-    """The images to choose and to measure by do not move between epochs or runs."""
+    """The images that models are selected and measured by are the same in all epochs and runs."""
     for _ in range(2):
         _, dynamic = splits.load_train_and_validation("digits", binarize="dynamic")
         _, static = splits.load_train_and_validation("digits", binarize="static")
