@@ -16,8 +16,8 @@ import figures
 from evaluation.classify import METHODS
 from tests.figures.texts import find_texts, overlap
 
-CLOTHES = data.DATASETS["fashion_mnist"].class_names
-DIGITS = data.DATASETS["digits"].class_names
+CLOTHES = data.DATASETS["fashion_mnist"].class_names or ()
+DIGITS = data.DATASETS["digits"].class_names or ()
 SHORT = "digits · run demo · epoch 1"
 LONG_NAME = "fashion_mnist_vae_hd500_ld10_e50_nv5000_bin-dynamic_nh3_act-leaky_relu_beta0.25_"
 LONG = f"fashion_mnist · run {LONG_NAME} · epoch 50"
