@@ -36,6 +36,6 @@ OBJECTIVES = {
     ),
     "iwae": Objective(
         "the importance-weighted bound",
-        (Flag("num_samples", Number(int, 1, 10_000), 5, "samples of z per image", "k"),),
+        (Flag("num_samples", Number(int, 1, 10_000), 5, "samples of z per image", "ns"),),
     ),
 }

@@ -39,7 +39,9 @@ class Mixture(Prior):
     def build(self, input_shape):
         super().build(input_shape)
         shape = (self.num_components, self.latent_dim)
-        first_means = keras.initializers.RandomNormal(1.0, noise.derive_seed(self.seed, "prior"))
+        first_means = keras.initializers.RandomNormal(
+            stddev=1.0, seed=noise.derive_seed(self.seed, "prior")
+        )
         self.logits = self.add_weight((self.num_components,), "zeros", name="logits")
         self.means = self.add_weight(shape, first_means, name="means")
         self.log_vars = self.add_weight(shape, "zeros", name="log_vars")

@@ -55,6 +55,17 @@ def test_one_component_of_mean_0_and_variance_1_is_the_standard_normal():
     assert np.all(np.abs(ratios.mean(axis=0) - closed_form) < 4 * standard_error)
 
 
+def test_means_start_as_draws_from_the_standard_normal_and_variances_at_one():
+    prior = Mixture(500)
+    prior.build((None, 4))
+    means = np.asarray(prior.means)
+    assert scipy.stats.kstest(means.ravel(), "norm").pvalue > 1e-3
+    other = Mixture(500, seed=1)
+    other.build((None, 4))
+    assert np.all(np.asarray(other.means) != means)
+    assert np.all(np.asarray(prior.log_vars) == 0)
+
+
 @pytest.mark.parametrize("shape", [(7,), (2, 7)])
 def test_log_prob_is_that_of_scipy(shape):
     prior = make_mixture(4)
