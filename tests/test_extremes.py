@@ -1,4 +1,4 @@
-"""Both scripts at the ends of what they may be given: each is trained, measured and drawn."""
+"""Training and evaluation at the extremes of image sizes, latent dimensions and flags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.test_scripts import FIGURES
 
 @pytest.fixture
 def shown(monkeypatch):
-    """Has the digits be other images: what a function makes of them, and as many as it says."""
+    """Replaces the digits by a number of images that a function makes of them."""
 
     def show(make, shape, num_train=1437, num_validation=144, num_test=360) -> None:
         load, original = digits.load, data.DATASETS["digits"]
@@ -49,7 +49,7 @@ def shown(monkeypatch):
 
 @pytest.fixture
 def train_and_draw(in_process, tmp_path, capsys):
-    """Trains a run for an epoch and has evaluate.py draw; returns history and metrics."""
+    """Trains a run for one epoch and evaluates it; returns its history and metrics."""
 
     def run(words: str, draw: str) -> tuple[dict, dict]:
         small = ("--hidden_dim", "4", "--num_epochs", "1")
@@ -73,16 +73,16 @@ def test_black_images_in_one_batch_with_one_latent_dimension_and_beta_0(
     row, metrics = train_and_draw("--latent_dim 1 --beta 0 --batch_size 5000", "--all")
     assert row["loss"] == pytest.approx(row["reconstruction"], rel=1e-6)
     assert row["val_loss"] == pytest.approx(row["val_reconstruction"], rel=1e-6)
-    assert row["kl"] == 0  # of the one batch: biases begin at 0
+    assert row["kl"] == 0  # of the only batch: biases start at 0
     assert metrics["latent_dim"] == 1
     figures = {path.stem for path in (tmp_path / "result" / "run").glob("*.png")}
     assert figures == set(FIGURES)
-    # of images that are all alike
+    # of identical images
     assert metrics["kl"]["standard_error"] == pytest.approx(0, abs=1e-9)
     assert metrics["active_units"] == 0
 
 
-def test_images_of_one_pixel_one_a_class_with_a_thousand_latent_dimensions(shown, train_and_draw):
+def test_images_of_one_pixel_with_a_thousand_latent_dimensions(shown, train_and_draw):
     shown(lambda images: images[:, 4:5, 4:5], (1, 1, 1), num_train=20, num_validation=10)
     words = "--model classifier_vae --num_labels 10 --latent_dim 1000"
     _, metrics = train_and_draw(words, "--generate")
@@ -90,12 +90,12 @@ def test_images_of_one_pixel_one_a_class_with_a_thousand_latent_dimensions(shown
     assert sum(metrics["kl_per_dimension"]) == pytest.approx(metrics["kl"]["mean"], rel=1e-4)
 
 
-def test_large_images_that_are_no_squares(shown, train_and_draw):
+def test_large_images_that_are_not_square(shown, train_and_draw):
     def enlarge(images):
         return np.repeat(np.repeat(images, 33, axis=1), 17, axis=2)[:, :257, :129]
 
     shown(enlarge, (257, 129, 1), num_train=60, num_validation=20, num_test=40)
     _, metrics = train_and_draw("--latent_dim 2", "--reconstruct --num_gen 2")
     assert metrics["num_images"] == 40
-    # log 2 a pixel is what a fair coin costs
+    # a fair coin for each pixel costs log 2 nats
     assert metrics["reconstruction"]["mean"] < 257 * 129 * np.log(2) * 1.5

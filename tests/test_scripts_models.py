@@ -8,27 +8,25 @@ import keras
 import numpy as np
 import pytest
 
-import cli
 import runs
+from catalog.models import MODELS
 from data import splits
 
 SMALL = ("--dataset", "digits", "--num_epochs", "2", "--hidden_dim", "16", "--latent_dim", "2")
 FEW = ("--num_points", "60", "--num_gen", "20")
 
 
-@pytest.mark.parametrize("model", cli.MODELS)
-def test_a_model_of_every_kind_is_trained_evaluated_and_measured(
-    model, in_process, tmp_path, capsys
-):
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_is_trained_and_evaluated(model, in_process, tmp_path, capsys):
     in_process("train", *SMALL, "--model", model, "--run_name", model)
     in_process("evaluate", "--run_name", model, "--all", "1", *FEW)
     run = runs.Run(tmp_path / "trained_model" / model)
     printed = capsys.readouterr()
-    variational = run.name != "autoencoder"
+    is_variational = run.name != "autoencoder"
     history = runs.read_history(run.history_path)
-    losses = {"loss", "reconstruction", *(["kl"] if variational else [])}
+    losses = {"loss", "reconstruction", *(["kl"] if is_variational else [])}
     assert losses <= history[0].keys()
-    assert ("kl" in history[0]) == variational
+    assert ("kl" in history[0]) == is_variational
     for name in losses:
         assert f"\n  {name} " in printed.out
 
@@ -38,29 +36,29 @@ def test_a_model_of_every_kind_is_trained_evaluated_and_measured(
     folder = tmp_path / "result" / run.name
     figures = {path.stem for path in folder.glob("*.png")}
     assert {"curves", "generated", "latent_test", "manifold", "reconstruction"} <= figures
-    assert ("kl_per_dimension" in figures) == variational
+    assert ("kl_per_dimension" in figures) == is_variational
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert ("elbo" in metrics) == ("kl" in metrics) == variational
-    assert ("ELBO" in printed.out) == variational
-    # the epoch's z is another one; of untrained weights the loss would be 44 nats and more
+    assert ("elbo" in metrics) == ("kl" in metrics) == is_variational
+    assert ("ELBO" in printed.out) == is_variational
+    # z is sampled again; with untrained weights the loss would be above 44 nats
     best = run.read_record()["best"]["val_loss"]
     assert metrics["reconstruction"]["mean"] < best + 3
     assert ("accuracy" in metrics) == labeled
 
 
-def test_a_few_labels_are_named_in_the_plan_and_the_accuracy_is_that_of_the_saved_model(
+def test_the_plan_names_the_number_of_labels_and_the_accuracy_is_that_of_the_saved_model(
     in_process, tmp_path, capsys
 ):
     words = ("--model", "classifier_vae", "--num_labels", "50", "--run_name", "few")
     in_process("train", *SMALL, *words)
-    assert "; 50 of those to train on are labeled" in capsys.readouterr().out
+    assert "; 50 training images are labeled" in capsys.readouterr().out
     in_process("evaluate", "--run_name", "few", "--metrics", "1")
     model = keras.saving.load_model(tmp_path / "trained_model" / "few" / "best.keras")
     assert model.images_per_label == (1437 - 144) / 50
     test = splits.load_test("digits")
-    called = np.argmax(model.classify(test.images / np.float32(255)), axis=1)
+    predicted = np.argmax(model.classify(test.images / np.float32(255)), axis=1)
     found = json.loads((tmp_path / "result" / "few" / "metrics.json").read_text())["accuracy"]
-    right = np.mean(called == test.labels)
-    assert found["mean"] == pytest.approx(right)
-    assert found["standard_error"] == pytest.approx(np.sqrt(right * (1 - right) / 359))
+    correct = np.mean(predicted == test.labels)
+    assert found["mean"] == pytest.approx(correct)
+    assert found["standard_error"] == pytest.approx(np.sqrt(correct * (1 - correct) / 359))
     assert f"{found['mean']:.3f} ± {found['standard_error']:.3f} of the" in capsys.readouterr().out
