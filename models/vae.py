@@ -195,6 +195,8 @@ class VAE(keras.Model):
 
     def sample_prior(self, num_samples: int, seed: int = 0):
         """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""
+        if not self.prior.built:
+            self.prior.build((None, self.encoder.latent_dim))
         return self.prior.sample(num_samples, seed)
 
     def generate(self, num_images: int, seed: int = 0):
@@ -212,6 +214,8 @@ class VAE(keras.Model):
 
     def posterior(self, images, training) -> DiagonalGaussian:
         """Returns q(z|x) in float32, of corrupted images where ``training`` and ``corruption``."""
+        if not self.built:  # Keras' fit builds what it calls, and calls train_step alone
+            self.build(images.shape)
         if self.corruption:
             images = self.corruption(images, training=training)
         mean, log_var = self.encoder(images, training=training)
