@@ -243,7 +243,7 @@ class Run:
                 f"{make_printable(str(path))} has control characters in its path: rename it"
             )
         if not os.path.lexists(path):
-            raise RunError(f"{path} does not exist, so {self.folder} is not a run")
+            raise RunError(f"{path} does not exist: name the folder of a run")
         advice = "train the run again with --overwrite, or move its folder"
         try:
             record = parse_record(path, FILES)
