@@ -48,6 +48,12 @@ def test_an_existing_run_is_replaced_only_if_asked_for(run):
     ):
         run.check_startable(overwrite=False)
     run.check_startable(overwrite=True)
+    run.finish(BEST, epochs_done=4, seconds=1.0)
+    with pytest.raises(runs.RunError, match="--run_name 'a run' and a larger --num_epochs"):
+        run.check_startable(overwrite=False)
+    run.give_up(step=5, seconds=1.0)
+    with pytest.raises(runs.RunError, match="already holds a run: type --overwrite"):
+        run.check_startable(overwrite=False)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
