@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from pathlib import Path
-from typing import Any
 
-import command_line
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python -P
+
+import cli
 import data
 import evaluation
-import options
 import runs
 from evaluation.context import Context
 from training import device
 
 
 def main(argv: list[str]) -> None:
-    flags = options.parse_evaluate(argv)
+    flags = cli.parse_evaluate(argv)
     written = compare(flags) if flags.compare else evaluate(flags)
     print("\nwritten:", *written, sep="\n  ")
 
@@ -30,7 +31,7 @@ def evaluate(flags) -> list[Path]:
         if flags[name].value or (flags["all"].value and entry.in_all)
     }
     run, checkpoint = choose_run(flags)
-    context = open_context(flags, run, checkpoint, options.RESULT_DIR / run.name)
+    context = open_context(flags, run, checkpoint, cli.RESULT_DIR / run.name)
     if any(entry.checks for entry in chosen.values()):
         check_requests([name for name, entry in chosen.items() if entry.checks], context, flags)
     if any(entry.needs_model for entry in chosen.values()):
@@ -44,12 +45,12 @@ def evaluate(flags) -> list[Path]:
 
 def compare(flags) -> list[Path]:
     """Draws several runs beside each other; returns the files written."""
-    found = runs.find_several(options.TRAINED_MODEL_DIR, flags.compare)
-    records = {run.name: read_record(run) for run in found}
+    found = runs.find_several(cli.TRAINED_MODEL_DIR, flags.compare)
+    records = {run.name: cli.read_record(run) for run in found}
     runs.check_comparable(records)
     for run in found:
         check_checkpoint(run, flags.checkpoint)
-    folder = options.RESULT_DIR / runs.name_comparison(records)
+    folder = cli.RESULT_DIR / runs.name_comparison(records)
     contexts = [open_context(flags, run, flags.checkpoint, folder) for run in found]
     load_once = functools.cache(contexts[0].load_pixels)
     for context in contexts:
@@ -65,7 +66,7 @@ def check_requests(names: list[str], context: Context, flags) -> None:
         try:
             importlib.import_module(f"evaluation.{name}").check(context)
         except evaluation.RequestError as error:
-            raise command_line.UsageError(str(error)) from None
+            raise cli.UsageError(str(error)) from None
 
 
 def check_images(record, flags) -> None:
@@ -82,7 +83,7 @@ def set_up(record, flags) -> None:
 
 def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Context:
     """Returns what the evaluations need to know of a run."""
-    record = read_record(run)
+    record = cli.read_record(run)
     print(f"run       {run.folder} ({record['status']})", flush=True)
     settings = record["flags"]
     info = data.DATASETS[settings["dataset"]]
@@ -93,7 +94,7 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         from evaluation import trained_model
 
         num_train = info.num_train - settings["num_validation"]
-        facts = (info.image_shape, settings, len(info.class_names), num_train)
+        facts = (info.image_shape, settings, len(info.class_names or ()), num_train)
         build = functools.partial(models.build, *facts)
         model, context.epoch_of_model = trained_model.load(run, checkpoint, build)
         return model
@@ -119,7 +120,7 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         record=record,
         checkpoint=checkpoint,
         result_dir=result_dir,
-        class_names=info.class_names,
+        class_names=info.class_names or (),
         load_model=load_model,
         load_pixels=load_pixels,
         num_gen=flags.num_gen,
@@ -132,24 +133,16 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
     return context
 
 
-def read_record(run: runs.Run) -> dict[str, Any]:
-    """Returns run.json, its flags complete; raises RunError where they are not what they may be."""
-    record = {"data_dir": None, **run.read_record()}
-    try:
-        return {**record, "flags": options.check_recorded(record["flags"])}
-    except command_line.UsageError as error:
-        raise runs.RunError(f"{run.record_path} is refused: {error}") from None
-
-
 def choose_run(flags) -> tuple[runs.Run, str]:
     """Returns the run that the flags mean, and which of its models to take."""
-    wanted = options.given(flags)
+    wanted = cli.given(flags)
     if flags.saved_path:
-        run, named = runs.open_run(Path(flags.saved_path), wanted)
+        run, named = runs.open_run(Path(flags.saved_path), wanted, cli.read_record)
     elif flags.run_name:
-        run, named = runs.open_run(options.TRAINED_MODEL_DIR / flags.run_name, wanted)
+        run, named = runs.open_run(cli.TRAINED_MODEL_DIR / flags.run_name, wanted, cli.read_record)
     else:
-        run, named = runs.find_run(options.TRAINED_MODEL_DIR, wanted, flags.checkpoint), None
+        root = cli.TRAINED_MODEL_DIR
+        run, named = runs.find_run(root, wanted, flags.checkpoint, cli.read_record), None
     checkpoint = named or flags.checkpoint
     check_checkpoint(run, checkpoint)
     return run, checkpoint
@@ -169,4 +162,4 @@ def check_checkpoint(run: runs.Run, checkpoint: str) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run_script(main, (data.DataError, runs.RunError, OSError))
+    cli.run_script(main, (data.DataError, runs.RunError, OSError))

@@ -52,10 +52,11 @@ def check(context: Context) -> None:
     """Raises RequestError for numbers of labels that the training images cannot have."""
     num_classes = len(context.class_names)
     counts = read_counts(context)
+    asked = ",".join(map(str, context.flags["label_counts"]))
     for count in counts:
         if count % num_classes or count < 2 * num_classes:
             raise RequestError(
-                f"flag --label_counts={context.flags['label_counts']}: {count} is no multiple of "
+                f"flag --label_counts={asked}: {count} is no multiple of "
                 f"the {num_classes} classes, of {2 * num_classes} or more: type for example "
                 f"--label_counts {max(2, round(count / num_classes)) * num_classes}"
             )
@@ -63,7 +64,7 @@ def check(context: Context) -> None:
     if max(counts) > smallest * num_classes:
         fit = [str(count) for count in counts if count <= smallest * num_classes]
         raise RequestError(
-            f"flag --label_counts={context.flags['label_counts']}: expected at most "
+            f"flag --label_counts={asked}: expected at most "
             f"{smallest * num_classes}, for one class has {smallest} of the "
             f"{len(context.train[1]):,} images trained on: type for example --label_counts "
             + (",".join(fit) or str(smallest * num_classes))
@@ -81,7 +82,7 @@ def run(context: Context) -> list[Path]:
 
 def read_counts(context: Context) -> list[int]:
     """Returns ``--label_counts``, ascending, each once."""
-    return sorted({int(count) for count in context.flags["label_counts"].split(",")})
+    return sorted(set(context.flags["label_counts"]))
 
 
 def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:

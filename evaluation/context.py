@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import figures
 import runs
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from models import VAE
 
 

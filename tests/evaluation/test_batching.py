@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import models
-from data import digits
+from catalog.datasets import DATASETS
+from data.sources import digits
 from evaluation import batching
 from tests.settings import make_settings
 
@@ -13,7 +14,7 @@ LATENT_DIM = 3
 
 @pytest.fixture(scope="module")
 def images():
-    return digits.load("train")[0] / np.float32(255)
+    return digits.load(DATASETS["digits"], "train")[0] / np.float32(255)
 
 
 @pytest.fixture(scope="module")

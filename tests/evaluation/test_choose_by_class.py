@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from data import digits
+from catalog.datasets import DATASETS
+from data.sources import digits
 from evaluation.reconstruct import choose_by_class
 
 LABELS = np.array([2, 0, 0, 1, 2, 0, 1, 2, 2])
@@ -32,7 +33,7 @@ def test_a_class_that_is_missing_does_no_harm():
 
 @pytest.mark.parametrize("count", [1, 7, 10, 11, 25, 349, 350, 351, 360, 1000])
 def test_any_count_of_real_labels_is_balanced_and_without_repeats(count):
-    _, labels = digits.load("test")
+    _, labels = digits.load(DATASETS["digits"], "test")
     chosen = choose_by_class(labels, count)
     assert len(chosen) == len(set(chosen)) == min(count, 360)
     counts = np.bincount(labels[chosen], minlength=10)
@@ -41,5 +42,5 @@ def test_any_count_of_real_labels_is_balanced_and_without_repeats(count):
 
 
 def test_fewer_is_the_beginning_of_more():
-    _, labels = digits.load("test")
+    _, labels = digits.load(DATASETS["digits"], "test")
     np.testing.assert_array_equal(choose_by_class(labels, 40)[:15], choose_by_class(labels, 15))

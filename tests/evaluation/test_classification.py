@@ -14,7 +14,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import SVC
 
-from data import digits
+from catalog.datasets import DATASETS
+from data.sources import digits
 from evaluation import classification
 
 SEED = 3
@@ -23,9 +24,9 @@ SEED = 3
 @pytest.fixture(scope="module")
 def pixels():
     """Digits: 100 labelled and 360 to test on, in [0, 1], (num_images, 64), and their labels."""
-    images, labels = digits.load("train")
+    images, labels = digits.load(DATASETS["digits"], "train")
     chosen = classification.choose_balanced(labels, 100, SEED)
-    test_images, test_labels = digits.load("test")
+    test_images, test_labels = digits.load(DATASETS["digits"], "test")
     return (
         images[chosen].reshape(100, -1) / np.float32(255),
         labels[chosen],

@@ -40,7 +40,7 @@ def load_digits(split):
 
 
 def make_context(folder, **flags):
-    asked = {"label_counts": "60,20,60", "num_trials": NUM_TRIALS, "features": "mean", **flags}
+    asked = {"label_counts": (60, 20, 60), "num_trials": NUM_TRIALS, "features": "mean", **flags}
     return Context(
         run=runs.Run(folder / "a_run"),
         record={"flags": {"dataset": "digits", "latent_dim": 24, "binarize": "none"}},
@@ -182,7 +182,7 @@ def test_rows_of_the_confusions_are_the_true_classes(tmp_path, monkeypatch):
 
     methods = {"svm_latent": ("SVM on z", "latent", take_all_for_three)}
     monkeypatch.setattr(classify, "METHODS", methods)
-    _, confusions = classify.measure(make_context(tmp_path, num_trials=1, label_counts="20"))
+    _, confusions = classify.measure(make_context(tmp_path, num_trials=1, label_counts=(20,)))
     _, test_labels = load_digits("test")
     threes = np.full(len(test_labels), 3)
     np.testing.assert_array_equal(
@@ -191,7 +191,7 @@ def test_rows_of_the_confusions_are_the_true_classes(tmp_path, monkeypatch):
 
 
 def test_one_subset_has_no_spread(tmp_path):
-    measured, _ = classify.measure(make_context(tmp_path, num_trials=1, label_counts="20"))
+    measured, _ = classify.measure(make_context(tmp_path, num_trials=1, label_counts=(20,)))
     assert {row["standard_deviation"] for row in measured["accuracy"]} == {None}
 
 
@@ -233,7 +233,7 @@ def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
 )
 def test_numbers_of_labels_that_there_cannot_be_are_refused_in_one_line(tmp_path, counts, parts):
     with pytest.raises(RequestError) as refused:
-        classify.check(make_context(tmp_path, label_counts=counts))
+        classify.check(make_context(tmp_path, label_counts=tuple(map(int, counts.split(",")))))
     for part in (f"flag --label_counts={counts}: ", *parts):
         assert part in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -242,9 +242,9 @@ def test_numbers_of_labels_that_there_cannot_be_are_refused_in_one_line(tmp_path
 def test_as_many_as_the_smallest_class_has_are_accepted(tmp_path):
     _, labels = load_digits("train")
     assert min(np.sum(labels == digit) for digit in range(10)) == 127
-    classify.check(make_context(tmp_path, label_counts="1270"))
+    classify.check(make_context(tmp_path, label_counts=(1270,)))
     with pytest.raises(RequestError):
-        classify.check(make_context(tmp_path, label_counts="1280"))
+        classify.check(make_context(tmp_path, label_counts=(1280,)))
 
 
 # ------------------------------------------------------------------ what is written
@@ -292,7 +292,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_other_numbers(written, t
     assert {name for name in written if written[name].read_bytes() != again[name].read_bytes()} == (
         set()
     )
-    other = make_context(tmp_path, num_trials=1, label_counts="60")
+    other = make_context(tmp_path, num_trials=1, label_counts=(60,))
     other.seed = 55
     trial = trials_of(json.loads(written["classification.json"].read_text()), 60, "svm_pixels")[0]
     other_trial = trials_of(classify.measure(other)[0], 60, "svm_pixels")[0]

@@ -13,7 +13,8 @@ import threadpoolctl  # type: ignore[import-untyped]
 
 import figures
 import runs
-from data import digits
+from catalog.datasets import DATASETS
+from data.sources import digits
 from evaluation import curves, generate, latent, manifold, metrics, reconstruct
 from evaluation.context import Context
 from models import GaussianSampling, StandardNormal
@@ -230,7 +231,7 @@ def test_more_than_two_dimensions_are_mapped_to_the_plane(drawn, tmp_path):
 
 
 def real_digits(split):
-    images, labels = digits.load(split)
+    images, labels = digits.load(DATASETS["digits"], split)
     return images / np.float32(255), labels
 
 

@@ -30,7 +30,7 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def train() -> splits.Split:
     split, _ = splits.load_train_and_validation("digits")
-    return splits.Split(split.images, labels_module.hide(split.labels, 200, seed=0))
+    return splits.Split(split.images, labels_module.hide(np.array(split.labels), 200, seed=0))
 
 
 def make_model() -> keras.Model:
@@ -80,7 +80,7 @@ def test_a_loop_trains_on_the_labels_that_a_plain_loop_does(train, one_by_one, m
 def test_streamed_labels_are_trained_on_in_the_compiled_loop(small_mnist, tmp_path):
     small_mnist(tmp_path, {"train": 60, "test": 10})
     settings = make_settings(model="classifier_vae", hidden_dim=8, latent_dim=2, batch_size=10)
-    settings |= {"num_validation": 12, "stream": "1", "num_labels": 16}
+    settings |= {"num_validation": 12, "stream": True, "num_labels": 16}
 
     def make():
         keras.utils.clear_session()

@@ -1,4 +1,4 @@
-"""Several runs one after the other: which are trained, how, and what stops them.
+"""Sweeps: which runs are trained, by which command, and what stops them.
 
 A script of a few lines stands in for train.py; tests/test_sweep.py has the real one.
 """
@@ -21,7 +21,7 @@ import pytest
 import runs
 from training import sweep
 
-# Notes what it was called with; stops or fails where a file of that name lies beside it.
+# Logs its arguments; waits or fails if a file of that name is in its folder.
 STAND_IN = """
     import pathlib, signal, sys, time
     folder = pathlib.Path(__file__).parent
@@ -36,7 +36,7 @@ STAND_IN = """
         (folder / f"{member} is waiting").touch()
         time.sleep(60)
 """
-ARGS = ["--latent_dim=2,4,8", "--beta", "3"]
+ARGS = ["--sweep=latent_dim=2,4,8", "--beta", "3"]
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def train_each(folder: Path, resume: bool = False, overwrite: bool = False) -> i
 
 
 def calls(folder: Path) -> list[str]:
-    """What was trained: the words that the sweep added to its own."""
+    """Returns the words that the sweep added to its own, for each run trained."""
     lines = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
     own = " ".join(ARGS)
     assert all(line.startswith(own) for line in lines)
@@ -133,7 +133,7 @@ def test_with_resume_stopped_runs_are_resumed_and_missing_ones_begun(folder):
     ]
 
 
-def test_with_resume_a_run_killed_before_its_first_checkpoint_begins_anew(folder):
+def test_with_resume_a_run_killed_before_its_first_checkpoint_starts_again(folder):
     for dim in (2, 4):
         write_run(folder, f"run_ld{dim}", settings(dim), "training", 0, checkpoint=dim == 4)
     assert train_each(folder, resume=True) == 0
@@ -151,7 +151,7 @@ def test_with_resume_a_run_of_other_flags_is_not_overwritten(folder):
     assert calls(folder) == []
 
 
-def test_overwrite_trains_all_of_them_anew(folder):
+def test_overwrite_trains_all_of_them_again(folder):
     write_run(folder, "run_ld2", settings(2), "finished", 5)
     assert train_each(folder, overwrite=True) == 0
     assert calls(folder) == [f"--overwrite --latent_dim={dim}" for dim in (2, 4, 8)]
@@ -193,5 +193,5 @@ def test_a_signal_stops_the_run_and_the_sweep_which_says_how_to_go_on(
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (status, "")
     assert len(calls(folder)) == 2, "the third is not begun"
-    again = shlex.split(output.partition("The whole sweep goes on with: ")[2])
+    again = shlex.split(output.partition("Continue the sweep with: ")[2])
     assert again == ["python", *argv, *["--overwrite=0"] * overwrite, "--resume"]
