@@ -160,7 +160,7 @@ def test_a_run_whose_rates_follow_schedules_goes_on_with_those_of_its_step(
         in_process("train", *words, "--run_name", "stopped", "--resume", "--num_epochs", "3")
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "--learning_rate_schedule cosine, which ends after its 2 epochs" in error
+    assert "--learning_rate_schedule cosine, which ends after 2 epochs" in error
 
     keras.utils.clear_session()
     in_process("train", *words, "--run_name", "stopped", "--resume")
