@@ -79,7 +79,7 @@ if __name__ == "__main__":
         """Returns all variables after four epochs."""
         keras.utils.clear_session()
         settings = make_settings(
-            hidden_dim=24,
+            hidden_dim=(24,),
             latent_dim=3,
             beta_schedule="linear",
             beta_start=0.1,

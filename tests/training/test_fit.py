@@ -18,7 +18,7 @@ from training.fit import choose_learning_rate, fit
 from training.signals import StopSignals
 
 SETTINGS = make_settings(
-    hidden_dim=32,
+    hidden_dim=(32,),
     latent_dim=2,
     learning_rate=2e-3,
     batch_size=60,

@@ -34,9 +34,9 @@ def train() -> splits.Split:
 
 
 def make_model() -> keras.Model:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     settings = make_settings(
-        model="classifier_vae", dataset="digits", hidden_dim=24, latent_dim=3, num_labels=200
+        model="classifier_vae", dataset="digits", hidden_dim=(24,), latent_dim=3, num_labels=200
     )
     model = models.build((8, 8, 1), settings, num_train=1293)
     model.compile(optimizer=keras.optimizers.Adam(0.003))
@@ -79,7 +79,7 @@ def test_a_loop_trains_on_the_labels_that_a_plain_loop_does(train, one_by_one, m
 
 def test_streamed_labels_are_trained_on_in_the_compiled_loop(small_mnist, tmp_path):
     small_mnist(tmp_path, {"train": 60, "test": 10})
-    settings = make_settings(model="classifier_vae", hidden_dim=8, latent_dim=2, batch_size=10)
+    settings = make_settings(model="classifier_vae", hidden_dim=(8,), latent_dim=2, batch_size=10)
     settings |= {"num_validation": 12, "stream": True, "num_labels": 16}
 
     def make():

@@ -14,7 +14,7 @@ from training import checkpoint
 from training.loop import CompiledLoop
 
 SETTINGS = make_settings(
-    hidden_dim=24,
+    hidden_dim=(24,),
     dropout=0.1,
     latent_dim=3,
 )
@@ -27,7 +27,7 @@ def images() -> np.ndarray:
 
 
 def make_model() -> keras.Model:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     model = models.build((8, 8, 1), SETTINGS)
     model.compile(optimizer=keras.optimizers.Adam(0.003))
     model.optimizer.build(model.trainable_variables)
@@ -43,7 +43,7 @@ def make_loop(model: keras.Model, images: np.ndarray, mode: str, steps: int) -> 
 
 def run_epochs(loop: CompiledLoop, epochs: int = 1, epoch: int = 0, step: int = 0):
     """Runs the loop as ``fit`` does; returns the logs and how many calls it took."""
-    loop.go_to(epoch, step)
+    loop.seek(epoch, step)
     calls = 0
     for _ in range(epochs):
         loop.begin_epoch()
@@ -114,7 +114,7 @@ def test_the_logs_are_the_metrics_and_a_partial_last_batch_is_trained_on(images)
     }
     assert int(model.optimizer.iterations) == loop.position == STEPS
     before = checkpoint.capture(model)
-    loop.go_to(0, STEPS - 1)
+    loop.seek(0, STEPS - 1)
     loop.begin_epoch()
     loop()
     assert loop.epoch_ended

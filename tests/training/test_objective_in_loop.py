@@ -17,7 +17,7 @@ from training.fit import choose_learning_rate
 from training.loop import CompiledLoop
 
 SETTINGS: dict[str, Any] = {
-    "hidden_dim": 24,
+    "hidden_dim": (24,),
     "dropout": 0.1,
     "latent_dim": 3,
     "beta": 0.7,
@@ -46,7 +46,7 @@ def settings(request) -> dict[str, Any]:
 
 
 def make_loop(settings: dict[str, Any], images: np.ndarray, mode: str, steps: int) -> CompiledLoop:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     model = models.build((8, 8, 1), settings)
     rate = choose_learning_rate(settings, STEPS)
     model.compile(optimizer=keras.optimizers.Adam(rate))
@@ -57,7 +57,7 @@ def make_loop(settings: dict[str, Any], images: np.ndarray, mode: str, steps: in
 
 
 def run_epochs(loop: CompiledLoop, epochs: int, step: int = 0) -> dict[str, float]:
-    loop.go_to(0, step)
+    loop.seek(0, step)
     for _ in range(epochs):
         loop.begin_epoch()
         while not loop.epoch_ended:
@@ -83,7 +83,7 @@ def test_neither_stacks_nor_a_stop_between_them_change_a_bit(settings, images):
     check_equal(checkpoint.capture(stacked.model), expected)
 
     stopped = make_loop(settings, images, "xla_loop", 4)
-    stopped.go_to(0)
+    stopped.seek(0)
     stopped()
     stopped()
     stopped.close()

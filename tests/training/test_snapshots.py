@@ -24,7 +24,7 @@ from training.snapshots import Snapshots
 SETTINGS = make_settings(
     dataset="digits",
     binarize="dynamic",
-    hidden_dim=16,
+    hidden_dim=(16,),
     dropout=0.1,
     latent_dim=3,
     batch_size=100,
@@ -39,7 +39,7 @@ def images() -> np.ndarray:
 
 
 def make_model() -> keras.Model:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     return models.build((8, 8, 1), SETTINGS)
 
 
@@ -59,7 +59,7 @@ def run_loop(images, mode, steps, every, position=0) -> tuple[dict[str, np.ndarr
         loop.pause_every(
             every, lambda at: pauses.append((at, int(model.optimizer.iterations) + position))
         )
-    loop.go_to(*divmod(position, STEPS))
+    loop.seek(*divmod(position, STEPS))
     ends = []
     while loop.position < 2 * STEPS:
         loop.begin_epoch()
