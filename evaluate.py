@@ -120,7 +120,7 @@ def open_context(flags, run: runs.Run, checkpoint: str, result_dir: Path) -> Con
         record=record,
         checkpoint=checkpoint,
         result_dir=result_dir,
-        class_names=info.class_names,
+        class_names=info.class_names or (),
         load_model=load_model,
         load_pixels=load_pixels,
         num_gen=flags.num_gen,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-import inspect
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,29 +12,29 @@ from pathlib import Path
 
 import pytest
 
-import data
-import evaluation
+from catalog import PARTS
+from catalog.datasets import DATASETS
+from catalog.evaluations import EVALUATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("data", "models", "runs", "figures", "training", "evaluation", "reports")
 SCRIPTS = ("train", "evaluate")
-OURS = {*ROOMS, *SCRIPTS, "options", "part_options", "command_line"}
 
-# Who may import from which other rooms of the project.
+# Who may import from which other rooms of the project. The catalog, which imports none of them,
+# is there for everyone.
 MAY_IMPORT: dict[str, set[str]] = {
-    "data": set(),
-    "models": set(),
-    "runs": set(),
-    "figures": set(),
-    "training": {"models", "runs", "figures"},
-    "evaluation": {"models", "runs", "figures"},
-    "options": {"data", "evaluation", "runs", "command_line", "part_options"},
-    "part_options": {"command_line"},
-    "command_line": set(),
-    "reports": {"options", "runs"},
-    "train": OURS - {*SCRIPTS, "reports"},
-    "evaluate": OURS - {*SCRIPTS, "reports"},
+    "catalog": set(),
+    "cli": {"catalog", "data", "runs"},
+    "data": {"catalog"},
+    "models": {"catalog"},
+    "runs": {"catalog"},
+    "figures": {"catalog"},
+    "training": {"catalog", "data", "models", "runs", "figures"},
+    "evaluation": {"catalog", "data", "models", "runs", "figures"},
+    "reports": {"catalog", "cli", "runs"},
+    "train": {"catalog", "cli", "data", "models", "runs", "training"},
+    "evaluate": {"catalog", "cli", "data", "evaluation", "models", "runs", "training"},
 }
+OURS = set(MAY_IMPORT)
 
 FILES = sorted(
     path.relative_to(ROOT)
@@ -102,17 +100,20 @@ def test_a_room_imports_only_from_those_it_may(path):
     assert taken - {room} <= MAY_IMPORT[room]
 
 
+WITH_PUBLIC_NAMES = {"models", "runs", "figures"}  # others are entered by their modules
+
+
 @by_path([path for path in PRODUCT if room_of(path) in ("training", "evaluation")])
 def test_other_rooms_are_entered_by_their_public_names(path):
     for module, name in imports(path):
         room = module.split(".")[0]
-        if room in OURS - {room_of(path)}:
+        if room in WITH_PUBLIC_NAMES - {room_of(path)}:
             assert module == room, f"{path} imports from {module}, not from {room}"
             assert name is None or name in public_names(room)
     for node in ast.walk(parse(path)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             room = node.value.id
-            if room in {"models", "runs", "figures"}:
+            if room in WITH_PUBLIC_NAMES - {room_of(path)}:
                 assert node.attr in public_names(room), f"{path}: {room}.{node.attr}"
 
 
@@ -128,7 +129,7 @@ def test_no_room_imports_tests(path):
 
 def test_the_command_line_and_what_it_needs_import_no_tensorflow():
     code = (
-        "import sys, options, runs, figures, evaluation.context\n"
+        "import sys, cli, runs, figures, data, evaluation.session, training.plan\n"
         "print(sorted({'tensorflow', 'keras', 'models', 'train', 'evaluate'} & set(sys.modules)))"
     )
     result = subprocess.run(
@@ -172,54 +173,63 @@ def test_every_public_function_and_class_has_a_docstring(path):
 
 # -------------------------------------------------------------------------- tables
 
-TABLES = runpy.run_path(str(ROOT / "models" / "table.py"))
-ENTRIES = [
-    *((f"evaluation/{name}.py", "run", ["context"]) for name in evaluation.EVALUATIONS),
+# A table of the catalog → the file of a row's module, and the functions that it must have.
+MODULES: list[tuple[str, str, list[str]]] = [
+    *((f"evaluation/{name}.py", "run", ["session"]) for name in EVALUATIONS),
     *(
-        (f"models/{name}.py", "build", ["network", "image_shape", "settings"])
-        for name in TABLES["MODELS"]
+        (f"evaluation/{name}.py", "check", ["session"])
+        for name, row in EVALUATIONS.items()
+        if row.checks
+    ),
+    *((f"models/{name}.py", "build", ["parts", "settings"]) for name in PARTS["model"]),
+    *(
+        (f"models/networks/{row.module}.py", "build", ["outputs_shape", "settings"])
+        for row in PARTS["network"].values()
     ),
     *(
-        (f"models/{network.module}.py", entry, arguments)
-        for network in TABLES["NETWORKS"].values()
-        for entry, arguments in (
-            ("build", ["image_shape", "settings"]),
-            ("Encoder", None),
-            ("Decoder", None),
+        (f"models/{room}/{name}.py", "build", ["settings"])
+        for part, room in (
+            ("likelihood", "likelihoods"),
+            ("prior", "priors"),
+            ("objective", "objectives"),
         )
+        for name in PARTS[part]
     ),
-    *((f"models/likelihoods/{name}.py", "build", ["settings"]) for name in TABLES["LIKELIHOODS"]),
+    *(
+        (f"data/sources/{info.source}.py", "load", ["info", "split", "data_dir", "positions"])
+        for info in DATASETS.values()
+    ),
 ]
 
 
-@pytest.mark.parametrize("name", data.DATASETS)
-def test_every_dataset_has_its_module_with_the_same_entry(name):
-    load = data.source_of(data.describe(name)).load
-    assert list(inspect.signature(load).parameters) == ["info", "split", "data_dir", "positions"]
-
-
-@pytest.mark.parametrize(("file", "entry", "arguments"), ENTRIES)
-def test_every_evaluation_model_and_network_has_its_module_with_the_same_entry(
-    file, entry, arguments
-):
+@pytest.mark.parametrize(("file", "entry", "arguments"), MODULES)
+def test_every_row_of_the_catalog_has_its_module_with_the_same_entry(file, entry, arguments):
     found = {
-        node.name: node
-        for node in parse(Path(file)).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        node.name: node for node in parse(Path(file)).body if isinstance(node, ast.FunctionDef)
     }
-    node = found[entry]
-    if arguments is None:
-        assert isinstance(node, ast.ClassDef)
-    else:
-        assert isinstance(node, ast.FunctionDef)
-        assert [argument.arg for argument in node.args.args] == arguments
+    assert [argument.arg for argument in found[entry].args.args] == arguments
 
 
-def test_every_evaluation_on_disk_is_in_the_table():
+def test_every_evaluation_on_disk_is_in_the_catalog():
     entries = {
         path.stem
         for path in PRODUCT
         if path.parts[0] == "evaluation"
         and any(isinstance(n, ast.FunctionDef) and n.name == "run" for n in parse(path).body)
     }
-    assert entries == set(evaluation.EVALUATIONS)
+    assert entries == set(EVALUATIONS)
+
+
+@pytest.mark.parametrize(
+    ("room", "table"),
+    [("likelihoods", "likelihood"), ("priors", "prior"), ("objectives", "objective")],
+)
+def test_every_part_on_disk_is_in_the_catalog(room, table):
+    entries = {
+        path.stem
+        for path in PRODUCT
+        if path.parent == Path("models", room)
+        and path.stem != "__init__"
+        and any(isinstance(n, ast.FunctionDef) and n.name == "build" for n in parse(path).body)
+    }
+    assert entries == set(PARTS[table])

@@ -36,7 +36,7 @@ def context(request, tmp_path_factory):
         result_dir=folder,
         class_names=tuple("0123456789"),
         load_model=lambda: model,
-        load_pixels={"test": (split.images / np.float32(255), split.labels)}.__getitem__,
+        load_pixels={"test": (split.images / np.float32(255), np.array(split.labels))}.__getitem__,
         num_gen=10,
         num_points=100,
         seed=SEED,
