@@ -1,4 +1,4 @@
-"""The models as plain Keras models: compile, fit, evaluate, save, without this project's scripts."""
+"""The models as plain Keras models: compile, fit, evaluate, save and load."""
 
 from __future__ import annotations
 
