@@ -25,8 +25,8 @@ def build(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> VAE:
 class VAE(keras.Model):
     """An encoder q(z|x), a likelihood p(x|z) on top of a decoder, a prior p(z), an objective.
 
-    ``compile`` needs an optimizer only. ``fit`` takes images, (num_images, height, width,
-    channels) in [0, 1], as an array or in batches.
+    ``compile`` needs an optimizer only. ``fit`` takes images, float32 (num_images, height, width,
+    channels) in [0, 1], as an array or a batched ``tf.data.Dataset``; it ignores labels.
 
     Args:
         encoder: images to ``DiagonalGaussian``; has ``latent_dim``.
@@ -118,7 +118,7 @@ class VAE(keras.Model):
     def train_step(self, batch):
         """Takes one step of the optimizer; returns the means since the epoch began, by name."""
         with tf.GradientTape() as tape:
-            terms = self.terms(batch, self.objective.num_samples, training=True)
+            terms = self._terms_of(batch, training=True)
             objective = self._objective_of(terms)
             scaled = self.optimizer.scale_loss(mean_over_images(objective))
         gradients = tape.gradient(scaled, self.trainable_variables)
@@ -127,8 +127,17 @@ class VAE(keras.Model):
 
     def test_step(self, batch):
         """Measures held-out images; z is sampled, nothing is learned."""
-        terms = self.terms(batch, self.objective.num_samples)
+        terms = self._terms_of(batch, training=False)
         return self._track(terms, self._objective_of(terms))
+
+    def _terms_of(self, batch, training):
+        """Returns the terms of what Keras passes: images, (images, labels) or with weights."""
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        if not self.built:
+            self.build(images.shape)
+        has_labels = self.uses_labels and labels is not None
+        batch = (images, labels) if has_labels else images
+        return self.terms(batch, self.objective.num_samples, training)
 
     def _objective_of(self, terms):
         beta = self.beta_schedule(self.optimizer.iterations, self.beta)

@@ -58,13 +58,13 @@ def diverge(in_process, capsys, *words: str) -> str:
 )
 def test_the_step_and_the_parts_are_those_that_were_spoiled(spoil, mode, step, steps_a_call):
     spoil(step)
-    model = models.build((8, 8, 1), make_settings(hidden_dim=4, latent_dim=2))
+    model = models.build((8, 8, 1), make_settings(hidden_dim=(4,), latent_dim=2))
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
     images = splits.load_train_and_validation("digits")[0].images
     loop = CompiledLoop(model, model.train_step, batches.ResidentBatches(images, 100), mode)
     loop.steps_per_call = steps_a_call
     stop = StopAtDivergence(loop, loop)
-    loop.go_to(0)
+    loop.seek(0)
 
     def train() -> None:
         for _ in range(2):
@@ -146,7 +146,7 @@ def test_a_first_step_is_not_called_too_large(in_process, capsys):
 
 def test_weights_that_the_last_step_spoiled_are_not_written():
     """Their loss would be that of the next step."""
-    model = models.build((4, 4, 1), make_settings(hidden_dim=4, latent_dim=2))
+    model = models.build((4, 4, 1), make_settings(hidden_dim=(4,), latent_dim=2))
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
     model.optimizer.build(model.trainable_variables)
     check_variables(model, 5)
