@@ -8,29 +8,29 @@ import sys
 import time
 from typing import Any
 
-import command_line
+import catalog
+import cli
 import data
-import options
 import runs
 from data import memory, shares
 from training import cluster, device, signals, sweep
 
 
 def main(argv: list[str]) -> None:
-    flags = options.parse_train(argv)
-    root = options.TRAINED_MODEL_DIR
-    if each := options.parse_each(argv, flags):
+    flags = cli.parse_train(argv)
+    root = cli.TRAINED_MODEL_DIR
+    if each := cli.parse_each(argv, flags):
         sys.exit(sweep.train_each(argv, each, root, flags.resume, flags.overwrite))
-    settings = options.settings(flags)
+    settings = cli.settings(flags)
     try:
         workers = cluster.read_cluster(flags.strategy)
         cluster.check_even(workers, flags.batch_size, settings["num_validation"])
     except cluster.ClusterError as error:
-        raise command_line.UsageError(str(error)) from None
+        raise cli.UsageError(str(error)) from None
     if flags.resume:
         run = runs.find_resumable(root, settings, flags.run_name)
     else:
-        run = runs.Run(root / options.run_name(flags))
+        run = runs.Run(root / cli.run_name(flags))
         if workers.is_chief:  # another may find the chief's, just started
             runs.check_unlocked(run)
             run.check_startable(flags.overwrite)
@@ -56,29 +56,31 @@ def main(argv: list[str]) -> None:
                 where = (folder, device_name, stop_signals, strategy, share)
                 train(argv, flags, settings, why, *where)
         except cluster.ClusterError as error:
-            raise command_line.UsageError(str(error)) from None
+            raise cli.UsageError(str(error)) from None
         except signals.Stopped as stopped:
             how = (flags.resume, flags.overwrite, flags.resume_from != "last")
             print(f"\n{stopped}: saved. Go on with: {signals.command_to_go_on(argv, *how)}")
             sys.exit(stopped.status)
 
 
-def choose_streaming(flags, run, num_workers) -> tuple[str, str]:
-    """Returns whether to stream, "1" or "0", and why: a run goes on as it began."""
+def choose_streaming(flags, run, num_workers) -> tuple[bool, str]:
+    """Returns whether to stream, and why: a run goes on as it began."""
     if flags.resume:
-        return run.read_record()["flags"].get("stream", "0"), "as the run began"
-    streamed, why = memory.choose_streaming(flags.dataset, flags.stream, num_workers)
+        began = run.read_record()["flags"].get("stream", False)
+        return began in (True, "1"), "as the run began"
+    asked = {None: "auto", True: "1", False: "0"}[flags.stream]
+    streamed, why = memory.choose_streaming(flags.dataset, asked, num_workers)
     if streamed and flags.binarize == "static":
         raise data.DataError(
             f"{flags.dataset} is to be streamed ({why}), and --binarize static draws all training "
             "images once, in memory: type --binarize dynamic, or --stream 0 to load them anyway"
         )
-    if streamed and flags.strategy == "multi_worker" and flags.stream == "auto":
+    if streamed and flags.strategy == "multi_worker" and flags.stream is None:
         raise data.DataError(
             f"{flags.dataset} is to be streamed ({why}), and all workers must do the same: type "
             "--stream 1 for each of them, or --stream 0"
         )
-    return "1" if streamed else "0", why
+    return streamed, why
 
 
 def train(argv, flags, settings, why, run, device_name, stop_signals, strategy, share) -> None:
@@ -94,19 +96,21 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy, 
         try:
             model = models.build(info.image_shape, settings, len(info.class_names), num_train)
         except models.convolutions.NetworkError as error:
-            raise command_line.UsageError(f"--network {flags.network}: {error}") from None
+            raise cli.UsageError(f"--network {flags.network}: {error}") from None
     binarize_with = models.noise.uniform if flags.binarize == "dynamic" else None
     training, validation, held_out = loading.load_batches(
         settings, flags.data_dir, binarize_with, model.uses_labels, share
     )
     print_plan(settings, training, validation.num_images, why, model, device_name, run)
 
-    record = run.resume(flags.num_epochs) if flags.resume else {}
+    record = run.resume(flags.num_epochs, argv) if flags.resume else {}
     if not flags.resume:
         num_replicas = strategy.num_replicas_in_sync if strategy else 1
         shared = {"strategy": flags.strategy, "num_replicas": num_replicas}
         described = describe(argv, settings, flags, num_train, model, device_name)
         run.start(described | shared)
+    execution = cli.execution(flags)
+    execution["jit_compile"] = {None: "auto", True: "1", False: "0"}[flags.jit_compile]
     began = time.perf_counter()
     try:
         result = fit(
@@ -116,7 +120,7 @@ def train(argv, flags, settings, why, run, device_name, stop_signals, strategy, 
             training.num_images,
             held_out.images[:16] / 255,
             run,
-            {**settings, **options.execution(flags)},
+            {**settings, **execution},
             stop_signals,
             resume=flags.resume,
             strategy=strategy,
@@ -140,9 +144,12 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
     """Says what is about to happen."""
     height, width, channels = data.DATASETS[settings["dataset"]].image_shape
     place = "in memory"
-    if settings["stream"] == "1":
+    if settings["stream"]:
         place = f"streamed from the disk, shuffled {training.buffer_size:,} at a time"
-    sizes = [f"{flag} {settings[flag]}" for flag in options.NETWORKS[settings["network"]].defaults]
+    sizes = [
+        f"{flag.name} {flag.type.format(settings[flag.name])}"
+        for flag in catalog.PARTS["network"][settings["network"]].flags
+    ]
     rows = {
         "dataset": f"{settings['dataset']}: {training.num_images:,} training and "
         f"{num_validation:,} validation images, {height}×{width}×{channels}, binarize "
@@ -151,9 +158,9 @@ def print_plan(settings, training, num_validation, why, model, device_name, run)
         "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
         f"{model.count_params():,} parameters",
         "network": f"{settings['network']}: {', '.join(sizes)}",
-        "loss": f"{options.MODELS[settings['model']].loss.format(**settings)}, in nats an image",
+        "loss": f"{catalog.PARTS["model"][settings['model']].loss.format(**settings)}, in nats an image",
         "objective": str(model.objective or "the loss"),
-        "p(x|z)": f"{settings['likelihood']}: {options.LIKELIHOODS[settings['likelihood']].nats}",
+        "p(x|z)": f"{settings['likelihood']}: {catalog.PARTS["likelihood"][settings['likelihood']].nats}",
         "training": f"{settings['num_epochs']} epochs of {training.steps_per_epoch} batches of "
         f"{settings['batch_size']}, seed {settings['seed']}",
         "optimiser": f"Adam {settings['learning_rate']:g}, {settings['learning_rate_schedule']}",
@@ -170,7 +177,7 @@ def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, 
     """Returns what run.json says from the start: all that is not in the model itself."""
     return {
         "status": "training",
-        **runs.describe_origin(argv, options.ROOT),
+        **runs.describe_origin(argv, cli.ROOT),
         "flags": settings,
         "data_dir": flags.data_dir and str(data.resolve_data_dir(flags.data_dir)),
         "num_train": num_train,
@@ -180,4 +187,4 @@ def describe(argv, settings, flags, num_train, model, device_name) -> dict[str, 
 
 
 if __name__ == "__main__":
-    command_line.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
+    cli.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))

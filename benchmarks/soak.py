@@ -30,8 +30,8 @@ WORDS = (
 _WARM_UP = 0.2  # of the epochs: until then caches fill
 
 _PROGRAM = """
-import sys, pathlib, options, train
-options.TRAINED_MODEL_DIR = pathlib.Path(sys.argv.pop(1))
+import sys, pathlib, cli, train
+cli.TRAINED_MODEL_DIR = pathlib.Path(sys.argv.pop(1))
 sys.argv[0] = "train.py"
 train.main(sys.argv)
 """

@@ -59,7 +59,7 @@ def _keras_model(images: np.ndarray, options: dict[str, Any]) -> Any:
     import keras
 
     import models
-    from options import parse_train, settings
+    from cli import parse_train, settings
 
     network = options.get("network", "mlp")
     words = ["--network", network, "--latent_dim", str(LATENT)]

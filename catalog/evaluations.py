@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from catalog.flags import Flag
-from catalog.values import CLASS, COUNT, Boolean, Choice, Number, Several, Value
+from catalog.training import DATA_DIR, NAME, SEED
+from catalog.values import CLASS, COUNT, PATH, RUN_NAMES, Boolean, Choice, Number, Several, Value
 
 
 class Evaluation(NamedTuple):
@@ -103,3 +104,72 @@ EVALUATIONS = {
         checks=True,
     ),
 }
+
+
+
+def _flag_of(name: str, row: Evaluation) -> Flag:
+    """Returns the flag that asks for an evaluation."""
+    default = False if isinstance(row.type, Boolean) else None
+    text = row.description + ("" if row.in_all else "; not in --all")
+    return Flag(name, row.type, default, text, group="results", is_common=row.is_common)
+
+
+_ALL = Flag(
+    "all",
+    Boolean(),
+    False,
+    "all evaluations that apply, except those marked «not in --all»",
+    group="results",
+    is_common=True,
+)
+_COMPARE = Flag(
+    "compare",
+    RUN_NAMES,
+    None,
+    "compare runs: names in trained_model/, or patterns such as 'mnist_vae_*', with commas "
+    "between them",
+    group="results",
+    is_common=True,
+)
+_RUN = (
+    NAME._replace(group="run"),
+    Flag(
+        "saved_path",
+        PATH,
+        None,
+        "folder of a run, or a .keras file in it",
+        group="run",
+        is_common=True,
+    ),
+    Flag(
+        "checkpoint",
+        Choice(("best", "last")),
+        "best",
+        "best: lowest validation loss; last: after the last epoch",
+        group="run",
+        is_common=True,
+    ),
+    DATA_DIR._replace(
+        help="folder of TFDS datasets (default: the one that the run was trained from)",
+        group="run",
+    ),
+)
+_SEED = SEED._replace(
+    help="random seed for samples, subsets and t-SNE", abbreviation="", group="settings"
+)
+
+# Flag → the evaluations that read it; --seed and those that choose a run are read by all.
+READERS: dict[str, list[str]] = {}
+for _name, _row in EVALUATIONS.items():
+    for _flag in _row.flags:
+        READERS.setdefault(_flag.name, []).append(_name)
+
+# Every flag of evaluate.py but those of a run, by which one is chosen.
+FLAGS: tuple[Flag, ...] = (
+    *(_flag_of(name, row) for name, row in EVALUATIONS.items()),
+    _ALL,
+    _COMPARE,
+    *_RUN,
+    *{flag.name: flag for row in EVALUATIONS.values() for flag in row.flags}.values(),
+    _SEED,
+)

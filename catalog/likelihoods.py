@@ -34,16 +34,16 @@ _PIXEL_STDDEV = Flag(
 
 LIKELIHOODS = {
     "bernoulli": Likelihood(
-        "black or white; gray pixels are the probability of white", "a probability"
+        "black or white, a gray pixel being the probability of white", "a probability"
     ),
     "gaussian": Likelihood(
-        "squared error: normal noise of a fixed size", _DENSITY, (_PIXEL_STDDEV,)
+        "normal noise of a fixed size (squared error)", _DENSITY, (_PIXEL_STDDEV,)
     ),
     "gaussian_learned": Likelihood(
-        "squared error: normal noise of a learned size, the same for all pixels", _DENSITY
+        "normal noise of a learned size, the same for all pixels", _DENSITY
     ),
     "gaussian_per_pixel": Likelihood(
-        "squared error: normal noise whose size the decoder gives for each pixel", _DENSITY
+        "normal noise whose size the decoder gives for each pixel", _DENSITY
     ),
     "continuous_bernoulli": Likelihood("gray values between black and white", _DENSITY),
 }

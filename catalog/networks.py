@@ -18,11 +18,15 @@ class Network(NamedTuple):
             defaults.
         description: in words.
         flags: that it reads, with its defaults.
+        layers: the flag that has one value per layer.
+        per_layer: flags that have one value, or as many as ``layers``.
     """
 
     module: str
     description: str
     flags: tuple[Flag, ...]
+    layers: str
+    per_layer: tuple[str, ...]
 
     def with_defaults(self, description: str, **defaults: object) -> Network:
         """Returns a preset: the same network with other defaults."""
@@ -77,12 +81,20 @@ _CONVOLUTIONS = (
 )
 _CONV = Network(
     "conv",
-    "convolutions; the decoder mirrors the encoder",
+    "convolutions, mirrored in the decoder",
     (*_CONVOLUTIONS, _ACTIVATION.with_default(("relu",)), _DROPOUT),
+    layers="filters",
+    per_layer=("activation", "kernel_sizes", "strides", "paddings", "decoder_strides"),
 )
 
 NETWORKS = {
-    "mlp": Network("mlp", "fully connected hidden layers", (_HIDDEN_DIM, _ACTIVATION, _DROPOUT)),
+    "mlp": Network(
+        "mlp",
+        "fully connected hidden layers",
+        (_HIDDEN_DIM, _ACTIVATION, _DROPOUT),
+        layers="hidden_dim",
+        per_layer=("activation",),
+    ),
     "conv": _CONV,
     "conv_prelu": _CONV.with_defaults(
         "three convolutions with PReLU on padded images (28 → 18 → 11 → 7)",
@@ -93,7 +105,7 @@ NETWORKS = {
         activation=("prelu",),
     ),
     "conv_leaky": _CONV.with_defaults(
-        "three convolutions with leaky ReLU and dropout; the decoder begins and ends dense",
+        "three convolutions with leaky ReLU and dropout, and a decoder that begins and ends dense",
         filters=(64, 64, 64),
         kernel_sizes=(4,),
         strides=(2, 2, 1),

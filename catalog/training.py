@@ -15,7 +15,7 @@ DATA = (
         "num_validation",
         COUNT,
         None,
-        "training images held out for validation (default: of the dataset)",
+        "training images held out for validation (default: depends on the dataset)",
         "nv",
         "data",
     ),
@@ -143,7 +143,7 @@ RUNNING = (
         "checkpoint_minutes",
         Number(float, 0),
         10.0,
-        "time between checkpoints within an epoch; every epoch ends with one",
+        "minutes between checkpoints within an epoch; every epoch ends with one",
         group="running",
     ),
     Flag(
@@ -191,12 +191,12 @@ RUNNING = (
         group="running",
         only=("strategy", "mirrored"),
     ),
-    Flag(
-        "sweep",
-        Sweep(),
-        None,
-        "train one run for each value of a flag; finished runs are skipped",
-        group="running",
-        is_common=True,
-    ),
+)
+SWEEP = Flag(
+    "sweep",
+    Sweep(),
+    None,
+    "train one run for each value of a flag, such as latent_dim=2,4,8; finished runs are skipped",
+    group="running",
+    is_common=True,
 )

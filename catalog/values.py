@@ -24,10 +24,12 @@ class Value:
     Attributes:
         accepted: what is accepted, in words that follow "expected".
         syntax: the same, short, for ``--help``.
+        may_be_alone: whether the flag without a value means true.
     """
 
     accepted = ""
     syntax = ""
+    may_be_alone = False
 
     def parse(self, text: str) -> Any:
         """Returns the value; raises ValueError, whose message says what is accepted."""
@@ -47,6 +49,7 @@ class Boolean(Value):
 
     accepted = "true or false, or 1 or 0"
     syntax = "1|0"
+    may_be_alone = True
 
     def parse(self, text: str) -> bool:
         word = text.lower()
@@ -64,6 +67,7 @@ class Auto(Boolean):
 
     accepted = "auto, 1 or 0"
     syntax = "auto|1|0"
+    may_be_alone = False
 
     def parse(self, text: str) -> Any:
         return None if text == "auto" else super().parse(text)
@@ -152,7 +156,8 @@ class Several(Value):
 
     @property
     def syntax(self) -> str:  # type: ignore[override]
-        return f"{self.item.syntax},..."
+        words = [*self.words, *(["none"] if self.may_be_empty else [])]
+        return f"{'|'.join([self.item.syntax, *words])},..."
 
     def parse(self, text: str) -> tuple[Any, ...]:
         if self.may_be_empty and text == "none":

@@ -49,7 +49,7 @@ def load_batches(
         return labels.hide(true_labels, num_labels, settings["seed"])
 
     training: ResidentBatches | StreamedBatches
-    if settings["stream"] == "1":
+    if settings["stream"]:
         from data import streaming
 
         encoded, positions, validation = splits.stream_train_and_load_validation(*chosen)

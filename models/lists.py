@@ -10,6 +10,8 @@ def split(text: Any, count: int = 1) -> list[Any]:
 
     What is written as a whole number becomes one; other words, such as activations, stay.
     """
+    if isinstance(text, list | tuple):
+        return list(text) * count if len(text) == 1 else list(text)
     words = [] if text == "none" else str(text).split(",")
     values: list[Any] = [int(word) if word.isdecimal() else word for word in words]
     return values * count if len(values) == 1 else values

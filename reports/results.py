@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import options
+import cli
 from reports.published import (
     Published,
     collect,
@@ -25,8 +25,8 @@ from reports.published import (
     published,
 )
 
-RESULTS_DIR = options.ROOT / "docs" / "results"
-PAGE = options.ROOT / "docs" / "results.md"
+RESULTS_DIR = cli.ROOT / "docs" / "results"
+PAGE = cli.ROOT / "docs" / "results.md"
 MISSING = "not run"
 
 
@@ -38,10 +38,10 @@ class Recipe(NamedTuple):
 
     def settings(self, variant: Sequence[str]) -> list[dict[str, Any]]:
         """Returns what determines the result of each run that train.py makes of a variant."""
-        argv = ["train.py", f"--flagfile={options.ROOT / 'configs' / self.name}.flags", *variant]
-        flags = options.parse_train(argv)
-        each = [of_one for _, _, of_one in options.parse_each(argv, flags)]
-        return each or [options.settings(flags)]
+        argv = ["train.py", f"--flagfile={cli.ROOT / 'configs' / self.name}.flags", *variant]
+        flags = cli.parse_train(argv)
+        each = [of_one for _, _, of_one in cli.parse_each(argv, flags)]
+        return each or [cli.settings(flags)]
 
 
 LOOSER = (("--l2=0",), ("--l2=0", "--initializer=glorot_uniform"))
@@ -308,22 +308,22 @@ def main(arguments: Sequence[str]) -> None:
     if list(arguments) not in ([], ["--collect"]):
         sys.exit(f"received {' '.join(arguments)}: type nothing, or --collect")
     if arguments:
-        finished = find_finished(options.TRAINED_MODEL_DIR)
+        finished = find_finished(cli.TRAINED_MODEL_DIR)
         for recipe in RECIPES.values():
             wanted = [one for variant in recipe.variants for one in recipe.settings(variant)]
-            written = collect(RESULTS_DIR / recipe.name, wanted, finished, options.RESULT_DIR)
+            written = collect(RESULTS_DIR / recipe.name, wanted, finished, cli.RESULT_DIR)
             compared = [
                 one
                 for name, variant in COMPARISONS.get(recipe.name, ())
                 for one in RECIPES[name].settings(variant)
             ]
             written += collect_comparison(
-                RESULTS_DIR / recipe.name, compared, finished, options.RESULT_DIR
+                RESULTS_DIR / recipe.name, compared, finished, cli.RESULT_DIR
             )
             for folder in written:
-                print(folder.relative_to(options.ROOT))
+                print(folder.relative_to(cli.ROOT))
     PAGE.write_text(write_page(RESULTS_DIR), encoding="utf-8")
-    print("written:", PAGE.relative_to(options.ROOT))
+    print("written:", PAGE.relative_to(cli.ROOT))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Several files of a run replaced as one, with checksums; and read as they were written.
+"""Replaces several files of a run as one transaction, and verifies checksums when reading.
 
-run.json has, for every file that the run consists of, its SHA-256, its size and the epoch that
-it is of. New files are written in a folder of their own beside, ``.writing``, and flushed to
-the disk; then run.json takes up their checksums beside those of the files that are still there;
-then they are renamed into place, the checkpoint first; then run.json lets go of the old ones.
+run.json lists the SHA-256, the size and the epoch of every file of the run. New files are
+written to a separate folder, ``.writing``, and flushed to the disk. Then run.json lists their
+checksums in addition to those of the old files. Then the new files are renamed into place, the
+checkpoint first, and run.json drops the old checksums.
 
-A process that is killed, or a disk that is full, at any instant of this leaves files that are
-each the old or the new one, whole, and known to run.json. Where the checkpoint is the new one
-and the others are not, training that goes on writes them anew: it has all they are made of.
+If the process is killed or the disk fills up at any point, each file is either the old or the
+new one, intact, and run.json knows its checksum. If only the checkpoint is new, resuming the
+training writes the other files again, because the checkpoint holds all that they are made of.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from runs.files import flush
+from runs.files import flush, open_regular
 from runs.run import CHECKPOINT, CHECKPOINTS, FILES, PREVIOUS, STAGING, Run, RunError
 
-_ATTEMPTS = 1000  # at reading a file that is replaced meanwhile
+_ATTEMPTS = 1000  # to read a file that another process keeps replacing
+_MAX_BYTES = 2**34  # of a file; a larger one would take minutes to verify
 
 
 class Opened(NamedTuple):
-    """A file of a run, whole, with the record that knows it."""
+    """A verified file of a run, and the run.json that lists it."""
 
     file: BinaryIO
     record: dict[str, Any]
@@ -37,17 +39,18 @@ class Opened(NamedTuple):
 def commit(
     run: Run, writers: Mapping[str, Callable[[Path], object]], epoch: int, **outcome: Any
 ) -> None:
-    """Replaces files of a run; a new checkpoint leaves the one before as previous.npz.
+    """Replaces files of a run; the last checkpoint is kept as previous.npz.
 
     Args:
-        run: started, and held by this process.
-        writers: file name → what writes such a file to the path it is given, in the order in
-            which they take their places. Each finds those before it in the same folder.
-        epoch: epochs done, to which the files belong.
-        outcome: what run.json says of the training from then on.
+        run: a started run that this process has locked.
+        writers: file name → function that writes this file to a given path, in the order in
+            which the files are renamed. Each function finds the files of those before it in
+            the same folder.
+        epoch: number of epochs completed, to which the files belong.
+        outcome: further fields of run.json.
 
     Raises:
-        RunError: if a file cannot be written; what was there is whole.
+        RunError: if a file cannot be written; the earlier files stay intact.
     """
     staging = run.folder / STAGING
     name = STAGING
@@ -79,8 +82,8 @@ def commit(
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
         raise RunError(
-            f"{run.folder / name} cannot be written ({reason}): what was saved before is whole; "
-            "see to the disk, then go on with the same command and --resume"
+            f"{run.folder / name} cannot be written ({reason}): earlier files are intact; check "
+            "the disk, then type the same command with --resume"
         ) from error
     finally:
         with contextlib.suppress(OSError):
@@ -96,9 +99,9 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _describe(path: Path, epoch: int | None) -> dict[str, Any]:
-    """Has the disk take a file; returns what run.json says of it."""
+    """Flushes a file to the disk; returns its entry in run.json."""
     flush(path)
-    with path.open("rb") as file:
+    with open_regular(path, _MAX_BYTES) as file:
         return {"sha256": _digest(file), "bytes": path.stat().st_size, "epoch": epoch}
 
 
@@ -112,97 +115,107 @@ def _digest(file: BinaryIO) -> str:
 
 @contextlib.contextmanager
 def open_file(run: Run, name: str) -> Iterator[Opened]:
-    """Opens a file of a run, and checks that it is as it was written.
+    """Opens a file of a run after verifying its checksum.
 
-    Also while another process trains the run: what is opened stays what it is, whatever takes
-    its place meanwhile. A run of before there were checksums is taken as it is.
+    This is safe while another process trains the run: the opened file does not change when
+    another takes its place. Files of old runs that have no checksums are not verified.
 
     Raises:
-        RunError: if the file is missing, cut off or altered; it names what is whole.
+        RunError: if the file is missing, truncated, modified or not a regular file; the
+            message names the files that are intact.
     """
     for _ in range(_ATTEMPTS):
         record = run.read_record()
         with contextlib.ExitStack() as stack:
             try:
-                file = stack.enter_context((run.folder / name).open("rb"))
+                file = stack.enter_context(open_regular(run.folder / name, _MAX_BYTES))
             except OSError as error:
-                damage = error.strerror or str(error)
+                damage = f"cannot be read ({error.strerror or error})"
             else:
                 if "files" not in record:
                     yield Opened(file, record, None)
                     return
-                digest = _digest(file)
                 known = record["files"].get(name, [])
-                for fact in known:
-                    if fact["sha256"] == digest:
-                        file.seek(0)
-                        yield Opened(file, record, fact["epoch"])
-                        return
-                damage = _damage(known, os.fstat(file.fileno()).st_size)
-        if run.read_record() == record:  # and so it was not replaced while it was read
+                fact = _identify(file, known)
+                if fact:
+                    file.seek(0)
+                    yield Opened(file, record, fact["epoch"])
+                    return
+                damage = _describe_damage(known, os.fstat(file.fileno()).st_size)
+        if run.read_record() == record:  # unchanged, so the file was not replaced while read
             raise RunError(f"{run.folder / name} {damage}: {_advise(run, record, name)}")
     raise RunError(f"{run.folder / name} is replaced faster than it can be read: try again")
 
 
-def _damage(known: list[dict[str, Any]], size: int) -> str:
+def _identify(file: BinaryIO, known: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Returns which of the entries in run.json describes an opened file, or None."""
+    size = os.fstat(file.fileno()).st_size
+    known = [fact for fact in known if fact["bytes"] == size]
+    digest = _digest(file) if known else ""
+    return next((fact for fact in known if fact["sha256"] == digest), None)
+
+
+def _describe_damage(known: list[dict[str, Any]], size: int) -> str:
     if not known:
-        return "is not of this run: run.json has no checksum of it"
+        return "does not belong to this run: run.json has no checksum of it"
     if size < known[0]["bytes"]:
-        return f"is cut off, with {size:,} of its {known[0]['bytes']:,} bytes"
-    return "is not as it was written: its SHA-256 is another than run.json says"
+        return f"is truncated to {size:,} of its {known[0]['bytes']:,} bytes"
+    return "was modified: its SHA-256 differs from the one in run.json"
 
 
 def _advise(run: Run, record: Mapping[str, Any], name: str) -> str:
-    """Returns what to type where a file is damaged: what else there is, and is whole."""
-    whole = {
+    """Returns what to type when a file is damaged, depending on which others are intact."""
+    intact = {
         other: fact["epoch"]
         for other in (CHECKPOINT, PREVIOUS, *CHECKPOINTS.values())
-        if other != name and (fact := _find_whole(run, record, other))
+        if other != name and (fact := _find_intact(run, record, other))
     }
-    anew = "train the run anew with --overwrite"
+    again = "train the run again with --overwrite"
     if name == CHECKPOINT:
-        if PREVIOUS not in whole:
-            return f"{anew}; there is no whole checkpoint of it"
+        if PREVIOUS not in intact:
+            return f"no checkpoint is intact; {again}"
         return (
-            f"type --resume --resume_from previous to go on from the checkpoint before it, of "
-            f"epoch {whole[PREVIOUS]}, which is whole, or {anew}"
+            "type --resume --resume_from previous to continue from the checkpoint before it "
+            f"(epoch {intact[PREVIOUS]}, intact), or {again}"
         )
     for checkpoint, file in CHECKPOINTS.items():
-        if file in whole and name in CHECKPOINTS.values():
+        if file in intact and name in CHECKPOINTS.values():
             return (
-                f"type --checkpoint {checkpoint} for the model of epoch {whole[file]}, which is "
-                f"whole, or {anew}"
+                f"type --checkpoint {checkpoint} for the model of epoch {intact[file]}, which is "
+                f"intact, or {again}"
             )
-    if CHECKPOINT in whole:
-        return f"python train.py --resume with more --num_epochs writes it again, or {anew}"
-    return anew
+    if CHECKPOINT in intact:
+        return (
+            f"type python train.py --resume --run_name {shlex.quote(run.name)} with a larger "
+            f"--num_epochs to write it again, or {again}"
+        )
+    return again
 
 
-def _find_whole(run: Run, record: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    with contextlib.suppress(OSError), (run.folder / name).open("rb") as file:
-        digest = _digest(file)
-        for fact in record.get("files", {}).get(name, []):
-            if fact["sha256"] == digest:
-                return fact
+def _find_intact(run: Run, record: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    with contextlib.suppress(OSError), open_regular(run.folder / name, _MAX_BYTES) as file:
+        return _identify(file, record.get("files", {}).get(name, []))
     return None
 
 
-# ----------------------------------------------------------------- going on with a run
+# ----------------------------------------------------------------- resuming a run
 
 
 def settle(run: Run, previous: bool = False) -> None:
-    """Brings a run into order that a process left in the middle of something.
+    """Prepares a run for resuming after its process ended at any point.
 
-    Removes what was being written, and has run.json know each file by one checksum.
+    Removes temporary files, and leaves one checksum per file in run.json.
 
     Args:
-        run: held by this process.
-        previous: take the checkpoint before the last one, which is given up.
+        run: a run that this process has locked.
+        previous: whether to discard the last checkpoint and use the one before it.
 
     Raises:
-        RunError: if the checkpoint to go on from is missing or damaged.
+        RunError: if the checkpoint to resume from is missing or damaged, or TensorBoard's
+            files or snapshots cannot be written.
     """
-    run.remove_half_written()
+    run.check_folders()
+    run.remove_temporary_files()
     if previous:
         with open_file(run, PREVIOUS) as opened:
             record = opened.record
@@ -212,9 +225,9 @@ def settle(run: Run, previous: bool = False) -> None:
         os.replace(run.folder / PREVIOUS, run.checkpoint_path)
         flush(run.folder)
     record = run.read_record()
-    if "files" not in record:  # of before there were checksums: from now on it has them
-        there = [name for name in FILES if (run.folder / name).is_file()]
-        files = {name: [_describe(run.folder / name, None)] for name in there}
+    if "files" not in record:  # written before checksums were introduced: add them
+        existing = [name for name in FILES if (run.folder / name).is_file()]
+        files = {name: [_describe(run.folder / name, None)] for name in existing}
         run.write_record({**record, "files": files})
         return
     if CHECKPOINT in record["files"]:
@@ -222,7 +235,7 @@ def settle(run: Run, previous: bool = False) -> None:
             pass
     files = {}
     for name, known in record["files"].items():
-        fact = _find_whole(run, record, name)
+        fact = _find_intact(run, record, name)
         if fact or (run.folder / name).exists():
             files[name] = [fact] if fact else known
     if files != record["files"]:

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Opens files safely, and writes them atomically."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import errno
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-# What is being written, beside its place: its name, the machine, the process, its ending.
+# Temporary file next to the final one: name, machine, process, suffix.
 _HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:64]
 _PARTIAL = re.compile(r"\..+\.partial-(?P<host>[A-Za-z0-9-]*)-(?P<pid>[0-9]{1,10})(\.\w+)?")
 
 
 @contextlib.contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """Gives a path to write to; the file takes the place of ``path`` when all went well.
+    """Yields a temporary path; the file written there replaces ``path`` if nothing fails.
 
-    It is written beside its place, with the same ending, flushed to the disk and renamed, and
-    the folder is flushed: a reader, or a crash, finds the old file or the new one.
+    The temporary file is in the same folder and has the same suffix. It is flushed to the disk
+    and renamed, and then the folder is flushed, so that readers find the old or the new file,
+    even after a crash.
     """
     beside = path.with_name(f".{path.stem}.partial-{_HOST}-{os.getpid()}{path.suffix}")
     try:
@@ -28,32 +31,64 @@ def write_atomically(path: Path) -> Iterator[Path]:
         flush(beside)
         os.replace(beside, path)
     except BaseException:
-        with contextlib.suppress(OSError):  # what went wrong first is what is told
+        with contextlib.suppress(OSError):  # the first error is the one to report
             beside.unlink(missing_ok=True)
         raise
     flush(path.parent)
 
 
+def open_regular(path: Path, max_bytes: int) -> BinaryIO:
+    """Opens a regular file for reading; refuses anything that could be read for ever.
+
+    A pipe without a writer would block when it is opened, a device such as /dev/zero has no
+    end, and a sparse file can claim any size.
+
+    Args:
+        path: the file; links to regular files are followed.
+        max_bytes: the largest size accepted.
+
+    Raises:
+        OSError: if there is no such file, it is not a regular file, or it is larger.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, or a device without a driver
+            raise OSError(errno.EINVAL, "not a regular file", str(path)) from None
+        raise
+    status = os.fstat(handle)
+    problem = None
+    if not stat.S_ISREG(status.st_mode):
+        problem = OSError(errno.EINVAL, "not a regular file", str(path))
+    elif status.st_size > max_bytes:
+        reason = f"{status.st_size:,} bytes, more than the {max_bytes:,} accepted"
+        problem = OSError(errno.EFBIG, reason, str(path))
+    if problem:
+        os.close(handle)
+        raise problem
+    return os.fdopen(handle, "rb")
+
+
 def flush(path: Path) -> None:
-    """Has the disk take what was written to a file, or the names in a folder."""
+    """Flushes a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError as error:
         if not (path.is_dir() and error.errno == errno.EINVAL):
-            raise  # some network file systems flush no folders: they have no use for it
+            raise  # some network file systems cannot flush folders, and need not
     finally:
         os.close(handle)
 
 
 def remove_leftovers(folder: Path) -> list[Path]:
-    """Removes what processes that died here while they wrote have left half written.
+    """Removes the temporary files of crashed processes from a folder.
 
-    Only files that ``write_atomically`` names so, on this machine, by a process that is no
-    more.
+    Only files named by ``write_atomically`` on this machine, by a process that no longer
+    exists, are removed.
 
     Returns:
-        what was removed.
+        the paths of the removed files.
     """
     removed = []
     for path in sorted(folder.glob(".*")):
@@ -66,7 +101,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
 
 
 def is_partial(path: Path) -> bool:
-    """Whether ``write_atomically`` gives such a name to what is being written."""
+    """Whether a path is named like a temporary file of ``write_atomically``."""
     return _PARTIAL.fullmatch(path.name) is not None
 
 
@@ -76,5 +111,5 @@ def _is_alive(pid: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        return True  # another user's
+        return True  # a process of another user
     return True

@@ -1,8 +1,9 @@
-"""A ``.keras`` file from a stranger: what it holds, checked before anything is made of it.
+"""Reads ``.keras`` files from strangers.
 
 Such a file is an archive with a config.json, which names classes and sizes, and an HDF5 file of
-weights. Keras makes what the config names. Here it is only compared: with the classes that
-models have, and with what run.json says was trained. Neither Keras nor TensorFlow is needed.
+weights. Keras would create what the config names. This program builds the model from the checked
+flags in run.json instead, and only loads the weights, after checking that they are plain arrays
+of the shapes that the model has. Neither Keras nor TensorFlow is needed here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import collections
 import io
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, BinaryIO, NamedTuple
 
 from runs.archive import ArchiveError, check_archive, read_member
@@ -18,134 +19,88 @@ from runs.archive import ArchiveError, check_archive, read_member
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _MAX_CONFIG_BYTES = 2**22
 _MAX_OBJECTS = 10_000  # in the HDF5 file
-_MAX_DEPTH = 30  # of groups within each other there
+_MAX_DEPTH = 30  # of nested groups there
+
+# What makes a model with the same shapes of weights another one, and the main sizes.
+_COMPARED = (
+    *("activation", "dropout", "padding", "paddings", "stride", "strides"),
+    *("hidden_dims", "filters", "kernel_sizes", "dense_strides", "latent_dim", "image_shape"),
+)
 
 Shape = tuple[int, ...]
 
 
-class ClassName(NamedTuple):
-    """How config.json names a class; ``registered`` where it is not Keras' own."""
-
-    module: str | None
-    name: str
-    registered: str | None
-
-
 class Model(NamedTuple):
-    """What a checked file holds: its configuration, and an HDF5 file of its weights."""
+    """The checked contents of a file: its configuration, and an HDF5 file of its weights."""
 
     config: dict[str, Any]
     weights: bytes
 
 
-def read_model(file: BinaryIO, classes: Collection[ClassName]) -> Model:
-    """Returns what a ``.keras`` file holds, all its classes being known.
-
-    Args:
-        file: opened.
-        classes: that its configuration may name.
-
-    Raises:
-        ArchiveError: if it is no such file, or names any other class.
-    """
+def read_model(file: BinaryIO) -> Model:
+    """Returns the contents of a ``.keras`` file; raises ArchiveError if it is not one."""
     with check_archive(file, (_CONFIG, _METADATA, _WEIGHTS).__contains__) as archive:
         content = read_member(archive, _CONFIG, _MAX_CONFIG_BYTES)
         weights = read_member(archive, _WEIGHTS)
     try:
         config = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ArchiveError(f"its {_CONFIG} is no JSON") from error
+        raise ArchiveError(f"its {_CONFIG} is not JSON") from error
     if not isinstance(config, dict):
-        raise ArchiveError(f"its {_CONFIG} describes no model")
-    for part in _walk(config):
-        _check_class(part, classes)
+        raise ArchiveError(f"its {_CONFIG} is not a JSON object")
     return Model(config, weights)
 
 
-def _walk(config: Any) -> Iterator[dict[str, Any]]:
-    """Yields every JSON object in another."""
+def check_config(config: Any, expected: Any) -> None:
+    """Raises ArchiveError if a file's configuration has other sizes than its run's model.
+
+    Only the keys that decide what a model computes are compared, and only those that both have,
+    so that files of older versions, with fewer keys or other class names, are accepted.
+
+    Args:
+        config: the file's.
+        expected: of the model that run.json describes.
+    """
+    try:
+        found, wanted = _collect(config), _collect(expected)
+    except RecursionError as error:
+        raise ArchiveError(f"its {_CONFIG} has too many nested values") from error
+    for key in found.keys() & wanted.keys():
+        for value in found[key] - wanted[key]:
+            accepted = " or ".join(sorted(wanted[key]))
+            raise ArchiveError(f"its {key} is {value[:60]}, but run.json's flags give {accepted}")
+
+
+def _collect(config: Any) -> dict[str, set[str]]:
+    """Returns the values of the compared keys, as JSON, wherever they are in a configuration."""
+    values: dict[str, set[str]] = collections.defaultdict(set)
     waiting = [config]
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
-            yield part
+            for key in part.keys() & set(_COMPARED):
+                values[key].add(json.dumps(part[key]))
             waiting += part.values()
-        elif isinstance(part, list):
+        elif isinstance(part, list | tuple):
             waiting += part
-
-
-def _check_class(part: dict[str, Any], classes: Collection[ClassName]) -> None:
-    """Raises ArchiveError where an object names a class, a function or code that is not known.
-
-    Keras makes something of whatever has a ``class_name``.
-    """
-    if not {"class_name", "module", "registered_name"} & part.keys():
-        return
-    words = [part.get(key) for key in ("module", "class_name", "registered_name")]
-    if not any(tuple(words) == tuple(known) for known in classes):
-        told = ", ".join(ascii(word)[:60] for word in words if word is not None)
-        raise ArchiveError(
-            f"its {_CONFIG} names {told}, which is no class of this program's models"
-        )
-
-
-def find_contradiction(config: Any, expected: Any, path: str = "") -> str | None:
-    """Returns where a configuration is not part of the one that is expected, or None.
-
-    A file may lack what a model has learned to say since; what it has must be equal. Objects
-    that Keras numbers as it makes them may have any number.
-
-    Args:
-        config: what a file has.
-        expected: what the model has that run.json describes.
-        path: where this is, such as ``encoder.latent_dim``.
-    """
-    if isinstance(config, dict) and isinstance(expected, dict):
-        for key, value in config.items():
-            inner = f"{path}.{key}".lstrip(".")
-            if key == "shared_object_id":
-                continue
-            if key not in expected:
-                return f"{inner}, which its model has not"
-            if key == "name" and _is_renumbered(value, expected[key]):
-                continue
-            found = find_contradiction(value, expected[key], inner)
-            if found:
-                return found
-        return None
-    if isinstance(config, list) and isinstance(expected, list | tuple):
-        if len(config) != len(expected):
-            return f"{path}, of {len(config)} and not {len(expected)}"
-        pairs = enumerate(zip(config, expected, strict=True))
-        found_in = (find_contradiction(*pair, f"{path}[{at}]") for at, pair in pairs)
-        return next(filter(None, found_in), None)
-    if type(config) is type(expected) and config == expected:
-        return None
-    return f"{path}, {ascii(config)[:60]} and not {ascii(expected)[:60]}"
-
-
-def _is_renumbered(name: Any, expected: Any) -> bool:
-    """Whether two names differ in the number at their ends alone: ``bernoulli_1``."""
-    if not isinstance(name, str) or not isinstance(expected, str) or len(name) > 200:
-        return False
-    return name.rstrip("0123456789").rstrip("_") == expected.rstrip("0123456789").rstrip("_")
+    return values
 
 
 # ------------------------------------------------------------------------------ weights
 
 
 def check_weights(content: bytes, shapes: Iterable[Shape]) -> None:
-    """Checks that an HDF5 file holds plain arrays of numbers, and those of a model.
+    """Checks that an HDF5 file holds plain arrays of numbers with the shapes of a model's weights.
 
-    Its optimiser's are there as well, and are not read.
+    The optimizer's arrays, which are in the file too, may have any shapes.
 
     Args:
-        content: of the file.
-        shapes: of the model's weights, in any order.
+        content: the contents of the file.
+        shapes: those of the model's weights, in any order.
 
     Raises:
-        ArchiveError: if it holds links, data of other files, compressed or unwritten data, or
-            other weights.
+        ArchiveError: if the file holds links, external, compressed or unwritten data, or other
+            weights.
     """
     import h5py
 
@@ -155,19 +110,19 @@ def check_weights(content: bytes, shapes: Iterable[Shape]) -> None:
             found, size = _list_arrays(file)
     except ArchiveError:
         raise
-    except Exception as error:  # a damaged file raises whatever its damage leads to
+    except Exception as error:  # a damaged file can raise anything
         reason = " ".join(str(error).split())[:200]
         raise ArchiveError(f"its {_WEIGHTS} cannot be read ({reason})") from error
     if size > len(content):
-        raise ArchiveError(f"its {_WEIGHTS} claims to hold more than it does")
+        raise ArchiveError(f"its {_WEIGHTS} claims more bytes than it has")
     for shape, count in (expected - found).items():
-        raise ArchiveError(f"it lacks weights of its model: {count} of the shape {shape}")
+        raise ArchiveError(f"its model's weights are incomplete: {count} of shape {shape} missing")
     for shape, count in (found - expected).items():
-        raise ArchiveError(f"it holds weights that its model has not: {count} of {shape}")
+        raise ArchiveError(f"it has weights that its model does not have: {count} of shape {shape}")
 
 
 def _list_arrays(file: Any) -> tuple[collections.Counter[Shape], int]:
-    """Returns the shapes of the arrays but the optimiser's, and the bytes of all of them."""
+    """Returns the shapes of the arrays except the optimizer's, and the bytes of all arrays."""
     import h5py
 
     found: collections.Counter[Shape] = collections.Counter()
@@ -176,20 +131,22 @@ def _list_arrays(file: Any) -> tuple[collections.Counter[Shape], int]:
     while waiting:
         path, group = waiting.pop()
         if path.count("/") > _MAX_DEPTH:
-            raise ArchiveError(f"its {_WEIGHTS} holds groups within groups without end")
+            raise ArchiveError(f"its {_WEIGHTS} has too many nested groups")
         for name in group:
             seen += 1
             if seen > _MAX_OBJECTS:
-                raise ArchiveError(f"its {_WEIGHTS} holds more than {_MAX_OBJECTS:,} objects")
+                raise ArchiveError(f"its {_WEIGHTS} has more than {_MAX_OBJECTS:,} objects")
             inner = f"{path}/{name}"
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ArchiveError(f"its {_WEIGHTS} holds a link, {ascii(inner)[:60]}")
+                raise ArchiveError(f"its {_WEIGHTS} has a link, {ascii(inner)[:60]}")
             item = group[name]
             if isinstance(item, h5py.Group):
                 waiting.append((inner, item))
                 continue
             if not isinstance(item, h5py.Dataset):
-                raise ArchiveError(f"its {_WEIGHTS} holds no array at {ascii(inner)[:60]}")
+                raise ArchiveError(
+                    f"its {_WEIGHTS} has an object that is not an array: {ascii(inner)[:60]}"
+                )
             _check_array(item, inner)
             size += item.nbytes
             if not inner.startswith("/optimizer/"):
@@ -198,7 +155,7 @@ def _list_arrays(file: Any) -> tuple[collections.Counter[Shape], int]:
 
 
 def _check_array(array: Any, path: str) -> None:
-    """Raises ArchiveError unless all of an array's numbers lie in the file, as they are."""
+    """Raises ArchiveError unless an array is stored in the file as plain numbers."""
     plain = (
         array.dtype.kind in "biuf"
         and array.dtype.names is None
@@ -211,6 +168,5 @@ def _check_array(array: Any, path: str) -> None:
     )
     if not plain:
         raise ArchiveError(
-            f"its {_WEIGHTS} holds other than plain numbers at {ascii(path)[:60]}: compressed, "
-            "elsewhere, or none"
+            f"its {_WEIGHTS} has an array that is not stored as plain numbers: {ascii(path)[:60]}"
         )

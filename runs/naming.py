@@ -1,4 +1,4 @@
-"""Names of runs: what differs between two runs shows in their names."""
+"""Names of runs: every non-default setting shows in the name."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ def name_run(
 ) -> str:
     """Returns e.g. ``mnist_vae_hd500_ld10_e50_beta4``.
 
-    The dataset, the model and the seeds' three sizes always show; every other setting
-    that is not at its default follows in the order of ``abbreviations``.
+    The dataset, the model and the three sizes hidden_dim, latent_dim and num_epochs always
+    show; every other setting that is not at its default follows in the order of
+    ``abbreviations``.
 
     Args:
         settings: the flags that change the result, by name.
-        defaults: what they are when not given.
-        abbreviations: flag → the letters before its value.
+        defaults: the default of each flag.
+        abbreviations: flag → abbreviation before its value.
     """
     parts = [
         settings["dataset"],
         settings["model"],
         *([f"hd{_format(settings['hidden_dim'])}"] if "hidden_dim" in settings else []),
-        f"ld{settings['latent_dim']}",
+        f"ld{_format(settings['latent_dim'])}",
         f"e{settings['num_epochs']}",
     ]
     parts += [
@@ -35,7 +36,32 @@ def name_run(
 
 
 def _format(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "-".join(map(_format, value)) or "none"
+    if isinstance(value, bool):
+        return str(int(value))
     if not isinstance(value, float):
-        return str(value).replace(",", "-")  # a comma stands between names of runs
+        return str(value).replace(",", "-")  # commas separate the names of runs
     short = format(value, "g")
     return short if float(short) == value else repr(value)  # no two runs share a name
+
+
+def normalize(value: Any) -> Any:
+    """Returns a flag's value in one form, whether run.json holds a list, a number or text.
+
+    Older versions wrote lists as text such as "512,256" or "none", and booleans as "1".
+    """
+    if isinstance(value, str):
+        value = [] if value == "none" else value.split(",")
+    if not isinstance(value, list | tuple):
+        value = [value]
+    return tuple(map(_parse, value))
+
+
+def _parse(part: Any) -> Any:
+    if not isinstance(part, str):
+        return part
+    try:
+        return float(part)
+    except ValueError:
+        return part.strip()

@@ -1,7 +1,8 @@
-"""How a run came about: the command, the versions and the commit, for run.json."""
+"""The origin of a run, for run.json: command, versions and commit."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import platform
 import shlex
@@ -12,24 +13,43 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
+_GIT_SECONDS = 10.0  # a repository on a slow disk may take longer
 
 
 def describe_origin(argv: Sequence[str], program: Path) -> dict[str, Any]:
-    """Returns ``started``, ``command``, ``versions`` and ``git_commit`` (None if there is none).
+    """Returns ``started``, ``command``, ``versions`` and ``git_commit``.
+
+    Nothing here stops a training: a version or a commit that cannot be found is left out or
+    None.
 
     Args:
         argv: of the script.
-        program: the folder that the program lies in.
+        program: the folder that holds the program.
     """
-    git = subprocess.run(
-        ["git", "-C", str(program), "rev-parse", "HEAD"], capture_output=True, text=True
-    )
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        # Besides missing packages: damaged metadata raises whatever its damage leads to.
+        with contextlib.suppress(Exception):
+            versions[name] = str(metadata.version(name))
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(),
         "command": shlex.join(["python", *argv]),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in _PACKAGES},
-        },
-        "git_commit": git.stdout.strip() or None,
+        "versions": versions,
+        "git_commit": _find_commit(program),
     }
+
+
+def _find_commit(program: Path) -> str | None:
+    """Returns the commit of the program, or None without git or a repository."""
+    try:
+        git = subprocess.run(
+            ["git", "-C", str(program), "rev-parse", "HEAD"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_GIT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return git.stdout.strip() or None if git.returncode == 0 else None

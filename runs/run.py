@@ -1,30 +1,55 @@
-"""One run's folder and its record, run.json."""
+"""The folder of one run and its record, run.json."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+import shlex
+import unicodedata
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from runs.files import is_partial, remove_leftovers, write_atomically
 from runs.record import RecordError, parse_record
 
-FORMAT = 1  # of run.json; raised when a reader of the old one would go wrong
+FORMAT = 1  # of run.json; raised when older versions would misread a newer file
 CHECKPOINTS = {"best": "best.keras", "last": "model.keras"}
-CHECKPOINT = "checkpoint.npz"  # to go on from
-PREVIOUS = "previous.npz"  # the one before it
+CHECKPOINT = "checkpoint.npz"  # resumed from
+PREVIOUS = "previous.npz"  # the checkpoint before it
 HISTORY = "history.csv"
-FILES = (CHECKPOINT, PREVIOUS, HISTORY, *CHECKPOINTS.values())  # that have checksums
-STAGING = ".writing"  # holds what is being written
-LOCK = ".lock"  # there while a process trains the run, and after one that was killed
+FILES = (CHECKPOINT, PREVIOUS, HISTORY, *CHECKPOINTS.values())  # files with checksums
+LOGS = ("train", "validation", "images")  # folders in logs/
+STAGING = ".writing"  # holds files while they are written
+LOCK = ".lock"  # exists while a process trains the run, and after one that was killed
 
 
 def describe_best(row: Mapping[str, float]) -> dict[str, float]:
-    """Returns what run.json says of the best epoch, from its row of the history."""
+    """Returns the entry of the best epoch in run.json, given its row of the history."""
     return {name: row[name] for name in ("epoch", "val_loss")}
+
+
+def result_name(run: Run, root: Path) -> str:
+    """Returns the name of the folder in result/ for a run.
+
+    It is the run's name for runs in ``root``. Other runs may have the same name, so theirs is
+    followed by a hash of their path.
+    """
+    folder = os.path.realpath(run.folder)
+    if os.path.dirname(folder) == os.path.realpath(root):
+        return run.name
+    return f"{run.name}-{zlib.crc32(os.fsencode(folder)):08x}"
+
+
+def make_printable(text: str) -> str:
+    """Escapes the characters in a name that would control the terminal."""
+    return "".join(ascii(letter)[1:-1] if _is_control(letter) else letter for letter in text)
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp")
 
 
 class RunError(Exception):
@@ -35,12 +60,12 @@ class Run:
     """A folder with the files that the package's docstring lists.
 
     Args:
-        folder: it need not exist yet.
+        folder: need not exist yet.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.name = Path(os.path.abspath(folder)).name  # of "." as well
+        self.name = Path(os.path.abspath(folder)).name  # also right for "."
         self.record_path = folder / "run.json"
         self.history_path = folder / HISTORY
         self.logs_dir = folder / "logs"
@@ -50,52 +75,65 @@ class Run:
         self.last_path = folder / CHECKPOINTS["last"]
 
     def check_startable(self, overwrite: bool) -> None:
-        """Raises RunError where a new run would destroy what is there."""
+        """Raises RunError if a new run would replace existing files, or could not be written."""
         if not self.folder.exists():
             return
         if not self.folder.is_dir():
             raise RunError(f"{self.folder} is a file: move it, or choose another --run_name")
-        if self.record_path.exists():
+        if os.path.lexists(self.record_path):
             if not overwrite:
+                self.read_record()  # if it is damaged, --resume would not help
                 raise RunError(
-                    f"{self.folder} already holds a run: type --resume to go on with it, "
-                    "--overwrite to train it anew, or --run_name NAME to keep both"
+                    f"{self.folder} already holds a run: type --resume to continue it, "
+                    "--overwrite to train it again, or --run_name NAME to keep both"
                 )
         elif any(
             path.name not in (LOCK, STAGING) and not is_partial(path)
             for path in self.folder.iterdir()
         ):
             raise RunError(
-                f"{self.folder} holds files but no run.json, so no run of this program: move "
-                "them, or choose another --run_name"
+                f"{self.folder} holds files but no run.json, so it is not a run: move them, or "
+                "choose another --run_name"
             )
+        self.check_folders()
+
+    def check_folders(self) -> None:
+        """Raises RunError if TensorBoard's files or snapshots cannot be written."""
+        logs = [self.logs_dir, *(self.logs_dir / name for name in LOGS)]
+        for folder in (*logs, self.snapshots_dir):
+            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+                kind = "link" if folder.is_symlink() else "file"
+                raise RunError(f"{folder} is a {kind}, not a folder: move it")
+            if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+                raise RunError(f"{folder} is not writable: change its permissions, or move it")
 
     def start(self, record: dict[str, Any]) -> None:
-        """Makes the folder, writes run.json, and removes what an earlier run wrote there.
+        """Creates the folder, writes run.json, and removes the files of an earlier run.
 
-        run.json comes first: from then on the earlier run's files are nobody's, wherever
-        their removal is cut off. What else lies there stays, and is said.
+        run.json is written first. From then on the earlier run's files belong to no run, even
+        if removing them is interrupted. Other files stay, and a message lists them.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.remove_half_written()
+        self.remove_temporary_files()
         self.write_record({"format": FORMAT, "run_name": self.name, **record, "files": {}})
         for name in FILES:
             (self.folder / name).unlink(missing_ok=True)
-        for name in ("train", "validation", "images", ""):
+        for name in (*LOGS, ""):
             self._remove_from(self.logs_dir / name, "events.out.tfevents.*")
         self._remove_from(self.snapshots_dir, "step_*.png", "snapshots.gif")
         left = {path.name for path in self.folder.iterdir()} - {self.record_path.name, LOCK}
         if left:
-            print(f"{self.folder} keeps what is not the run's: {', '.join(sorted(left))}")
+            names = make_printable(", ".join(sorted(left)))
+            print(f"{self.folder} keeps files that are not the run's: {names}")
 
-    def remove_half_written(self) -> None:
-        """Removes what a process left that died while it wrote: what these rooms made, alone."""
+    def remove_temporary_files(self) -> None:
+        """Removes the temporary files of a crashed process."""
         self.empty_staging()
         for folder in (self.folder, self.snapshots_dir):
             remove_leftovers(folder)
 
     def empty_staging(self) -> None:
-        """Removes the folder of files being written; in it are only those that are its own."""
+        """Removes the staging folder and the files in it."""
         staging = self.folder / STAGING
         if staging.is_symlink() or not staging.is_dir():
             return
@@ -104,13 +142,13 @@ class Run:
         staging.rmdir()
 
     def _remove_from(self, folder: Path, *patterns: str) -> None:
-        """Removes files of these names from a folder of the run, and it if nothing else is in it.
+        """Removes files that match a pattern, and the folder if it is empty then.
 
-        Follows no link on the way there.
+        Does nothing if the folder is reached through a link.
         """
-        way = [folder, *folder.parents]
-        way = way[: way.index(self.folder)]
-        if any(path.is_symlink() for path in way) or not folder.is_dir():
+        parts = [folder, *folder.parents]
+        parts = parts[: parts.index(self.folder)]
+        if any(path.is_symlink() for path in parts) or not folder.is_dir():
             return
         for path in (path for pattern in patterns for path in folder.glob(pattern)):
             path.unlink(missing_ok=True)
@@ -118,42 +156,61 @@ class Run:
             os.rmdir(folder)
 
     def check_resumable(self, num_epochs: int) -> dict[str, Any]:
-        """Returns run.json; raises RunError where the run cannot go on to so many epochs."""
+        """Returns run.json; raises RunError if the run cannot be trained up to this epoch."""
         record = self.read_record()
         if record["status"] == "diverged":
             step = record.get("diverged_in_step")
             raise RunError(
-                f"{self.folder} diverged{f' in step {step:,}' if step else ''}, and would again: "
-                "it goes on only to the same steps; type another --learning_rate without "
-                "--resume, with --overwrite to train it anew or --run_name NAME to keep both"
+                f"{self.folder} diverged{f' in step {step:,}' if step else ''}, and would diverge "
+                "again: type another --learning_rate without --resume, and --overwrite to replace "
+                "this run or --run_name NAME to keep both"
             )
         planned = record["flags"].get("num_epochs")
         ends = record["flags"].get("learning_rate_schedule", "constant") != "constant"
         if ends and planned != num_epochs:
             raise RunError(
                 f"{self.folder} was started with --learning_rate_schedule "
-                f"{record['flags']['learning_rate_schedule']}, which ends after its {planned} "
-                f"epochs: type --num_epochs {planned}, or leave --resume out to train anew"
+                f"{record['flags']['learning_rate_schedule']}, which ends after {planned} epochs: "
+                f"type --num_epochs {planned}, or train a new run without --resume"
             )
         if record["status"] == "finished" and record.get("epochs_done", 0) >= num_epochs:
-            more = "nothing is left to do" if ends else "type --num_epochs with more to go on"
-            raise RunError(f"{self.folder} has had its {record['epochs_done']} epochs: {more}")
+            advice = "nothing is left to do" if ends else "type a larger --num_epochs to extend it"
+            raise RunError(
+                f"{self.folder} has finished its {record['epochs_done']} epochs: {advice}"
+            )
         return record
 
-    def resume(self, num_epochs: int) -> dict[str, Any]:
-        """Notes in run.json that the training goes on, up to this many epochs; returns it.
+    def resume(self, num_epochs: int, argv: Sequence[str] = ()) -> dict[str, Any]:
+        """Notes in run.json that the training continues up to this epoch; returns run.json.
+
+        If that is another number of epochs than before, the command is added to
+        ``extensions``, because run.json's ``command`` no longer describes the run alone.
+
+        Args:
+            num_epochs: last epoch to train.
+            argv: of the script.
 
         Raises:
-            RunError: if it has had them already, or cannot have them.
+            RunError: if the run has completed these epochs, or cannot be extended.
         """
         record = self.check_resumable(num_epochs)
+        planned = record["flags"].get("num_epochs")
+        if planned != num_epochs:
+            extension = {"num_epochs": num_epochs, "command": shlex.join(["python", *argv])}
+            record["extensions"] = [*record.get("extensions", []), extension]
         flags = {**record["flags"], "num_epochs": num_epochs}
         record = {**record, "status": "training", "flags": flags}
         self.write_record(record)
         return record
 
     def finish(self, best: Mapping[str, float], epochs_done: int, seconds: float) -> None:
-        """Notes in run.json that the training came to its end; ``best``: a row of the history."""
+        """Notes in run.json that the training finished.
+
+        Args:
+            best: the row of the history with the lowest validation loss.
+            epochs_done: number of epochs completed.
+            seconds: that the training took.
+        """
         outcome = {
             "status": "finished",
             "best": describe_best(best),
@@ -163,7 +220,7 @@ class Run:
         self.write_record({**self.read_record(), **outcome})
 
     def give_up(self, step: int, seconds: float) -> None:
-        """Notes in run.json that the training diverged, and in which of its steps."""
+        """Notes in run.json that the training diverged, and in which step."""
         outcome = {"status": "diverged", "diverged_in_step": step, "seconds": round(seconds, 1)}
         self.write_record({**self.read_record(), **outcome})
 
@@ -174,20 +231,58 @@ class Run:
             beside.write_text(text, encoding="utf-8")
 
     def read_record(self) -> dict[str, Any]:
-        """Returns run.json; raises RunError if it is missing, damaged or of another format."""
+        """Returns run.json.
+
+        Raises:
+            RunError: if it is missing, damaged or of another format, or the run's path would
+                control the terminal that it is printed on.
+        """
+        path = self.record_path
+        if any(map(_is_control, os.path.abspath(path))):
+            raise RunError(
+                f"{make_printable(str(path))} has control characters in its path: rename it"
+            )
+        if not os.path.lexists(path):
+            raise RunError(f"{path} does not exist, so {self.folder} is not a run")
+        advice = "train the run again with --overwrite, or move its folder"
         try:
-            record = parse_record(self.record_path, FILES)
+            record = parse_record(path, FILES)
         except (OSError, RecordError) as error:
-            raise RunError(f"{self.record_path} cannot be read ({error})") from error
+            reason = getattr(error, "strerror", None) or error
+            raise RunError(f"{path} cannot be read ({reason}): {advice}") from error
         if record.get("format") != FORMAT:
-            raise RunError(f"{self.record_path} is not of format {FORMAT}, the one known here")
+            raise RunError(
+                f"{path} is not of format {FORMAT}, which this version reads: use the version that "
+                f"wrote it, or {advice}"
+            )
         missing = [name for name in ("flags", "status", "started") if name not in record]
         if missing:
-            raise RunError(f"{self.record_path} lacks {', '.join(missing)}")
+            raise RunError(f"{path} lacks {', '.join(missing)}: {advice}")
         return record
 
+    def trusted_data_dir(self, record: Mapping[str, Any]) -> str | None:
+        """Returns the folder of datasets that run.json names, or None.
+
+        Raises:
+            RunError: if it is a folder that whoever made the run could have filled, or another
+                one for each process: in the run's folder, or in /proc or /dev.
+        """
+        data_dir = record.get("data_dir")
+        if data_dir is None:
+            return None
+        paths = {os.path.normpath(data_dir), os.path.realpath(data_dir)}
+        refused = {os.path.abspath(self.folder), os.path.realpath(self.folder), "/proc", "/dev"}
+        for path in paths:
+            for folder in refused:
+                if os.path.commonpath([path, folder]) == folder:
+                    raise RunError(
+                        f"{self.record_path} names {data_dir} as the folder of datasets, which is "
+                        f"in {folder} and may hold other data: type --data_dir FOLDER"
+                    )
+        return data_dir
+
     def files(self) -> list[Path]:
-        """Returns what the run has written so far, run.json last."""
+        """Returns the files and folders that the run has written so far, run.json last."""
         folders = [self.logs_dir.name, self.snapshots_dir.name]
         names = [*reversed(FILES), *folders, self.record_path.name]
         return [path for name in names if (path := self.folder / name).exists()]

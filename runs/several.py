@@ -1,4 +1,4 @@
-"""Several runs beside each other: which are meant, which may stand there, what to call them."""
+"""Comparison of several runs: finding, checking and labeling them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runs.naming import normalize
 from runs.run import Run, RunError
 
-Records = Mapping[str, Mapping[str, Any]]  # of each run, by its name
+Records = Mapping[str, Mapping[str, Any]]  # run name → run.json
 
 
 def find_several(root: Path, words: str) -> list[Run]:
-    """Returns the runs that ``--compare`` names, by latent_dim and then by name.
+    """Returns the runs that ``--compare`` names, sorted by latent_dim and then by name.
 
     Args:
         root: the folder of runs.
-        words: names, or patterns such as ``mnist_vae_*``, with commas between them. A name
-            may itself hold commas.
+        words: names, or patterns such as ``mnist_vae_*``, separated by commas. A name may
+            itself contain commas.
 
     Raises:
-        RunError: if a word names no run, or all of them name one alone.
+        RunError: if a name matches no run, or there are fewer than two runs.
     """
     names = sorted(path.parent.name for path in root.glob("*/run.json"))
     pieces = [piece.strip() for piece in words.split(",")]
@@ -30,20 +31,23 @@ def find_several(root: Path, words: str) -> list[Run]:
     if chosen is None:
         wrong = next((piece for piece in pieces if not fnmatch.filter(names, piece)), words)
         known = ", ".join(names[:10]) + (f", {len(names) - 10} more" if len(names) > 10 else "")
-        raise RunError(f"no run in {root} is called {wrong}: there are {known or 'none'}")
+        raise RunError(f"no run in {root} is called {wrong}; its runs: {known or 'none'}")
     if len(chosen) < 2:
         raise RunError(
-            f"--compare {words} names one run, {min(chosen)}: name two or more, or draw this one "
-            f"with python evaluate.py --run_name {min(chosen)} --all 1"
+            f"--compare {words} names one run, {min(chosen)}: name two or more, or evaluate this "
+            f"one with python evaluate.py --run_name {min(chosen)} --all 1"
         )
     found = [Run(root / name) for name in chosen]
     sizes = {run.name: run.read_record()["flags"].get("latent_dim") for run in found}
-    numbers = {name: size if isinstance(size, int) else 0 for name, size in sizes.items()}
-    return sorted(found, key=lambda run: (numbers[run.name], run.name))
+    return sorted(found, key=lambda run: (_sizes_to_sort(sizes[run.name]), run.name))
+
+
+def _sizes_to_sort(latent_dim: Any) -> tuple[float, ...]:
+    return tuple(size if isinstance(size, int | float) else 0 for size in normalize(latent_dim))
 
 
 def _match(pieces: Sequence[str], names: Sequence[str]) -> set[str] | None:
-    """Returns the names that the pieces match, joined where a name holds a comma."""
+    """Returns the names that the pieces match; pieces are joined if a name contains commas."""
     if not pieces:
         return set()
     for end in range(1, len(pieces) + 1):
@@ -55,28 +59,28 @@ def _match(pieces: Sequence[str], names: Sequence[str]) -> set[str] | None:
 
 
 def check_comparable(records: Records) -> None:
-    """Raises RunError where the runs' images differ: nothing of them could be compared."""
+    """Raises RunError if the runs were trained on different images."""
     for flag in ("dataset", "binarize"):
-        values = {name: record["flags"].get(flag) for name, record in records.items()}
-        if len(set(values.values())) > 1:
-            first: dict[Any, str] = {}
-            for name, value in values.items():
-                first.setdefault(value, name)
-            told = ", ".join(f"{value} ({name})" for value, name in first.items())
+        first: dict[Any, str] = {}  # value → the first run that has it
+        for name, record in records.items():
+            first.setdefault(record["flags"].get(flag), name)
+        if len(first) > 1:
+            values = ", ".join(f"{value} ({name})" for value, name in first.items())
             raise RunError(
-                f"--compare takes runs of the same images, and these differ in {flag}: {told}; "
+                f"--compare needs runs on the same images, but these differ in {flag}: {values}; "
                 "leave some out"
             )
 
 
 def label(records: Records) -> list[str]:
-    """Returns what to call each run in a figure: what sets it apart from the others.
+    """Returns a label for each run in a figure.
 
-    Its model and latent_dim if that is all, else its name.
+    It is the model and the latent_dim, as far as they differ, if the runs differ in nothing
+    else, and otherwise the run's name.
     """
     flags = [record["flags"] for record in records.values()]
     shared = set.intersection(*(set(of_one) for of_one in flags))
-    differing = {name for name in shared if len({str(of_one[name]) for of_one in flags}) > 1}
+    differing = {name for name in shared if len({normalize(of_one[name]) for of_one in flags}) > 1}
     labels = list(records)
     if differing <= {"model", "latent_dim"}:
         labels = [
@@ -91,7 +95,9 @@ def label(records: Records) -> list[str]:
 
 
 def name_comparison(records: Records) -> str:
-    """Returns the name of the folder for what is drawn of these runs, such as
-    ``compare_mnist_1a2b3c4d``: the same for the same runs, in whatever order."""
+    """Returns the name of the folder for figures of these runs, e.g. ``compare_mnist_1a2b3c4d``.
+
+    It does not depend on the order of the runs.
+    """
     dataset = next(iter(records.values()))["flags"]["dataset"]
     return f"compare_{dataset}_{zlib.crc32('/'.join(sorted(records)).encode()):08x}"

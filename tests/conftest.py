@@ -16,16 +16,15 @@ import matplotlib
 import numpy as np
 import pytest
 
-import command_line
+import cli
 import data
-import options
 import runs
 
 # Read when Keras is imported: the tests do not depend on the user's keras.json.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("data", "models", "runs", "figures", "training", "evaluation", "configs")
+ROOMS = ("catalog", "cli", "data", "models", "runs", "figures", "training", "evaluation", "configs")
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -103,7 +102,7 @@ def in_process(tmp_path, monkeypatch):
         monkeypatch.setattr(options, "RESULT_DIR", root / "result")
         monkeypatch.setattr(sys, "argv", [f"{script}.py", *args])
         main = importlib.import_module(script).main
-        command_line.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
+        cli.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
 
     return run
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import options
+import cli
 
 
 def make_settings(**flags: Any) -> dict[str, Any]:
     """Returns what ``models.build`` takes, for ``--name value`` of each argument."""
     words = [f"--{name}={value}" for name, value in flags.items()]
-    return options.settings(options.parse_train(["train.py", *words]))
+    return cli.settings(cli.parse_train(["train.py", *words]))

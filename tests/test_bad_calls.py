@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import options
+import cli
 from tests.bad_calls import BAD_CALLS, BadCall
 from tests.untrained_runs import write_run
 
@@ -26,7 +26,7 @@ def write_folders(root: Path) -> None:
     write_run(trained / "binary", "--binarize", "dynamic")
     write_run(trained / "labelled", "--model", "classifier_vae")
     write_run(trained / "photographs", "--dataset", "mnist")
-    flags_of_digits = options.settings(options.parse_train(["train.py", "--dataset", "digits"]))
+    flags_of_digits = cli.settings(cli.parse_train(["train.py", "--dataset", "digits"]))
     write_run(trained / "spheres", flags={**flags_of_digits, "dataset": "spheres"})
     write_run(trained / "gone", best=False, status="diverged", diverged_in_step=7)
     write_run(trained / "plain")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-import command_line
+import cli
 import evaluation
-import options
 from tests.untrained_runs import write_run
 
 
 def parse_evaluate(*args: str):
-    return options.parse_evaluate(["evaluate.py", *args])
+    return cli.parse_evaluate(["evaluate.py", *args])
 
 
 def test_the_sizes_of_the_seed_and_five_subsets_are_the_default():
@@ -38,7 +37,7 @@ def test_what_takes_minutes_is_not_part_of_all_and_says_so(capsys):
     ],
 )
 def test_a_bad_flag_is_told_in_one_line(words, part):
-    with pytest.raises(command_line.UsageError) as error:
+    with pytest.raises(cli.UsageError) as error:
         parse_evaluate("--classify", *words.split())
     assert part in str(error.value)
     assert "\n" not in str(error.value)

@@ -2,23 +2,22 @@
 
 import pytest
 
-import command_line
-import options
+import cli
 
 
 def parse_train(*words):
-    return options.parse_train(["train.py", *words])
+    return cli.parse_train(["train.py", *words])
 
 
 def test_a_network_fills_in_its_own_defaults_and_its_flags_show_in_the_name():
     flags = parse_train("--network", "conv", "--filters", "8, 16,24", "--strides", "2,2,1")
     assert (flags.filters, flags.strides, flags.kernel_sizes) == ("8,16,24", "2,2,1", "3")
     assert (flags.activation, flags.hidden_dim) == ("relu", None)
-    assert "hidden_dim" not in options.settings(flags)
-    assert options.run_name(flags) == "mnist_vae_ld10_e50_nconv_f8-16-24_st2-2-1"
+    assert "hidden_dim" not in cli.settings(flags)
+    assert cli.run_name(flags) == "mnist_vae_ld10_e50_nconv_f8-16-24_st2-2-1"
     preset = parse_train("--network", "conv_leaky")
     assert (preset.activation, preset.dropout, preset.decoder_dims) == ("leaky_relu", 0.2, "24,49")
-    assert options.run_name(preset) == "mnist_vae_ld10_e50_nconv_leaky"
+    assert cli.run_name(preset) == "mnist_vae_ld10_e50_nconv_leaky"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,7 @@ def test_a_network_fills_in_its_own_defaults_and_its_flags_show_in_the_name():
     ],
 )
 def test_lists_and_initialisers_show_in_a_runs_name(words, name):
-    assert options.run_name(parse_train(*words.split())) == name
+    assert cli.run_name(parse_train(*words.split())) == name
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_lists_and_initialisers_show_in_a_runs_name(words, name):
     ],
 )
 def test_flags_that_do_not_fit_the_network_are_refused_in_one_line(words, message):
-    with pytest.raises(command_line.UsageError) as error:
+    with pytest.raises(cli.UsageError) as error:
         parse_train(*words.split())
     assert message in str(error.value)
     assert "\n" not in str(error.value)
@@ -77,5 +76,5 @@ def test_runs_that_differ_have_names_that_differ():
         ("--beta", "0.1234567", "0.1234568"),
         ("--learning_rate", "0.001", "0.00100000001"),
     ):
-        once, other = (options.run_name(parse_train(words[0], value)) for value in words[1:])
+        once, other = (cli.run_name(parse_train(words[0], value)) for value in words[1:])
         assert once != other

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-import options
+import cli
 import runs
-from command_line import UsageError
+from cli import UsageError
 
 SMALL = ("--dataset", "digits", "--num_epochs", "1", "--hidden_dim", "8", "--batch_size", "500")
 DRAWN = ("curves", "measures", "reconstructions", "samples")
 
 
 def parse(*args: str):
-    return options.parse_evaluate(["evaluate.py", *args])
+    return cli.parse_evaluate(["evaluate.py", *args])
 
 
 def test_names_and_patterns_are_taken_as_they_are():

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import command_line
-import options
+import cli
 import runs
 
 WORDS = ("--dataset", "digits", "--run_name", "damaged")
@@ -18,7 +17,7 @@ WORDS = ("--dataset", "digits", "--run_name", "damaged")
 def run(tree) -> runs.Run:
     """A run of two checkpoints, made of bytes that are no models."""
     run = runs.Run(tree / "trained_model" / "damaged")
-    flags = options.settings(options.parse_train(["train.py", *WORDS])) | {"stream": "0"}
+    flags = cli.settings(cli.parse_train(["train.py", *WORDS])) | {"stream": "0"}
     run.start({"status": "training", "started": "2026", "flags": flags, "data_dir": None})
     for epoch in (1, 2):
         text = f"epoch {epoch}"
@@ -72,6 +71,6 @@ def test_a_damaged_history_is_named(run, run_script):
     ],
 )
 def test_a_checkpoint_to_go_on_from_is_named_beside_resume(words, part):
-    with pytest.raises(command_line.UsageError) as error:
-        options.parse_train(["train.py", *shlex.split(words)])
+    with pytest.raises(cli.UsageError) as error:
+        cli.parse_train(["train.py", *shlex.split(words)])
     assert part in str(error.value)

@@ -12,17 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import command_line
+import cli
 import data
 import evaluation
-import options
-import part_options
 
 PARSERS: dict[str, Callable] = {
-    "train.py": options.parse_train,
-    "evaluate.py": options.parse_evaluate,
+    "train.py": cli.parse_train,
+    "evaluate.py": cli.parse_evaluate,
 }
-FLAGS = {"train.py": options.TRAIN_OPTIONS, "evaluate.py": options.EVALUATE_OPTIONS}
+FLAGS = {"train.py": cli.TRAIN_OPTIONS, "evaluate.py": cli.EVALUATE_OPTIONS}
 SOME = settings(
     derandomize=True,
     database=None,
@@ -35,9 +33,9 @@ AWKWARD = [
     *data.DATASETS,
     *part_options.MODELS,
     *part_options.NETWORKS,
-    *options.BINARIZE,
-    *options.STRATEGIES,
-    *options.PRECISIONS,
+    *cli.BINARIZE,
+    *cli.STRATEGIES,
+    *cli.PRECISIONS,
     *("auto", "none", "same", "all", "last", "previous", "best", "normal", "cosine", "mean"),
     *("true", "false", "1", "0", "-1", "2", "100", "1437", "1e-3", "0.5", "1e999", "nan", "-inf"),
     *("2,4,8", "2,2", ",", "4,", "3,6", "9" * 5000, "1_000", "٣", "²", "Ⅷ", "0x10", " 7 ", "1e3"),
@@ -72,7 +70,7 @@ def names_of(script: str) -> st.SearchStrategy[str]:
     )
 
 
-def accepted_by(option: command_line.Option) -> list[str]:
+def accepted_by(option: cli.Option) -> list[str]:
     """Returns the values that a flag takes, of the words that are drawn from."""
     if option.parser is None:
         return ["1", "0", "true"]
@@ -117,25 +115,25 @@ def check_read_or_refused(script: str, words: list[str]) -> str:
     """Parses; returns ``"read"``, ``"help"`` or what the refusal says. All else is raised."""
     try:
         values = PARSERS[script]([script, *words])
-    except command_line.UsageError as error:
-        told = command_line.on_one_line(error)
+    except cli.UsageError as error:
+        told = cli.on_one_line(error)
         assert told
         assert told.isprintable()
         return told
     except SystemExit as stopped:
         return "help" if not stopped.code else f"status {stopped.code}"
     if script == "train.py":
-        options.settings(values)
-        options.execution(values)
+        cli.settings(values)
+        cli.execution(values)
         try:
-            for _, name, _ in options.parse_each([script, *words], values):
+            for _, name, _ in cli.parse_each([script, *words], values):
                 assert "/" not in name
             if not isinstance(values.latent_dim, tuple):
-                assert "/" not in options.run_name(values)
-        except command_line.UsageError as error:  # a name too long
-            return command_line.on_one_line(error)
+                assert "/" not in cli.run_name(values)
+        except cli.UsageError as error:  # a name too long
+            return cli.on_one_line(error)
     else:
-        options.given(values)
+        cli.given(values)
     return "read"
 
 
@@ -199,26 +197,26 @@ def test_every_flag_takes_or_refuses_every_awkward_value(script, value, tmp_path
 
 @SOME
 @given(
-    names=st.permutations([option.name for option in options.RUN_OPTIONS]).map(
+    names=st.permutations([option.name for option in cli.RUN_OPTIONS]).map(
         lambda all_: all_[:4]
     ),
     extra=st.sampled_from(["--latent_dim=3", "--beta=2", "--seed=4", "--batch_size=7"]),
 )
 def test_the_last_of_repeated_flags_counts_and_their_order_does_not(names, extra):
     flag = extra.split("=")[0]
-    defaults = {option.name: option.default for option in options.TRAIN_OPTIONS}
+    defaults = {option.name: option.default for option in cli.TRAIN_OPTIONS}
     words = [f"--{name}={defaults[name]}" for name in names if defaults[name] is not None]
     words = [word for word in words if not word.startswith(f"{flag}=")]
-    expected = options.settings(options.parse_train(["train.py", extra]))
+    expected = cli.settings(cli.parse_train(["train.py", extra]))
     for shuffled in (
         [f"{flag}=1", *words, extra],
         [*words[::-1], f"{flag}=1", extra],
         [extra, *words],
     ):
-        assert options.settings(options.parse_train(["train.py", *shuffled])) == expected
+        assert cli.settings(cli.parse_train(["train.py", *shuffled])) == expected
 
 
 def test_the_flags_fuzzed_are_all_there_are():
     fuzzed = {option.name for flags in FLAGS.values() for option in flags}
     assert set(evaluation.EVALUATIONS) <= fuzzed
-    assert {option.name for option in options.RUN_OPTIONS} <= fuzzed
+    assert {option.name for option in cli.RUN_OPTIONS} <= fuzzed

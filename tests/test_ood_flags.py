@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-import command_line
+import cli
 import data
-import options
 from tests.untrained_runs import write_run
 
 
 def test_there_is_no_second_dataset_unless_one_is_named():
-    assert options.parse_evaluate(["evaluate.py", "--ood"]).ood_dataset is None
+    assert cli.parse_evaluate(["evaluate.py", "--ood"]).ood_dataset is None
     for name in data.DATASETS:
-        flags = options.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", name])
+        flags = cli.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", name])
         assert flags.ood_dataset == name
-    with pytest.raises(command_line.UsageError, match="expected mnist, fashion_mnist or digits"):
-        options.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", "noise"])
+    with pytest.raises(cli.UsageError, match="expected mnist, fashion_mnist or digits"):
+        cli.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", "noise"])
 
 
 @pytest.mark.parametrize("asked", ["--ood", "--all"])

@@ -9,23 +9,21 @@ from typing import Any
 import pytest
 from absl.flags import FlagValues
 
-import command_line
+import cli
 import data
 import evaluation
-import options
-import part_options
 
 
 def parse_train(*args: str) -> FlagValues:
-    return options.parse_train(["train.py", *args])
+    return cli.parse_train(["train.py", *args])
 
 
 def parse_evaluate(*args: str) -> FlagValues:
-    return options.parse_evaluate(["evaluate.py", *args])
+    return cli.parse_evaluate(["evaluate.py", *args])
 
 
 def name_of(*args: str) -> str:
-    return options.run_name(parse_train(*args))
+    return cli.run_name(parse_train(*args))
 
 
 @pytest.fixture
@@ -69,11 +67,11 @@ def test_evaluate_keeps_the_defaults_of_the_seeds(name, default):
 
 def test_evaluate_has_every_flag_that_describes_a_run_and_no_default_for_it():
     flags = parse_evaluate("--curves")
-    assert options.given(flags) == {}
-    for option in options.RUN_OPTIONS:
+    assert cli.given(flags) == {}
+    for option in cli.RUN_OPTIONS:
         assert flags[option.name].value is None
     chosen = parse_evaluate("--curves", "--latent_dim", "5", "--beta=4", "--dataset", "digits")
-    assert options.given(chosen) == {"dataset": "digits", "latent_dim": 5, "beta": 4.0}
+    assert cli.given(chosen) == {"dataset": "digits", "latent_dim": 5, "beta": 4.0}
 
 
 def test_every_evaluation_in_the_table_is_a_flag_that_is_off_until_asked_for():
@@ -169,14 +167,14 @@ def test_a_flag_file_may_read_another(form, inner, recipe, tmp_path):
     ],
 )
 def test_a_mistake_in_a_flag_file_is_told(text, part, recipe):
-    with pytest.raises(command_line.UsageError) as error:
+    with pytest.raises(cli.UsageError) as error:
         parse_train(recipe(text))
     assert part in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_the_recipes_that_come_with_the_program_are_valid():
-    recipes = sorted((options.ROOT / "configs").glob("*.flags"))
+    recipes = sorted((cli.ROOT / "configs").glob("*.flags"))
     assert recipes
     for path in recipes:
         parse_train(f"--flagfile={path}")
@@ -270,7 +268,7 @@ BAD_EVALUATE = [
     ],
 )
 def test_a_bad_command_line_is_told_in_one_line(parse, words, part):
-    with pytest.raises(command_line.UsageError) as error:
+    with pytest.raises(cli.UsageError) as error:
         parse(*words.split())
     assert part in str(error.value)
     assert "\n" not in str(error.value)
@@ -278,15 +276,15 @@ def test_a_bad_command_line_is_told_in_one_line(parse, words, part):
 
 def test_values_with_line_breaks_are_told_in_one_line():
     for name in ("latent_dim", "run_name", "dataset", "a\nb"):
-        with pytest.raises(command_line.UsageError) as error:
+        with pytest.raises(cli.UsageError) as error:
             parse_train(f"--{name}", "5\n6")
         assert "\n" not in str(error.value)
 
 
 def test_help_names_every_flag_with_what_it_accepts_and_its_default(capsys):
     for parse, known in (
-        (options.parse_train, options.TRAIN_OPTIONS),
-        (options.parse_evaluate, options.EVALUATE_OPTIONS),
+        (cli.parse_train, cli.TRAIN_OPTIONS),
+        (cli.parse_evaluate, cli.EVALUATE_OPTIONS),
     ):
         with pytest.raises(SystemExit) as stopped:
             parse(["script.py", "--help"])
@@ -302,7 +300,7 @@ def test_help_names_every_flag_with_what_it_accepts_and_its_default(capsys):
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [
-        (command_line.UsageError("bad flag"), 2, "train.py: bad flag\n"),
+        (cli.UsageError("bad flag"), 2, "train.py: bad flag\n"),
         (data.DataError("no images"), 1, "train.py: no images\n"),
         (KeyboardInterrupt(), 130, "\ntrain.py: interrupted\n"),
     ],
@@ -315,7 +313,7 @@ def test_a_script_that_fails_prints_one_line_and_says_so_to_the_shell(
 
     monkeypatch.setattr("sys.argv", ["/somewhere/train.py"])
     with pytest.raises(SystemExit) as stopped:
-        command_line.run_script(main, (data.DataError,))
+        cli.run_script(main, (data.DataError,))
     assert stopped.value.code == status
     assert capsys.readouterr() == ("", line)
 
@@ -355,19 +353,19 @@ def test_a_run_is_named_by_what_differs(words, name):
 
 def test_settings_hold_what_determines_the_result_and_nothing_else():
     flags = parse_train("--dataset", "digits", "--data_dir", "/d")
-    settings = options.settings(flags)
+    settings = cli.settings(flags)
     assert settings["num_validation"] == 144
     of_others = {option.name for option in part_options.PART_OPTIONS}
     of_others -= part_options.defaults(flags).keys()
     assert {"filters", "pixel_stddev", "beta_steps", "num_labels"} <= of_others
-    assert set(settings) == {option.name for option in options.RUN_OPTIONS} - of_others | {"seed"}
+    assert set(settings) == {option.name for option in cli.RUN_OPTIONS} - of_others | {"seed"}
 
 
 def draw_settings(source: random.Random) -> dict[str, Any]:
     drawn = {
         "dataset": source.choice(list(data.DATASETS)),
         "num_validation": source.randint(1, 1000),
-        "binarize": source.choice(options.BINARIZE),
+        "binarize": source.choice(cli.BINARIZE),
         "hidden_dim": ",".join(str(source.randint(1, 1000)) for _ in range(source.randint(1, 4))),
         "initializer": source.choice(part_options.INITIALIZERS),
         "activation": source.choice(part_options.ACTIVATIONS),
@@ -377,7 +375,7 @@ def draw_settings(source: random.Random) -> dict[str, Any]:
         "batch_size": source.randint(1, 1000),
         "num_epochs": source.randint(1, 500),
         "dropout": round(source.uniform(0, 0.9), source.randint(1, 3)),
-        "precision": source.choice(options.PRECISIONS),
+        "precision": source.choice(cli.PRECISIONS),
         "seed": source.randint(0, 2**31 - 1),
     }
     return dict(source.sample(list(drawn.items()), source.randint(0, len(drawn))))
@@ -390,10 +388,10 @@ def test_any_settings_come_back_from_either_place_and_have_a_name_of_their_own(r
         drawn = draw_settings(source)
         words = [source.choice(["--{} {}", "--{}={}"]).format(*item) for item in drawn.items()]
         typed = parse_train(*" ".join(words).split())
-        settings = options.settings(typed)
+        settings = cli.settings(typed)
         assert drawn.items() <= settings.items()
-        assert options.settings(parse_train(recipe("\n".join(words)))) == settings
-        name = options.run_name(typed)
+        assert cli.settings(parse_train(recipe("\n".join(words)))) == settings
+        name = cli.run_name(typed)
         assert seen.setdefault(name, settings) == settings
         assert parse_evaluate("--all", "--run_name", name).run_name == name
     assert len(seen) > 150

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-import command_line
-import options
+import cli
 
 
 def parse_train(words: str):
-    return options.parse_train(["train.py", *words.split()])
+    return cli.parse_train(["train.py", *words.split()])
 
 
 @pytest.mark.parametrize("words", ["--deterministic", "--deterministic 1", "--deterministic=true"])
@@ -17,9 +16,9 @@ def test_it_changes_neither_the_runs_name_nor_what_it_is_resumed_by(words):
     plain, asked = parse_train(""), parse_train(words)
     assert asked.deterministic
     assert not plain.deterministic
-    assert options.run_name(asked) == options.run_name(plain)
-    assert options.settings(asked) == options.settings(plain)
-    assert options.execution(asked)["deterministic"] is True
+    assert cli.run_name(asked) == cli.run_name(plain)
+    assert cli.settings(asked) == cli.settings(plain)
+    assert cli.execution(asked)["deterministic"] is True
 
 
 @pytest.mark.parametrize("words", ["--jit_compile 1", "--jit_compile auto --network conv"])
@@ -36,7 +35,7 @@ def test_it_goes_with_what_xla_compiles(words):
     ],
 )
 def test_it_is_refused_beside_what_has_no_order(words, part):
-    with pytest.raises(command_line.UsageError) as error:
+    with pytest.raises(cli.UsageError) as error:
         parse_train(f"--deterministic 1 {words}")
     assert part in str(error.value)
     assert not parse_train(f"--deterministic 0 {words}").deterministic

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-import command_line
-import options
+import cli
 
 
 def parse_train(*words):
-    return options.parse_train(["train.py", *words])
+    return cli.parse_train(["train.py", *words])
 
 
 def test_a_likelihoods_settings_hold_the_flags_that_it_reads_and_no_others():
-    for name, likelihood in options.LIKELIHOODS.items():
-        settings = options.settings(parse_train("--likelihood", name))
+    for name, likelihood in cli.LIKELIHOODS.items():
+        settings = cli.settings(parse_train("--likelihood", name))
         assert settings["likelihood"] == name
         assert likelihood.defaults.items() <= settings.items()
         assert ("pixel_stddev" in settings) == (name == "gaussian")
@@ -36,7 +35,7 @@ def test_a_likelihoods_settings_hold_the_flags_that_it_reads_and_no_others():
     ],
 )
 def test_the_likelihood_shows_in_a_runs_name(words, name):
-    assert options.run_name(parse_train(*words.split())) == name
+    assert cli.run_name(parse_train(*words.split())) == name
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def test_the_likelihood_shows_in_a_runs_name(words, name):
     ],
 )
 def test_flags_that_do_not_fit_the_likelihood_are_refused_in_one_line(words, message):
-    with pytest.raises(command_line.UsageError) as error:
+    with pytest.raises(cli.UsageError) as error:
         parse_train(*words.split())
     assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -5,31 +5,30 @@ from __future__ import annotations
 import pytest
 from absl.flags import FlagValues
 
-import command_line
-import options
+import cli
 
 
 def parse_train(*args: str) -> FlagValues:
-    return options.parse_train(["train.py", *args])
+    return cli.parse_train(["train.py", *args])
 
 
 def names_of_some_models() -> list[str]:
-    read = [set(model.defaults) for model in options.MODELS.values()]
+    read = [set(model.defaults) for model in cli.MODELS.values()]
     return sorted(set.union(*read) - set.intersection(*read))
 
 
-@pytest.mark.parametrize("model", options.MODELS)
+@pytest.mark.parametrize("model", cli.MODELS)
 def test_a_models_settings_hold_the_flags_that_it_reads_at_their_defaults(model):
-    defaults = options.MODELS[model].defaults
-    settings = options.settings(parse_train("--model", model))
+    defaults = cli.MODELS[model].defaults
+    settings = cli.settings(parse_train("--model", model))
     assert defaults.items() <= settings.items()
     assert not settings.keys() & (set(names_of_some_models()) - defaults.keys())
 
 
-@pytest.mark.parametrize("model", options.MODELS)
+@pytest.mark.parametrize("model", cli.MODELS)
 def test_what_a_model_minimises_can_be_said_from_its_settings(model):
-    settings = options.settings(parse_train("--model", model))
-    assert "log p(x|z)" in options.MODELS[model].loss.format(**settings)
+    settings = cli.settings(parse_train("--model", model))
+    assert "log p(x|z)" in cli.MODELS[model].loss.format(**settings)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,7 @@ def test_what_a_model_minimises_can_be_said_from_its_settings(model):
     ],
 )
 def test_a_flag_that_the_model_does_not_read_is_refused_in_one_line(words, parts):
-    with pytest.raises(command_line.UsageError) as error:
+    with pytest.raises(cli.UsageError) as error:
         parse_train(*words.split())
     assert "\n" not in str(error.value)
     for part in parts:
@@ -58,7 +57,7 @@ def test_a_flag_that_the_model_does_not_read_is_refused_in_one_line(words, parts
     ],
 )
 def test_the_model_shows_in_a_runs_name(words, name):
-    assert options.run_name(parse_train(*words.split())) == name
+    assert cli.run_name(parse_train(*words.split())) == name
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ def test_the_model_shows_in_a_runs_name(words, name):
     ],
 )
 def test_a_mistake_about_labels_is_told_in_one_line(words, part):
-    with pytest.raises(command_line.UsageError) as error:
+    with pytest.raises(cli.UsageError) as error:
         parse_train(*words.split())
     assert part in str(error.value)
     assert "\n" not in str(error.value)
@@ -88,6 +87,6 @@ def test_a_mistake_about_labels_is_told_in_one_line(words, part):
 
 def test_the_classifiers_flags_show_in_a_runs_name():
     words = "--model classifier_vae --num_labels 100 --classifier_weight 3 --classifier_dims 5"
-    name = options.run_name(parse_train(*words.split(), "--classifier_loss", "sigmoid"))
+    name = cli.run_name(parse_train(*words.split(), "--classifier_loss", "sigmoid"))
     assert name == "mnist_classifier_vae_hd500_ld10_e50_nl100_cw3_cd5_cl-sigmoid"
-    assert options.settings(parse_train("--model", "classifier_vae"))["num_labels"] is None
+    assert cli.settings(parse_train("--model", "classifier_vae"))["num_labels"] is None

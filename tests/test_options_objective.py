@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import command_line
-import options
+import cli
 
 
 @pytest.mark.parametrize(
@@ -36,8 +35,8 @@ import options
     ],
 )
 def test_a_bad_command_line_is_told_in_one_line(words, part):
-    with pytest.raises(command_line.UsageError) as error:
-        options.parse_train(["train.py", *words.split()])
+    with pytest.raises(cli.UsageError) as error:
+        cli.parse_train(["train.py", *words.split()])
     assert part in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -67,12 +66,12 @@ def test_a_bad_command_line_is_told_in_one_line(words, part):
     ],
 )
 def test_a_run_is_named_by_what_differs(words, name):
-    assert options.run_name(options.parse_train(["train.py", *words.split()])) == name
+    assert cli.run_name(cli.parse_train(["train.py", *words.split()])) == name
 
 
 def test_settings_hold_the_flags_of_the_schedule_that_is_chosen_and_no_others():
     def settings(words: str) -> dict[str, object]:
-        chosen = options.settings(options.parse_train(["train.py", *words.split()]))
+        chosen = cli.settings(cli.parse_train(["train.py", *words.split()]))
         return {name: value for name, value in chosen.items() if name.startswith("beta")}
 
     assert settings("") == {"beta": 1.0, "beta_schedule": "constant"}

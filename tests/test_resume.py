@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-import options
+import cli
 import runs
 from training.checkpoint import Checkpointer
 from training.signals import Stopped
@@ -203,8 +203,8 @@ def test_the_command_to_go_on_is_the_one_that_began_with_resume(
         in_process("train", *words)
     assert stopped.value.code == 130
     _, *again = shlex.split(capsys.readouterr().out.partition("Go on with: ")[2])
-    began, goes_on = (options.parse_train(argv) for argv in (["train.py", *words], again))
+    began, goes_on = (cli.parse_train(argv) for argv in (["train.py", *words], again))
     assert goes_on.resume
     assert not goes_on.overwrite
-    assert options.settings(goes_on) == options.settings(began)
+    assert cli.settings(goes_on) == cli.settings(began)
     assert goes_on.run_name == began.run_name

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-import options
+import cli
 import runs
 
 SMALL = ("--dataset", "digits", "--num_epochs", "1", "--hidden_dim", "8")
@@ -209,7 +209,7 @@ def test_the_last_model_is_drawn_beside_the_best(tree, evaluated, in_process):
 def start_run(root: Path, name: str) -> runs.Run:
     """Makes a run of the digits that has no model yet."""
     run = runs.Run(root / "trained_model" / name)
-    flags = options.settings(options.parse_train(["train.py", "--dataset", "digits"]))
+    flags = cli.settings(cli.parse_train(["train.py", "--dataset", "digits"]))
     run.start({"status": "training", "started": "2999", "flags": flags, "data_dir": None})
     return run
 

@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 from scipy.special import expit
 
-import options
+import cli
 import runs
 from data import splits
 
@@ -70,7 +70,7 @@ def measure_in_numpy(model: Path, likelihood: str) -> tuple[float, np.ndarray]:
     return kl.mean(), np.array(draws)
 
 
-@pytest.mark.parametrize("likelihood", options.LIKELIHOODS)
+@pytest.mark.parametrize("likelihood", cli.LIKELIHOODS)
 def test_a_run_of_every_likelihood_is_trained_and_measured(
     likelihood, in_process, tmp_path, capsys
 ):
@@ -78,7 +78,7 @@ def test_a_run_of_every_likelihood_is_trained_and_measured(
     in_process("train", *SMALL, *chosen, "--num_epochs", "2")
     in_process("evaluate", "--run_name", likelihood, "--metrics", "1")
     printed = capsys.readouterr().out
-    assert f"\np(x|z)    {likelihood}: {options.LIKELIHOODS[likelihood].nats}" in printed
+    assert f"\np(x|z)    {likelihood}: {cli.LIKELIHOODS[likelihood].nats}" in printed
 
     run = runs.Run(tmp_path / "trained_model" / likelihood)
     history = runs.read_history(run.history_path)

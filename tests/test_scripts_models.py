@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-import options
+import cli
 import runs
 from data import splits
 
@@ -16,7 +16,7 @@ SMALL = ("--dataset", "digits", "--num_epochs", "2", "--hidden_dim", "16", "--la
 FEW = ("--num_points", "60", "--num_gen", "20")
 
 
-@pytest.mark.parametrize("model", options.MODELS)
+@pytest.mark.parametrize("model", cli.MODELS)
 def test_a_model_of_every_kind_is_trained_evaluated_and_measured(
     model, in_process, tmp_path, capsys
 ):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import options
+import cli
 import runs
-from command_line import UsageError
+from cli import UsageError
 
 SMALL = ("--dataset", "digits", "--num_epochs", "1", "--hidden_dim", "8")
 
 
 def parse(*args: str):
     argv = ["train.py", *args]
-    values = options.parse_train(argv)
-    return values, options.parse_each(argv, values)
+    values = cli.parse_train(argv)
+    return values, cli.parse_each(argv, values)
 
 
 def test_one_latent_dim_is_one_run():
@@ -29,7 +29,7 @@ def test_several_are_runs_that_differ_in_nothing_else(tmp_path):
     assert [flag for flag, _, _ in each] == ["--latent_dim=4", "--latent_dim=100"]
     for flag, name, settings in each:
         alone, _ = parse("--beta", "3", flag)
-        assert (name, settings) == (options.run_name(alone), options.settings(alone))
+        assert (name, settings) == (cli.run_name(alone), cli.settings(alone))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-import options
+import cli
 import runs
 
 WORDS = ("--dataset", "digits", "--run_name", "held")
@@ -15,7 +15,7 @@ WORDS = ("--dataset", "digits", "--run_name", "held")
 @pytest.mark.parametrize("more", [(), ("--overwrite",), ("--resume",)], ids=" ".join)
 def test_the_second_training_of_a_run_stops_at_once_with_one_line(tree, run_script, more):
     run = runs.Run(tree / "trained_model" / "held")
-    flags = options.settings(options.parse_train(["train.py", *WORDS]))
+    flags = cli.settings(cli.parse_train(["train.py", *WORDS]))
     run.start({"status": "training", "started": "2026", "flags": flags, "data_dir": None})
     run.checkpoint_path.touch()
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}

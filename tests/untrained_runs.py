@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import options
+import cli
 import runs
 
 
 def write_run(folder: Path, *words: str, best: bool = True, **changed: object) -> None:
     """Makes a run as train.py leaves it, with no model that could be opened."""
     run = runs.Run(folder)
-    flags = options.settings(options.parse_train(["train.py", "--dataset", "digits", *words]))
+    flags = cli.settings(cli.parse_train(["train.py", "--dataset", "digits", *words]))
     record = {"status": "finished", "started": "2026", "flags": flags, "data_dir": None}
     run.start({**record, "epochs_done": 50, "best": None, "num_train": 1293, **changed})
     if best:

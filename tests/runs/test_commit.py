@@ -1,4 +1,4 @@
-"""Files of a run replaced as one: what is there after every fault that there can be."""
+"""Files of a run replaced as one transaction, with a fault at every step."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.faults import MODES, Killed, count, disk
 RECORD = {"status": "training", "started": "now", "flags": {"num_epochs": 9}}
 MODELS = ("model.keras", "best.keras")
 SAFE = re.compile(
-    r"[^\n]*cannot be written \(No space left on device\): what was saved before is whole; see "
-    r"to the disk, then go on with the same command and --resume"
+    r"[^\n]*cannot be written \(No space left on device\): earlier files are intact; check the "
+    r"disk, then type the same command with --resume"
 )
 NAMES = ("checkpoint.npz", "history.csv", *MODELS)
 
@@ -36,7 +36,7 @@ def commit(run: runs.Run, epoch: int, names: tuple[str, ...] = NAMES) -> None:
 
 
 def read(run: runs.Run, name: str) -> int:
-    """Opens a file, checks that it is whole, and returns its epoch."""
+    """Opens a file, checks its contents, and returns its epoch."""
     with runs.open_file(run, name) as opened:
         epoch = opened.epoch
         assert epoch is not None
@@ -52,7 +52,7 @@ def run(tmp_path: Path) -> runs.Run:
     return run
 
 
-def test_what_is_committed_is_there_with_its_checksums_and_nothing_else(run):
+def test_a_commit_leaves_the_files_with_their_checksums_and_nothing_else(run):
     commit(run, 1)
     assert {path.name for path in run.folder.iterdir()} == {*NAMES, "run.json"}
     commit(run, 2)
@@ -68,7 +68,7 @@ def test_what_is_committed_is_there_with_its_checksums_and_nothing_else(run):
     assert read(run, "previous.npz") == 1
 
 
-def test_a_file_that_is_not_committed_again_stays_what_it_was(run):
+def test_a_file_that_is_not_committed_again_does_not_change(run):
     commit(run, 1)
     commit(run, 2, NAMES[:3])
     commit(run, 2, NAMES[:1])
@@ -83,17 +83,17 @@ def test_a_writer_finds_the_files_before_it(run):
     assert run.best_path.read_text() == "x"
 
 
-# ----------------------------------------------------------------- every fault there is
+# ----------------------------------------------------------------- faults at every step
 
 
 @pytest.fixture
 def dead(monkeypatch) -> None:
-    """Lets every process that left something count as dead: here it is this one."""
+    """Makes every process that left files count as dead: here it is this one."""
     monkeypatch.setattr("runs.files._is_alive", lambda pid: False)
 
 
 def faults_of(tmp_path: Path, act, prepare) -> list[str]:
-    """Returns what an act does to a run that was prepared so."""
+    """Returns the steps of an act on a prepared run."""
     run = runs.Run(tmp_path / "counted" / "run")
     prepare(run)
     return count(run.folder, lambda: act(run))
@@ -107,7 +107,9 @@ def prepare(run: runs.Run) -> None:
 
 @pytest.mark.usefixtures("dead")
 @pytest.mark.parametrize("mode", MODES)
-def test_every_fault_of_a_commit_leaves_the_old_files_or_the_new_and_goes_on(tmp_path, mode):
+def test_after_any_fault_of_a_commit_each_file_is_the_old_or_the_new_one_and_the_run_resumes(
+    tmp_path, mode
+):
     steps = faults_of(tmp_path, lambda run: commit(run, 3), prepare)
     kinds = {step.split()[0] for step in steps}
     assert kinds >= {"open", "write", "fsync", "replace", "link", "mkdir", "rmdir"}
@@ -122,7 +124,7 @@ def test_every_fault_of_a_commit_leaves_the_old_files_or_the_new_and_goes_on(tmp
             except (runs.RunError, Killed) as raised:
                 error = raised
         if mode == "full disk":
-            # A file system may have no links; what is left for the next time is no failure.
+            # A file system may have no links; temporary files may be left for the next time.
             assert error or step in ("link previous.npz", "rmdir .writing")
             assert not error or SAFE.fullmatch(str(error)), error
         else:
@@ -139,7 +141,7 @@ def test_every_fault_of_a_commit_leaves_the_old_files_or_the_new_and_goes_on(tmp
 
 
 def check_state(run: runs.Run, old: int, new: int) -> None:
-    """Checks that every file is whole, old or new, and none older than one after it."""
+    """Checks that every file is intact, old or new, and none older than one after it."""
     epochs = [read(run, name) for name in NAMES]
     assert set(epochs) <= {old, new}
     assert epochs == sorted(epochs, reverse=True), "the checkpoint first"
@@ -147,7 +149,7 @@ def check_state(run: runs.Run, old: int, new: int) -> None:
     assert run.read_record()["epochs_done"] in (old, new)
 
 
-def test_every_fault_of_setting_a_run_in_order_is_mended_by_the_next_time(tmp_path):
+def test_after_any_fault_of_settle_the_next_settle_succeeds(tmp_path):
     last_rename = max(
         place
         for place, step in enumerate(faults_of(tmp_path, lambda run: commit(run, 3), prepare))
@@ -177,7 +179,7 @@ def test_every_fault_of_setting_a_run_in_order_is_mended_by_the_next_time(tmp_pa
 
 @pytest.mark.usefixtures("dead")
 @pytest.mark.parametrize("mode", MODES)
-def test_every_fault_of_overwriting_leaves_the_old_run_or_the_new_one(tmp_path, mode):
+def test_after_any_fault_of_overwriting_the_run_is_the_old_or_the_new_one(tmp_path, mode):
     def start(run: runs.Run) -> None:
         run.start({**RECORD, "started": "later"})
 
@@ -186,21 +188,24 @@ def test_every_fault_of_overwriting_leaves_the_old_run_or_the_new_one(tmp_path, 
     for fail_at in range(len(steps)):
         run = runs.Run(tmp_path / f"{fail_at}" / "run")
         prepare(run)
-        # That a folder that is there cannot be made is no failure.
+        # Failing to create a folder that exists is no failure.
         with disk(run.folder, fail_at, mode), contextlib.suppress(OSError, Killed):
             start(run)
             assert (mode, steps[fail_at]) == ("full disk", "mkdir run")
         if run.read_record()["started"] == "now":
             assert [read(run, name) for name in NAMES] == [2] * 4
-        else:  # what is left of the old run belongs to nobody
+        else:  # the old run's files no longer belong to a run
             for name in NAMES:
-                with pytest.raises(runs.RunError, match=f"{name} (is not of this run|No such)"):
+                with pytest.raises(
+                    runs.RunError,
+                    match=f"{name} (does not belong to this run|cannot be read .No such)",
+                ):
                     read(run, name)
         start(run)
         assert list(run.folder.iterdir()) == [run.record_path]
 
 
-def test_every_fault_of_going_back_leaves_a_checkpoint_to_go_on_from(tmp_path):
+def test_after_any_fault_of_returning_to_the_previous_checkpoint_one_can_be_resumed(tmp_path):
     def damaged(run: runs.Run) -> None:
         prepare(run)
         run.checkpoint_path.write_bytes(b"cut")
@@ -224,8 +229,8 @@ def test_every_fault_of_going_back_leaves_a_checkpoint_to_go_on_from(tmp_path):
             assert [read(run, name) for name in (*NAMES, "previous.npz")] == [2, 2, 2, 2, 1]
 
 
-def test_files_are_flushed_before_run_json_knows_them_and_that_before_they_take_places(run):
-    """Else a failing power supply could leave a file that run.json does not know, or half of it."""
+def test_files_are_flushed_before_run_json_lists_them_and_renamed_after_that(run):
+    """Otherwise a power failure could leave a truncated file, or one that run.json does not list."""
     commit(run, 1)
     steps = count(run.folder, lambda: commit(run, 2))
     flushed = max(steps.index(f"fsync {name}") for name in NAMES)
@@ -253,9 +258,9 @@ def flip(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (cut, "is cut off, with 1,234 of its"),
-        (flip, "is not as it was written: its SHA-256 is another"),
-        (Path.unlink, "No such file or directory"),
+        (cut, "is truncated to 1,234 of its"),
+        (flip, "was modified: its SHA-256 differs"),
+        (Path.unlink, "cannot be read (No such file or directory)"),
     ],
 )
 @pytest.mark.parametrize(
@@ -263,14 +268,14 @@ def flip(path: Path) -> None:
     [
         (
             "checkpoint.npz",
-            "--resume --resume_from previous to go on from the checkpoint before it, of epoch 1",
+            "--resume --resume_from previous to continue from the checkpoint before it (epoch 1, intact)",
         ),
-        ("best.keras", "type --checkpoint last for the model of epoch 2, which is whole"),
-        ("model.keras", "type --checkpoint best for the model of epoch 2, which is whole"),
-        ("history.csv", "train.py --resume with more --num_epochs writes it again"),
+        ("best.keras", "type --checkpoint last for the model of epoch 2, which is intact"),
+        ("model.keras", "type --checkpoint best for the model of epoch 2, which is intact"),
+        ("history.csv", "--resume --run_name 'a run' with a larger --num_epochs to write it again"),
     ],
 )
-def test_a_damaged_file_is_named_and_what_is_whole_is_offered(run, damage, told, name, offer):
+def test_a_damaged_file_is_named_and_an_intact_one_offered(run, damage, told, name, offer):
     commit(run, 1)
     commit(run, 2)
     damage(run.folder / name)
@@ -283,23 +288,23 @@ def test_a_damaged_file_is_named_and_what_is_whole_is_offered(run, damage, told,
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_damaged_too_is_not_offered(run, name):
+def test_files_that_are_damaged_too_are_not_offered(run, name):
     commit(run, 1)
     commit(run, 2)
     for path in run.folder.iterdir():
         if path != run.record_path:
             flip(path)
-    with pytest.raises(runs.RunError, match="train the run anew with --overwrite") as error:
+    with pytest.raises(runs.RunError, match="train the run again with --overwrite") as error:
         read(run, name)
-    assert "whole checkpoint of it" in str(error.value) or "whole" not in str(error.value)
+    assert "no checkpoint is intact" in str(error.value) or "intact" not in str(error.value)
 
 
-def test_a_damaged_checkpoint_is_not_gone_on_from_nor_is_an_older_one_unasked(run):
+def test_a_damaged_checkpoint_is_not_resumed_nor_an_older_one_unless_asked_for(run):
     commit(run, 1)
     commit(run, 2)
     flip(run.checkpoint_path)
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
-    with pytest.raises(runs.RunError, match=r"checkpoint\.npz is not as it was written"):
+    with pytest.raises(runs.RunError, match=r"checkpoint\.npz was modified"):
         runs.settle(run)
     assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
     runs.settle(run, previous=True)
@@ -307,14 +312,14 @@ def test_a_damaged_checkpoint_is_not_gone_on_from_nor_is_an_older_one_unasked(ru
     assert not (run.folder / "previous.npz").exists()
 
 
-def test_a_file_put_into_the_folder_of_a_run_is_not_of_it(run):
+def test_a_file_put_into_the_folder_of_a_run_does_not_belong_to_it(run):
     commit(run, 1, NAMES[:2])
     run.best_path.write_text("a stranger's")
-    with pytest.raises(runs.RunError, match=r"is not of this run: run\.json has no"):
+    with pytest.raises(runs.RunError, match=r"does not belong to this run: run\.json has no"):
         read(run, "best.keras")
 
 
-def test_a_run_of_before_there_were_checksums_is_read_as_it_is_and_gets_them(run):
+def test_a_run_without_checksums_is_read_unverified_and_gets_them(run):
     commit(run, 1)
     record = run.read_record()
     del record["files"]
@@ -324,15 +329,15 @@ def test_a_run_of_before_there_were_checksums_is_read_as_it_is_and_gets_them(run
         assert opened.file.read() == content("best.keras", 1)
     runs.settle(run)
     flip(run.best_path)
-    with pytest.raises(runs.RunError, match="is not as it was written"):
+    with pytest.raises(runs.RunError, match="was modified"):
         read(run, "best.keras")
 
 
 # ---------------------------------------------------------------- read while it is written
 
 
-def test_what_is_read_while_it_is_replaced_is_whole_and_known_to_the_record(run):
-    """Each with the other: a file, its epoch, and the record it is read with."""
+def test_a_file_read_while_it_is_replaced_is_intact_and_listed_in_the_record(run):
+    """A file, its epoch and the record that it is read with fit each other."""
     commit(run, 0)
     stop = threading.Event()
     failed = []

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Opening files safely, and writing them atomically."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import runs
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_new_file_appears_when_all_went_well(tmp_path):
+def test_a_new_file_appears_if_nothing_fails(tmp_path):
     path = tmp_path / "table.csv"
     with runs.write_atomically(path) as beside:
         beside.write_text("new")
@@ -58,8 +58,8 @@ def test_writing_nothing_is_an_error_and_leaves_the_old_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["model.keras", "map.png", "run.json"])
-def test_the_path_to_write_to_lies_beside_and_ends_alike(tmp_path, name):
-    # The writers tell the format by the ending; renaming works within one folder only.
+def test_the_temporary_path_is_in_the_same_folder_with_the_same_suffix(tmp_path, name):
+    # Writers derive the format from the suffix; renaming works within one file system only.
     with runs.write_atomically(tmp_path / name) as beside:
         assert beside.parent == tmp_path
         assert beside.suffix == Path(name).suffix
@@ -67,8 +67,8 @@ def test_the_path_to_write_to_lies_beside_and_ends_alike(tmp_path, name):
         beside.touch()
 
 
-def test_a_rename_is_of_a_file_flushed_before_in_a_folder_flushed_after(tmp_path, monkeypatch):
-    """Else a failing power supply could leave an empty file, or undo a rename."""
+def test_a_file_is_flushed_before_it_is_renamed_and_its_folder_after(tmp_path, monkeypatch):
+    """Otherwise a power failure could leave an empty file, or undo a rename."""
     done: list[tuple[str, ...]] = []
     fsync, replace = os.fsync, os.replace
 
@@ -102,7 +102,7 @@ with runs.write_atomically(Path(sys.argv[1])) as beside:
 """
 
 
-def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+def test_temporary_files_of_a_killed_process_are_removed_and_nothing_else(tmp_path):
     for name in ("model.keras", "run.json", "no ending"):
         command = [sys.executable, "-c", DIE, str(tmp_path / name)]
         assert subprocess.run(command, cwd=ROOT).returncode == -9

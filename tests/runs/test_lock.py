@@ -1,4 +1,4 @@
-"""One process on a run at a time."""
+"""Locks: one process at a time trains a run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> runs.Run:
 
 @pytest.fixture
 def holder(run) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the run until its input ends."""
+    """Another process that locks the run until its input ends."""
     command = [sys.executable, "-c", HOLD, str(run.folder)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -54,7 +54,7 @@ def take(run: runs.Run) -> None:
 
 
 @pytest.mark.parametrize("try_to", [take, runs.check_unlocked])
-def test_the_second_process_is_told_who_holds_the_run_and_what_to_type(run, holder, try_to):
+def test_the_error_names_the_process_that_holds_the_run_and_what_to_type(run, holder, try_to):
     with pytest.raises(runs.RunError) as error:
         try_to(run)
     message = str(error.value)
@@ -68,13 +68,13 @@ def test_the_second_process_is_told_who_holds_the_run_and_what_to_type(run, hold
 def test_the_lock_of_a_dead_process_does_not_block(run, holder, number):
     holder.send_signal(number)
     holder.wait()
-    assert (run.folder / ".lock").exists(), "this was to leave the file behind"
+    assert (run.folder / ".lock").exists(), "the file is expected to be left"
     runs.check_unlocked(run)
     take(run)
     assert not (run.folder / ".lock").exists()
 
 
-def test_the_lock_ends_with_the_work_and_leaves_nothing(run, holder):
+def test_the_lock_ends_with_its_process_and_leaves_no_file(run, holder):
     assert holder.stdin
     holder.stdin.close()
     assert holder.wait() == 0
@@ -82,16 +82,16 @@ def test_the_lock_ends_with_the_work_and_leaves_nothing(run, holder):
     take(run)
 
 
-def test_while_it_is_held_the_file_says_by_whom(run):
+def test_the_lock_file_names_its_holder(run):
     with runs.locked(run):
         held = json.loads((run.folder / ".lock").read_text())
         assert (held["pid"], held["host"]) == (os.getpid(), socket.gethostname())
         with pytest.raises(runs.RunError, match=f"process {os.getpid()} on"):
-            take(run)  # a lock is of one opened file, so within a process as well
+            take(run)  # a lock belongs to one opened file, even within a process
     take(run)
 
 
-def test_a_lock_survives_an_error_within_no_longer_than_the_error(run):
+def test_an_error_releases_the_lock(run):
     def fail() -> None:
         with runs.locked(run):
             raise KeyboardInterrupt
@@ -102,37 +102,38 @@ def test_a_lock_survives_an_error_within_no_longer_than_the_error(run):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1, "host": "h"}'])
-def test_a_holder_that_has_not_written_its_name_yet_is_another_process(run, content):
+def test_a_holder_that_has_not_written_its_name_yet_is_called_another_process(run, content):
     with runs.locked(run):
         (run.folder / ".lock").write_text(content)
-        with pytest.raises(runs.RunError, match="trained by another process: wait"):
+        with pytest.raises(runs.RunError, match="trained by another process: wait until"):
             take(run)
 
 
-def test_a_link_in_the_place_of_the_lock_is_not_followed(run, tmp_path):
+def test_a_link_instead_of_the_lock_file_is_refused(run, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("mine")
     (run.folder / ".lock").symlink_to(precious)
-    with pytest.raises(OSError, match=r"\.lock"):
-        take(run)
+    for try_to in (take, runs.check_unlocked):
+        with pytest.raises(runs.RunError, match=r"\.lock is not a regular file: remove it"):
+            try_to(run)
     assert precious.read_text() == "mine"
 
 
-def test_a_folder_made_for_the_lock_goes_again_where_nothing_was_written(tmp_path):
+def test_a_folder_created_for_the_lock_is_removed_if_nothing_was_written(tmp_path):
     run = runs.Run(tmp_path / "new")
     with runs.locked(run):
         assert run.folder.is_dir()
-        run.check_startable(overwrite=False)  # the lock is no file of another program
+        run.check_startable(overwrite=False)  # the lock is not a foreign file
     assert list(tmp_path.iterdir()) == []
     with runs.locked(run):
         run.start({"status": "training", "started": "now", "flags": {}})
     assert list(run.folder.iterdir()) == [run.record_path]
 
 
-def test_a_file_system_without_locks_is_said(run, monkeypatch, capsys):
+def test_a_file_system_without_locks_is_reported(run, monkeypatch, capsys):
     def flock(handle, operation):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", flock)
     take(run)
-    assert "has no locks (No locks available): take care" in capsys.readouterr().out
+    assert "has no locks (No locks available): make sure" in capsys.readouterr().out

@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import command_line
+import cli
 import models
-import options
 import runs
 from benchmarks.killed_processes import worker_configs
 from training import checkpoint
@@ -261,8 +260,8 @@ def test_a_wrong_tf_config_is_told_in_one_line_without_tensorflow(run_script, co
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(words, part):
-    with pytest.raises(command_line.UsageError) as error:
-        options.parse_train(["train.py", *words.split()])
+    with pytest.raises(cli.UsageError) as error:
+        cli.parse_train(["train.py", *words.split()])
     assert part in str(error.value)
 
 

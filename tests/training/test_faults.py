@@ -18,8 +18,8 @@ import keras
 import numpy as np
 import pytest
 
+import cli
 import models
-import options
 import runs
 from tests.faults import MODES, Killed, count, disk
 from training import checkpoint
@@ -27,7 +27,7 @@ from training.callbacks import RunWriter
 from training.signals import StopSignals
 
 FLAGS = "--dataset digits --hidden_dim 3 --latent_dim 2 --dropout 0.1"
-SETTINGS = options.settings(options.parse_train(["train.py", *FLAGS.split()]))
+SETTINGS = cli.settings(cli.parse_train(["train.py", *FLAGS.split()]))
 VAL_LOSSES = {1: 3.0, 2: 2.0, 3: 1.0, 4: 9.0}  # of the epochs: the third is the best
 STEPS = 10  # in an epoch
 

@@ -1,0 +1,115 @@
+"""Flags that determine the result of a run, and which of them its chosen parts read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from catalog import training
+from catalog.flags import Flag
+from catalog.likelihoods import LIKELIHOODS
+from catalog.models import MODELS
+from catalog.networks import NETWORKS
+from catalog.objectives import OBJECTIVES
+from catalog.priors import PRIORS
+from catalog.schedules import BETA_SCHEDULES
+from catalog.values import Choice
+
+# The flag that chooses a part → the table of its values. A row may read flags that choose
+# further parts: a model reads --prior and --objective.
+PARTS: Mapping[str, Mapping[str, Any]] = {
+    "model": MODELS,
+    "network": NETWORKS,
+    "likelihood": LIKELIHOODS,
+    "prior": PRIORS,
+    "objective": OBJECTIVES,
+    "beta_schedule": BETA_SCHEDULES,
+}
+
+DATASET = Flag(
+    "dataset",
+    Choice(("mnist", "fashion_mnist", "digits")),
+    "mnist",
+    "images to train on; digits: embedded, no download",
+    group="data",
+    is_common=True,
+)
+
+
+def _describe(table: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name}: {row.description}" for name, row in table.items())
+
+
+MODEL = Flag("model", Choice(tuple(MODELS)), "vae", _describe(MODELS), is_common=True)
+NETWORK = Flag(
+    "network",
+    Choice(tuple(NETWORKS)),
+    "mlp",
+    f"encoder and decoder; {_describe(NETWORKS)}",
+    "n",
+    is_common=True,
+)
+LIKELIHOOD = Flag(
+    "likelihood",
+    Choice(tuple(LIKELIHOODS)),
+    "bernoulli",
+    f"p(x|z); {_describe(LIKELIHOODS)}",
+    "lik-",
+    is_common=True,
+)
+
+# Flags of every run, in the order of a run's name. The flags that a part reads follow its own.
+_EVERY_RUN = (
+    DATASET,
+    *training.DATA,
+    NETWORK,
+    *training.INITIALIZATION,
+    LIKELIHOOD,
+    training.LATENT_DIM,
+    MODEL,
+    *training.REGULARIZATION,
+    *training.OPTIMIZATION,
+)
+_AFTER_THE_MODEL = ("beta_schedule",)  # whose flags follow all of the model's, in names of runs
+
+
+def read_by(chosen: Mapping[str, Any]) -> dict[str, Flag]:
+    """Returns the flags that a run reads, with their defaults, in the order of its name.
+
+    Args:
+        chosen: flag → value, at least for the parts that are not the default ones.
+    """
+
+    def rows(flag: Flag) -> list[Any]:
+        return [PARTS[flag.name][chosen.get(flag.name, flag.default)]]
+
+    return {flag.name: flag for flag in (*_expand(_EVERY_RUN, rows), training.SEED)}
+
+
+def _expand(flags: Iterable[Flag], rows: Callable[[Flag], list[Any]]) -> Iterator[Flag]:
+    """Yields flags, each part's followed by those that its ``rows`` read."""
+    for flag in flags:
+        yield flag
+        if flag.name in PARTS and flag.name not in _AFTER_THE_MODEL:
+            inner = [each for row in rows(flag) for each in row.flags]
+            yield from _expand(inner, rows)
+            last = [each for each in inner if each.name in _AFTER_THE_MODEL]
+            yield from (each for part in last for row in rows(part) for each in row.flags)
+
+
+# Flag → the parts that read it, by (flag of the part, its value), each with its own default.
+# Flags of every run have no entry.
+READERS: dict[str, dict[tuple[str, str], Flag]] = {}
+for _part, _table in PARTS.items():
+    for _value, _row in _table.items():
+        for _flag in _row.flags:
+            READERS.setdefault(_flag.name, {})[_part, _value] = _flag
+
+# Every flag of a run but the seed, those of all parts included: once each, in order. Where a
+# flag's default depends on the part that reads it, it has none here.
+RUN_FLAGS: tuple[Flag, ...] = tuple(
+    {
+        flag.name: flag.with_default(None) if flag.name in READERS else flag
+        for flag in reversed([*_expand(_EVERY_RUN, lambda flag: list(PARTS[flag.name].values()))])
+    }.values()
+)[::-1]

@@ -1,0 +1,46 @@
+"""How a command line is read: both scripts' flags, help, one-line errors, and names of runs.
+
+Flags are rows of ``catalog``; no flag is named here for the sake of a single part. No
+TensorFlow is imported, so that mistakes are answered at once.
+"""
+
+from pathlib import Path
+
+from cli.evaluate_flags import EVALUATE_FLAGS, parse_evaluate
+from cli.parsing import UsageError
+from cli.scripts import on_one_line, run_script
+from cli.train_flags import (
+    TRAIN_FLAGS,
+    Member,
+    check_recorded,
+    execution,
+    given,
+    parse_each,
+    parse_train,
+    run_name,
+    settings,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAINED_MODEL_DIR = ROOT / "trained_model"
+RESULT_DIR = ROOT / "result"
+
+__all__ = [
+    "EVALUATE_FLAGS",
+    "RESULT_DIR",
+    "ROOT",
+    "TRAINED_MODEL_DIR",
+    "TRAIN_FLAGS",
+    "Member",
+    "UsageError",
+    "check_recorded",
+    "execution",
+    "given",
+    "on_one_line",
+    "parse_each",
+    "parse_evaluate",
+    "parse_train",
+    "run_name",
+    "run_script",
+    "settings",
+]

@@ -1,0 +1,93 @@
+"""Which flags the chosen parts of a model read; all others are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from catalog import PARTS, READERS, read_by
+from catalog.flags import Flag
+from catalog.values import join_or
+from cli.help import format_default
+from cli.parsing import UsageError
+
+
+def complete(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns every setting of a run: the flags given, and the defaults of its parts.
+
+    Args:
+        given: flag → value.
+
+    Raises:
+        UsageError: if the chosen parts do not read a flag, or flags contradict each other.
+    """
+    flags = read_by(given)
+    settings = {name: given.get(name, flag.default) for name, flag in flags.items()}
+    for name in given:
+        if name not in flags:
+            raise UsageError(_describe_unread(name, settings))
+    for name, flag in flags.items():
+        if flag.only and settings[name] != flag.default and settings[flag.only[0]] != flag.only[1]:
+            part, value = flag.only
+            raise UsageError(
+                f"flag --{name} belongs to --{part} {value}, and --{part} is {settings[part]}: "
+                "leave one of them out"
+            )
+    for part in (name for name in flags if name in PARTS):
+        row = PARTS[part][settings[part]]
+        for name in getattr(row, "required", ()):
+            if settings[name] is None:
+                raise UsageError(
+                    f"flag --{part}={settings[part]} needs --{name}, {flags[name].help}"
+                )
+        for name in getattr(row, "per_layer", ()):
+            count = len(settings[row.layers])
+            if len(settings[name]) not in (0, 1, count):
+                texts = {each: flags[each].type.format(settings[each]) for each in flags}
+                raise UsageError(
+                    f"flag --{name}={texts[name]}: expected one value, or as many as "
+                    f"--{row.layers} {texts[row.layers]} has: {count}"
+                )
+    return settings
+
+
+def _describe_unread(name: str, settings: Mapping[str, Any]) -> str:
+    """Returns the message on a flag that no chosen part reads."""
+    wanted, nor = name, ""
+    part = next(iter(READERS[name]))[0]
+    while part not in settings:  # the part of a part: --beta_schedule of an autoencoder
+        wanted, nor = part, f"{nor}, nor --{part}"
+        part = next(iter(READERS[part]))[0]
+    chosen = settings[part]
+    reads = ", ".join(f"--{flag.name}" for flag in PARTS[part][chosen].flags)
+    readers = [value for reader, value in READERS[wanted] if reader == part]
+    return (
+        f"flag --{name}: --{part} {chosen} does not read it{nor}"
+        + (f"; it reads {reads}" if reads else "")
+        + f"; leave it out, or choose --{part} {join_or(readers)}"
+    )
+
+
+def describe_readers(flag: Flag) -> str:
+    """Returns, for ``--help``, which parts read a flag and its default for each of them."""
+    if flag.only:
+        return f"with --{' '.join(flag.only)}"
+    notes = []
+    readers = READERS.get(flag.name, {})
+    for part in dict.fromkeys(part for part, _ in readers):
+        values = [value for reader, value in readers if reader == part]
+        by_default: dict[str, list[str]] = {}
+        for value in values:
+            default = format_default(readers[part, value])
+            if flag.name in getattr(PARTS[part][value], "required", ()):
+                default = "required"
+            by_default.setdefault(default, []).append(value)
+        if len(by_default) > 1:
+            each = [f"{', '.join(names)} {default}" for default, names in by_default.items()]
+            notes.append(f"default for --{part}: {'; '.join(each)}")
+            continue
+        if len(values) < len(PARTS[part]):
+            notes.append(f"with --{part} {join_or(values)}")
+        if default:
+            notes.append(default if default == "required" else f"default: {default}")
+    return "; ".join(notes)

@@ -1,0 +1,246 @@
+"""The flags of train.py: a run's settings, its name, and how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from absl.flags import FlagValues
+
+import data
+import runs
+from catalog import PARTS, READERS, RUN_FLAGS, evaluations, read_by, training
+from catalog.flags import Flag
+from catalog.values import MAX_NAME_BYTES, Boolean, Several
+from cli import parsing
+from cli.help import HELP, print_help
+from cli.near_misses import suggest
+from cli.parsing import UsageError
+from cli.parts import complete, describe_readers
+
+_OF_A_RUN = (*RUN_FLAGS, training.SEED, training.STREAM)
+_SWEEPABLE = {flag.name for flag in _OF_A_RUN}
+_PARTS_FIRST = [part for part in PARTS if part not in READERS]  # in --help
+TRAIN_FLAGS: tuple[Flag, ...] = (
+    *sorted(
+        _OF_A_RUN,
+        key=lambda flag: [*_PARTS_FIRST, flag.name].index(flag.name),
+    ),
+    training.DATA_DIR,
+    *training.OUTPUT,
+    *training.RUNNING,
+    training.SWEEP,
+    HELP,
+)
+
+
+class Member(NamedTuple):
+    """One run of a sweep: the flag that sets it apart, its name, and its settings."""
+
+    flag: str  # such as "--latent_dim=4"
+    run_name: str
+    settings: dict[str, Any]
+
+
+def parse_train(argv: Sequence[str]) -> FlagValues:
+    """Returns train.py's flags; prints and exits for ``--help``.
+
+    Flags that the chosen parts read have their defaults, others are None. Those of a sweep are
+    as they were given: ``parse_each`` returns its runs.
+
+    Args:
+        argv: the script's name, then its arguments.
+
+    Raises:
+        UsageError: for a bad command line.
+    """
+    other = [flag.name for flag in evaluations.FLAGS]
+    values = parsing.parse(argv, TRAIN_FLAGS, _SWEEPABLE, other)
+    if values.help:
+        print_help("train.py", TRAIN_FLAGS, describe_readers, full=values.help == "all")
+    _check_running(values)
+    if values.sweep:
+        flag = values.sweep[0]
+        if flag in values and values[flag].position > values["sweep"].position:
+            values.sweep = None  # what follows overrides
+    if values.sweep:
+        _check_sweep(argv, values)
+        return values
+    for name, value in settings(values).items():
+        if name != "num_validation":
+            values[name].value = value
+    return values
+
+
+def _check_running(values: FlagValues) -> None:
+    """Refuses flags that contradict each other in any run."""
+    if values.resume and values.overwrite:
+        raise UsageError("--resume and --overwrite contradict each other: give one of them")
+    if values.resume_from != "last" and not values.resume:
+        raise UsageError(f"--resume_from {values.resume_from} needs --resume: type both")
+    if values.num_replicas is not None and values.strategy != "mirrored":
+        raise UsageError(
+            f"flag --num_replicas belongs to --strategy mirrored, and --strategy is "
+            f"{values.strategy}: leave one of them out"
+        )
+    if values.deterministic and values.jit_compile is False:
+        raise UsageError(
+            "--deterministic needs steps that XLA compiles, which --jit_compile 0 turns off: "
+            "leave one of them out"
+        )
+    if values.strategy != "none" and (values.deterministic or values.jit_compile):
+        raise UsageError(
+            f"--strategy {values.strategy} runs as a TensorFlow graph, which XLA cannot compile: "
+            f"leave {'--deterministic' if values.deterministic else '--jit_compile'} out"
+        )
+
+
+def _check_sweep(argv: Sequence[str], values: FlagValues) -> None:
+    """Refuses a sweep of which a run is refused, or whose runs cannot be told apart."""
+    flag, texts = values.sweep
+    if flag not in _SWEEPABLE:
+        hint = suggest(flag, "train.py", _SWEEPABLE, ())
+        raise UsageError(f"flag --sweep={flag}=...: --{flag} is not a setting of a run{hint}")
+    sweep = f"--sweep {training.SWEEP.type.format(values.sweep)} trains several runs"
+    if values.run_name:
+        raise UsageError(f"{sweep}, and --run_name names one: leave it out")
+    if values.resume_from != "last":
+        raise UsageError(f"{sweep}, and --resume_from is for one: give --{flag} one value")
+    if values.strategy == "multi_worker":
+        raise UsageError(f"{sweep}, and --strategy multi_worker trains one: give --{flag} one value")
+    members = parse_each(argv, values)
+    if len({member.run_name for member in members}) < len(texts):
+        raise UsageError(f"{sweep}, and two of them are the same: give each value once")
+
+
+def parse_each(argv: Sequence[str], values: FlagValues) -> list[Member]:
+    """Returns the runs of a sweep; empty if ``values``, which ``argv`` gave, are those of one run.
+
+    Each run's command line is ``argv`` and its ``flag``, which overrides ``--sweep``.
+    """
+    if not values.sweep:
+        return []
+    flag, texts = values.sweep
+    words = [f"--{flag}={text}" for text in texts]
+    parsed = {word: parse_train([*argv, word]) for word in words}
+    return [Member(word, run_name(each), settings(each)) for word, each in parsed.items()]
+
+
+def given(values: FlagValues) -> dict[str, Any]:
+    """Returns the flags of a run that the command line gives, by name.
+
+    evaluate.py chooses among the trained runs by them.
+    """
+    return {flag.name: values[flag.name].value for flag in RUN_FLAGS if values[flag.name].present}
+
+
+def settings(values: FlagValues) -> dict[str, Any]:
+    """Returns what determines the result of a run, by flag.
+
+    ``stream`` is included if the user decides it; otherwise train.py does, and adds it.
+    """
+    return _settle({**given(values), "seed": values.seed, "stream": values.stream})
+
+
+def check_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings in the ``flags`` of a run.json, those that it lacks at their defaults.
+
+    What it has must be what train.py accepts on its command line. Nothing it names is imported.
+
+    Raises:
+        UsageError: if it has an unknown flag, or a value that is refused.
+    """
+    known = {flag.name: flag for flag in _OF_A_RUN}
+    for name in recorded:
+        if name not in known:
+            raise UsageError(
+                f"unknown flag in run.json: --{name}; it may come from a newer version"
+            )
+    return _settle(
+        {
+            name: _parse_recorded(known[name], value)
+            for name, value in recorded.items()
+            if value is not None
+        }
+    )
+
+
+def _parse_recorded(flag: Flag, value: Any) -> Any:
+    """Returns a value of run.json, which may be a list, or the text that older versions wrote."""
+    text, fits = str(value), not isinstance(value, bool)
+    if isinstance(flag.type, Several) and isinstance(value, list):
+        text, fits = flag.type.format(value), not any(isinstance(part, bool) for part in value)
+    elif isinstance(flag.type, Boolean) and isinstance(value, bool):
+        text, fits = flag.type.format(value), True
+    try:
+        parsed = flag.type.parse(text)
+    except ValueError as error:
+        raise UsageError(f"flag --{flag.name}={text}: {error}") from None
+    as_list = list(parsed) if isinstance(parsed, tuple) else parsed
+    if not fits or (as_list != value and flag.type.format(parsed) != value):
+        raise UsageError(f"flag --{flag.name}={value}: parsed to {parsed}")
+    return parsed
+
+
+def _settle(given_flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns complete settings, checked against the dataset."""
+    stream = given_flags.get("stream")
+    settings_ = complete({name: each for name, each in given_flags.items() if name != "stream"})
+    info = data.DATASETS[settings_["dataset"]]
+    if settings_["num_validation"] is None:
+        settings_["num_validation"] = info.num_validation
+    if stream is not None:
+        settings_["stream"] = stream
+    _check_dataset(settings_, info)
+    return settings_
+
+
+def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
+    """Refuses what the dataset cannot give."""
+    dataset, num_validation = chosen["dataset"], chosen["num_validation"]
+    num_train = info.num_train - num_validation
+    if num_train < 1:
+        raise UsageError(
+            f"flag --num_validation={num_validation}: expected less than the {info.num_train} "
+            f"training images of {dataset}"
+        )
+    num_labels = chosen.get("num_labels")
+    if num_labels is not None and num_labels > num_train:
+        raise UsageError(
+            f"flag --num_labels={num_labels}: expected at most the {num_train} images that "
+            f"{dataset} has for training; leave it out to use all labels"
+        )
+    if chosen.get("stream") and info.tfds_version is None:
+        raise UsageError(
+            f"flag --stream=1: {dataset} is embedded and always in memory; leave it out"
+        )
+    if chosen.get("stream") and chosen["binarize"] == "static":
+        raise UsageError(
+            "flag --stream=1: expected --binarize none or dynamic; static binarizes all training "
+            "images once, in memory"
+        )
+
+
+def execution(values: FlagValues) -> dict[str, Any]:
+    """Returns how the run is trained, by flag; none of it changes the result."""
+    return {flag.name: values[flag.name].value for flag in training.RUNNING}
+
+
+def run_name(values: FlagValues) -> str:
+    """Returns the name of the run that train.py's flags describe.
+
+    Raises:
+        UsageError: if it is too long for a folder.
+    """
+    chosen = settings(values)
+    flags = {**read_by(chosen), "stream": training.STREAM}
+    defaults = {name: flag.default for name, flag in flags.items()}
+    defaults["num_validation"] = data.DATASETS[chosen["dataset"]].num_validation
+    abbreviations = {name: flag.abbreviation for name, flag in flags.items() if flag.abbreviation}
+    name = values.run_name or runs.name_run(chosen, defaults, abbreviations)
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise UsageError(
+            f"these flags name a run {name[:40]}…, longer than the {MAX_NAME_BYTES} bytes that a "
+            "folder's name may have: type --run_name NAME"
+        )
+    return name
