@@ -128,7 +128,7 @@ def _check_finite(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
         if not is_finite.all():
             other = "last" if session.checkpoint == "best" else "best"
             raise runs.RunError(
-                f"{session.run.folder / runs.CHECKPOINTS[session.checkpoint]}: {name} not finite "
+                f"{session.run.folder / runs.CHECKPOINTS[session.checkpoint]}: non-finite {name} "
                 f"for {np.sum(~is_finite):,} of {len(values):,} images: type --checkpoint {other}, "
                 "or train the run again with --overwrite and a lower --learning_rate"
             )

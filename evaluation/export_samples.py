@@ -97,7 +97,7 @@ def remove_exported(folder: Path) -> None:
 
 def _read_listed(table: Path) -> set[str]:
     """Returns the files that a labels.csv lists; none if there is none, or it is another table."""
-    if table.is_symlink() or not table.exists():
+    if table.is_symlink() or not table.is_file():
         return set()
     try:
         with runs.open_regular(table, _MAX_BYTES) as file:

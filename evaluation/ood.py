@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from catalog.datasets import DATASETS
 
 import data
 import figures
-from catalog.datasets import DATASETS
 from catalog.metrics import METRICS, NATS
 from evaluation import RequestError
 from evaluation.session import Session
@@ -161,10 +161,10 @@ def _format(measured: dict[str, Any]) -> str:
     """Returns a table of medians and AUCs, with one row per group."""
     kinds = [name for name in METRICS if name in measured["groups"][0]]
     lines = [
-        f"median in {NATS}, and the area under the ROC curve (AUC) against the",
+        f"median in {NATS} and area under the ROC curve (AUC) against the",
         "test images: 1: separated, ½: chance, below ½: scored as more likely",
         f"samples are {measured['samples_are']}",
-        " " * _TITLE + "".join(f"{METRICS[kind].heading:>{_CELL - 7}}    AUC" for kind in kinds),
+        " " * _TITLE + "".join(f"{METRICS[kind].heading:>{_CELL}}" for kind in kinds),
     ]
     for group in measured["groups"]:
         title = group["title"]

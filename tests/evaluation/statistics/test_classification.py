@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import SVC
 
-from data import digits
 from evaluation.statistics import classification
+from tests.evaluation.sessions import load_digits
 
 SEED = 3
 
@@ -23,9 +23,9 @@ SEED = 3
 @pytest.fixture(scope="module")
 def pixels():
     """Digits: 100 labeled and 360 to test on, in [0, 1], (num_images, 64), and their labels."""
-    images, labels = digits.load("train")
+    images, labels = load_digits("train")
     chosen = classification.choose_balanced(labels, 100, SEED)
-    test_images, test_labels = digits.load("test")
+    test_images, test_labels = load_digits("test")
     return (
         images[chosen].reshape(100, -1) / np.float32(255),
         labels[chosen],
