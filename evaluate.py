@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
-from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python -P
 
 import cli
 import data
@@ -51,7 +53,7 @@ def evaluate(flags) -> list[Path]:
 def compare(flags) -> list[Path]:
     """Draws several runs side by side; returns the paths of the results."""
     found = runs.find_several(cli.TRAINED_MODEL_DIR, flags.compare)
-    records = {run.name: read_record(run) for run in found}
+    records = {run.name: cli.read_record(run) for run in found}
     runs.check_comparable(records)
     folder, loaded = cli.RESULT_DIR / runs.name_comparison(records), {}
     values = flags.flag_values_dict()
@@ -68,30 +70,19 @@ def compare(flags) -> list[Path]:
 
 def open_session(flags) -> Session:
     """Opens the run that the flags name or describe."""
-    given = cli.given(flags)
-    file_checkpoint = None
-    if flags.saved_path:
-        run, file_checkpoint = runs.open_run(Path(flags.saved_path), given)
-    elif flags.run_name:
-        run, _ = runs.open_run(cli.TRAINED_MODEL_DIR / flags.run_name, given)
+    root, given, file_checkpoint = cli.TRAINED_MODEL_DIR, cli.given(flags), None
+    if flags.saved_path or flags.run_name:
+        path = Path(flags.saved_path) if flags.saved_path else root / flags.run_name
+        run, file_checkpoint = runs.open_run(path, given, cli.read_record)
     else:
-        run = runs.find_run(cli.TRAINED_MODEL_DIR, given, flags.checkpoint)
-    record = read_record(run)
+        run = runs.find_run(root, given, flags.checkpoint, cli.read_record)
+    record = cli.read_record(run)
     checkpoint = file_checkpoint or flags.checkpoint
-    folder = cli.RESULT_DIR / runs.result_name(run, cli.TRAINED_MODEL_DIR)
+    folder = cli.RESULT_DIR / runs.result_name(run, root)
     session = Session(run, record, checkpoint, folder, flags.flag_values_dict())
     session.check_model()
     print(f"run       {run.folder} ({record['status']})", flush=True)
     return session
-
-
-def read_record(run: runs.Run) -> dict[str, Any]:
-    """Returns run.json with all flags of the run; raises RunError if train.py refuses them."""
-    record = run.read_record()
-    try:
-        return {**record, "flags": cli.check_recorded(record["flags"])}
-    except cli.UsageError as error:
-        raise runs.RunError(f"{run.record_path} is refused: {error}") from None
 
 
 if __name__ == "__main__":

@@ -30,9 +30,10 @@ Epoch = Callable[[np.ndarray], float]  # the order of the images → the epoch's
 
 def load_images(copies: float) -> np.ndarray:
     """Returns MNIST's training images, repeated or cut, uint8 (num_images, 28, 28, 1)."""
-    from data import mnist
+    import data
+    from data.sources import tfds
 
-    images, _ = mnist.load("train")
+    images, _ = tfds.load(data.describe("mnist"), "train")
     return np.resize(images, (int(copies * len(images)), *images.shape[1:]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from catalog.datasets import DATASETS
 from catalog.flags import Flag
 from catalog.training import DATA_DIR, NAME, SEED
 from catalog.values import CLASS, COUNT, PATH, RUN_NAMES, Boolean, Choice, Number, Several, Value
@@ -58,7 +59,7 @@ _CLASSIFY = (
 )
 _OOD_DATASET = Flag(
     "ood_dataset",
-    Choice(("mnist", "fashion_mnist", "digits")),
+    Choice(tuple(DATASETS)),
     None,
     "additional out-of-distribution dataset of the same image shape",
     group="settings",
@@ -104,7 +105,6 @@ EVALUATIONS = {
         checks=True,
     ),
 }
-
 
 
 def _flag_of(name: str, row: Evaluation) -> Flag:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from catalog import training
+from catalog.datasets import DATASETS
 from catalog.flags import Flag
 from catalog.likelihoods import LIKELIHOODS
 from catalog.models import MODELS
@@ -26,11 +27,12 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
     "beta_schedule": BETA_SCHEDULES,
 }
 
+_EMBEDDED = [name for name, info in DATASETS.items() if info.download_url is None]
 DATASET = Flag(
     "dataset",
-    Choice(("mnist", "fashion_mnist", "digits")),
+    Choice(tuple(DATASETS)),
     "mnist",
-    "images to train on; digits: embedded, no download",
+    f"images to train on; {', '.join(_EMBEDDED)}: embedded, no download",
     group="data",
     is_common=True,
 )

@@ -14,7 +14,6 @@ from cli.help import HELP, print_help
 from cli.parsing import UsageError
 from cli.train_flags import TRAIN_FLAGS, given
 
-
 EVALUATE_FLAGS: tuple[Flag, ...] = (
     *evaluations.FLAGS,
     HELP,

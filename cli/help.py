@@ -108,4 +108,6 @@ def format_default(flag: Flag) -> str:
         return flag.type.format(flag.default)
     if flag.default is None or flag.default is False:
         return ""
-    return f"{flag.default:g}" if isinstance(flag.default, float) else flag.type.format(flag.default)
+    return (
+        f"{flag.default:g}" if isinstance(flag.default, float) else flag.type.format(flag.default)
+    )

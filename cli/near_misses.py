@@ -58,7 +58,9 @@ _SYNONYMS: dict[str, str | tuple[str, ...]] = {
 }
 
 
-def suggest(name: str, script: str, known: Collection[str], of_other_script: Collection[str]) -> str:
+def suggest(
+    name: str, script: str, known: Collection[str], of_other_script: Collection[str]
+) -> str:
     """Returns the end of the message on an unknown flag; empty if nothing is close."""
     plain = name.lower().replace("-", "_")
     known = {*known, "flagfile"}

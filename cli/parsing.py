@@ -96,7 +96,8 @@ def parse(
         rest = values([argv[0], *words])[1:]
     except absl.UnrecognizedFlagError as error:
         hint = suggest(error.flagname, script, list(values), of_other_script)
-        raise UsageError(f"unknown flag --{error.flagname}{hint} ({lists})") from None
+        name = " ".join(error.flagname.split())
+        raise UsageError(f"unknown flag --{name}{hint} ({lists})") from None
     except absl.Error as error:
         raise UsageError(" ".join(str(error).split())) from None
     if rest:

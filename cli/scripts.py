@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cli import environment
 from cli.parsing import UsageError
 
 
@@ -24,6 +25,7 @@ def run_script(main: Callable[[list[str]], None], errors: tuple[type[Exception],
         if isinstance(stream, io.TextIOWrapper):  # paths may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     try:
+        environment.prepare(sys.argv)
         main(sys.argv)
     except UsageError as error:
         print(f"{script}: {on_one_line(error)}", file=sys.stderr)

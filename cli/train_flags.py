@@ -11,19 +11,19 @@ import data
 import runs
 from catalog import PARTS, READERS, RUN_FLAGS, evaluations, read_by, training
 from catalog.flags import Flag
-from catalog.values import MAX_NAME_BYTES, Boolean, Several
+from catalog.values import MAX_NAME_BYTES
 from cli import parsing
 from cli.help import HELP, print_help
 from cli.near_misses import suggest
 from cli.parsing import UsageError
 from cli.parts import complete, describe_readers
 
-_OF_A_RUN = (*RUN_FLAGS, training.SEED, training.STREAM)
-_SWEEPABLE = {flag.name for flag in _OF_A_RUN}
+FLAGS_OF_A_RUN = (*RUN_FLAGS, training.SEED, training.STREAM)
+_SWEEPABLE = {flag.name for flag in FLAGS_OF_A_RUN}
 _PARTS_FIRST = [part for part in PARTS if part not in READERS]  # in --help
 TRAIN_FLAGS: tuple[Flag, ...] = (
     *sorted(
-        _OF_A_RUN,
+        FLAGS_OF_A_RUN,
         key=lambda flag: [*_PARTS_FIRST, flag.name].index(flag.name),
     ),
     training.DATA_DIR,
@@ -107,7 +107,9 @@ def _check_sweep(argv: Sequence[str], values: FlagValues) -> None:
     if values.resume_from != "last":
         raise UsageError(f"{sweep}, and --resume_from is for one: give --{flag} one value")
     if values.strategy == "multi_worker":
-        raise UsageError(f"{sweep}, and --strategy multi_worker trains one: give --{flag} one value")
+        raise UsageError(
+            f"{sweep}, and --strategy multi_worker trains one: give --{flag} one value"
+        )
     members = parse_each(argv, values)
     if len({member.run_name for member in members}) < len(texts):
         raise UsageError(f"{sweep}, and two of them are the same: give each value once")
@@ -139,51 +141,15 @@ def settings(values: FlagValues) -> dict[str, Any]:
 
     ``stream`` is included if the user decides it; otherwise train.py does, and adds it.
     """
-    return _settle({**given(values), "seed": values.seed, "stream": values.stream})
+    return settle({**given(values), "seed": values.seed, "stream": values.stream})
 
 
-def check_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings in the ``flags`` of a run.json, those that it lacks at their defaults.
-
-    What it has must be what train.py accepts on its command line. Nothing it names is imported.
+def settle(given_flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the complete settings of the flags given.
 
     Raises:
-        UsageError: if it has an unknown flag, or a value that is refused.
+        UsageError: if they contradict each other, the chosen parts or the dataset.
     """
-    known = {flag.name: flag for flag in _OF_A_RUN}
-    for name in recorded:
-        if name not in known:
-            raise UsageError(
-                f"unknown flag in run.json: --{name}; it may come from a newer version"
-            )
-    return _settle(
-        {
-            name: _parse_recorded(known[name], value)
-            for name, value in recorded.items()
-            if value is not None
-        }
-    )
-
-
-def _parse_recorded(flag: Flag, value: Any) -> Any:
-    """Returns a value of run.json, which may be a list, or the text that older versions wrote."""
-    text, fits = str(value), not isinstance(value, bool)
-    if isinstance(flag.type, Several) and isinstance(value, list):
-        text, fits = flag.type.format(value), not any(isinstance(part, bool) for part in value)
-    elif isinstance(flag.type, Boolean) and isinstance(value, bool):
-        text, fits = flag.type.format(value), True
-    try:
-        parsed = flag.type.parse(text)
-    except ValueError as error:
-        raise UsageError(f"flag --{flag.name}={text}: {error}") from None
-    as_list = list(parsed) if isinstance(parsed, tuple) else parsed
-    if not fits or (as_list != value and flag.type.format(parsed) != value):
-        raise UsageError(f"flag --{flag.name}={value}: parsed to {parsed}")
-    return parsed
-
-
-def _settle(given_flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns complete settings, checked against the dataset."""
     stream = given_flags.get("stream")
     settings_ = complete({name: each for name, each in given_flags.items() if name != "stream"})
     info = data.DATASETS[settings_["dataset"]]
@@ -210,7 +176,7 @@ def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
             f"flag --num_labels={num_labels}: expected at most the {num_train} images that "
             f"{dataset} has for training; leave it out to use all labels"
         )
-    if chosen.get("stream") and info.tfds_version is None:
+    if chosen.get("stream") and not data.can_stream(info):
         raise UsageError(
             f"flag --stream=1: {dataset} is embedded and always in memory; leave it out"
         )

@@ -1,130 +1,126 @@
 """Images and labels by name, split, and served in batches.
 
-This file is the table of the datasets and imports no TensorFlow, so that the
-command line can check a name, a count or a folder at once. Each dataset is a
-module of the same name with one function,
+    describe(name) → DatasetInfo     shape, counts, classes, value range: no image is read for it
+    sources/                         where images come from: one module per kind of source
+    splits                           training, validation and test images
+    batches, streaming, loading      what a model trains on
+    cache, memory                    decoded images on disk and in memory
 
-    load(split, data_dir, positions) -> (images, labels)
-
-where ``split`` is ``"train"`` or ``"test"``, ``positions`` says which of its images are
-wanted (None: all), images are uint8 of shape (num_images, height, width, channels) in
-0..255 and labels are int64 of shape (num_images,). A new dataset is a new module and a
-line in ``DATASETS``. One that TFDS has (``tfds_version``) loads by ``tfds_images``, which
-keeps what it decodes, and can be streamed.
+This file imports no TensorFlow, so that the command line can check a name, a count or a folder
+at once. The rows of known datasets are in ``catalog.datasets``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import http.client
+import importlib
 import os
-import urllib.error
-import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-_DIGITS = tuple("0123456789")
+from catalog.datasets import DATASETS, DatasetInfo
 
 
 class DataError(Exception):
-    """The images cannot be had; the message is one line for the user."""
+    """The images cannot be loaded; the message is one line for the user."""
 
 
-@dataclasses.dataclass(frozen=True)
-class DatasetInfo:
-    """What is known about a dataset before a byte of it is read."""
+def describe(dataset: str | DatasetInfo, data_dir: str | None = None) -> DatasetInfo:
+    """Returns the description of a dataset, given by its name; a description is returned as it is.
 
-    description: str
-    image_shape: tuple[int, int, int]  # height, width, channels
-    num_train: int  # images in the official training split, validation included
-    num_test: int
-    num_validation: int  # held out of the training split unless the user says otherwise
-    class_names: tuple[str, ...]
-    tfds_version: str | None = None  # None: embedded, nothing to download
-    download_url: str | None = None  # where TFDS fetches it from
+    Args:
+        dataset: a key of ``DATASETS``, or a description.
+        data_dir: folder of prepared datasets; the known datasets are described without it.
+
+    Raises:
+        DataError: if no dataset has that name.
+    """
+    if isinstance(dataset, DatasetInfo):
+        return dataset
+    if dataset not in DATASETS:
+        raise DataError(f"unknown dataset {dataset!r}: expected one of {', '.join(DATASETS)}")
+    return DATASETS[dataset]
 
 
-DATASETS = {
-    "mnist": DatasetInfo(
-        "handwritten digits, 28×28, 60,000 + 10,000 images",
-        image_shape=(28, 28, 1),
-        num_train=60_000,
-        num_test=10_000,
-        num_validation=10_000,
-        class_names=_DIGITS,
-        tfds_version="3.0.1",
-        download_url="https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
-    "fashion_mnist": DatasetInfo(
-        "photographs of clothes, 28×28, 60,000 + 10,000 images",
-        image_shape=(28, 28, 1),
-        num_train=60_000,
-        num_test=10_000,
-        num_validation=10_000,
-        class_names=(
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
-        tfds_version="3.0.1",
-        download_url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    ),
-    "digits": DatasetInfo(
-        "handwritten digits, 8×8, 1,437 + 360 images, embedded: no download",
-        image_shape=(8, 8, 1),
-        num_train=1_437,
-        num_test=360,
-        num_validation=144,
-        class_names=_DIGITS,
-    ),
-}
+def to_record(info: DatasetInfo) -> dict[str, Any]:
+    """Returns what a run depends on, as the JSON object ``dataset`` of run.json."""
+    return {
+        "name": info.name,
+        "image_shape": list(info.image_shape),
+        "num_train": info.num_train,
+        "num_test": info.num_test,
+        "class_names": None if info.class_names is None else list(info.class_names),
+        "value_range": list(info.value_range),
+    }
+
+
+def from_record(record: Mapping[str, Any], name: str, data_dir: str | None = None) -> DatasetInfo:
+    """Returns the description of the dataset that a run was trained on.
+
+    Args:
+        record: the content of run.json. Old runs have no ``dataset`` there: theirs is
+            described by its name alone.
+        name: the run's ``--dataset``.
+        data_dir: as for ``describe``.
+
+    Raises:
+        DataError: if the recorded dataset is not the one of that name, as it is now.
+    """
+    info = describe(name, data_dir)
+    expected = to_record(info)
+    recorded = record.get("dataset", expected)
+    if not isinstance(recorded, dict):
+        raise DataError(f'run.json is refused: "dataset" is {recorded!r:.80}, expected an object')
+    for field in expected | recorded:
+        found, known = recorded.get(field), expected.get(field)
+        if found != known:
+            raise DataError(
+                f"run.json describes another dataset than {name}: its {field} is {found!r:.80}, "
+                f"expected {known!r:.80}; type the --data_dir that the run was trained with"
+            )
+    return info
 
 
 def resolve_data_dir(data_dir: str | None) -> Path:
-    """Returns the folder of prepared datasets: the flag, TFDS_DATA_DIR, or TFDS's default."""
-    chosen = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(chosen).expanduser().absolute()
-
-
-def is_prepared(name: str, data_dir: str | None) -> bool:
-    """Whether the dataset can be read without a download."""
-    version = DATASETS[name].tfds_version
-    if version is None:
-        return True
-    folder = resolve_data_dir(data_dir) / name / version
-    return (folder / "dataset_info.json").is_file()
-
-
-def check_available(name: str, data_dir: str | None, timeout: float = 10.0) -> None:
-    """Answers at once whether ``load`` can succeed: prepared, or its server within reach.
-
-    TFDS itself retries for three minutes before it admits that there is no network.
+    """Returns the folder of prepared datasets: the flag, TFDS_DATA_DIR, or TFDS's default.
 
     Raises:
-        DataError: if it is neither.
+        DataError: if that is in a home folder, and the user has none.
     """
-    if is_prepared(name, data_dir):
-        return
-    url = DATASETS[name].download_url
-    assert url is not None
+    chosen = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     try:
-        urllib.request.urlopen(url, timeout=timeout).close()
-    except urllib.error.HTTPError:
-        return  # the server answers; that it does not list the folder is fine
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise unavailable(name, data_dir, str(reason)) from error
+        return Path(chosen).expanduser().absolute()
+    except RuntimeError:
+        raise DataError(
+            f"{chosen} cannot be found, as the user has no home folder: type --data_dir FOLDER"
+        ) from None
 
 
-def unavailable(name: str, data_dir: str | None, reason: str) -> DataError:
-    """Returns the error for images that are not on disk and cannot be downloaded."""
-    return DataError(
-        f"{name} is not in {resolve_data_dir(data_dir)} and cannot be downloaded ({reason}): name "
-        "the folder that holds it with --data_dir FOLDER, or work offline with --dataset digits"
-    )
+def source_of(info: DatasetInfo) -> Any:
+    """Returns the module of ``data.sources`` that loads a dataset."""
+    return importlib.import_module(f"data.sources.{info.source}")
+
+
+def can_stream(dataset: str | DatasetInfo) -> bool:
+    """Whether the training images can be read from the disk in every epoch."""
+    return hasattr(source_of(describe(dataset)), "open_stream")
+
+
+def is_prepared(dataset: str | DatasetInfo, data_dir: str | None) -> bool:
+    """Whether the dataset is on disk: no download is needed to load it."""
+    info = describe(dataset, data_dir)
+    source = source_of(info)
+    return not hasattr(source, "is_prepared") or source.is_prepared(info, data_dir)
+
+
+def check_available(
+    dataset: str | DatasetInfo, data_dir: str | None, timeout: float = 10.0
+) -> None:
+    """Checks, before anything is loaded, that a dataset is on disk or its server answers.
+
+    Raises:
+        DataError: if neither holds.
+    """
+    info = describe(dataset, data_dir)
+    if not is_prepared(info, data_dir):
+        source_of(info).check_server(info, data_dir, timeout)

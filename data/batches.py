@@ -1,8 +1,8 @@
-"""Batches of training and validation images: which images, in which order, as what pixels.
+"""Batches of images in memory: their order, their pixels, their labels.
 
 Everything is a function of the seed and the position: the order of an epoch is drawn from
-(seed, epoch), the noise of binarised pixels from (seed, step). So a run that stops goes on
-with the very batches it would have seen.
+(seed, epoch), the noise of binarized pixels from (seed, step). A run that was interrupted
+therefore continues with exactly the batches that it would have seen.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ Draw = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (shape, seed) → numbers 
 
 
 class Batches:
-    """How epochs are cut into batches, and a worker's share of each.
+    """The division of an epoch into batches, and a worker's share of each batch.
 
     Args:
-        num_images: of all workers.
-        batch_size: images in a batch, of all workers; the last of an epoch holds what is left.
-        share: this worker's.
+        num_images: number of images of all workers.
+        batch_size: images per batch, of all workers; the last batch of an epoch has the rest.
+        share: this worker's share.
 
     Attributes:
-        share_size: images that this worker has of a full batch.
-        full_batches: of an epoch.
+        share_size: number of this worker's images in a full batch.
+        full_batches: number of full batches per epoch.
     """
 
     def __init__(self, num_images: int, batch_size: int, share: Share):
@@ -44,20 +44,19 @@ class Batches:
 
 
 class ResidentBatches(Batches):
-    """Batches of images that stay in memory as uint8 and are picked by their positions.
+    """Batches of images that stay in memory as uint8 and are gathered by their positions.
 
     Args:
-        images: uint8 (num_images, height, width, channels) in 0..255; of several workers,
-            this one's. Not to be written to afterwards.
-        batch_size: images in a batch; the last of an epoch holds what is left.
-        seed: fixes the order and the noise; None for the order of the images.
-        binarize_with: draws the noise that turns pixels black or white, a grey value being
-            the probability of white, anew each time (Salakhutdinov and Murray, 2008); None
-            keeps them grey.
-        labels: (num_images,), −1 where an image is not labelled; None for batches of images
-            alone, which gather no labels.
-        share: this worker's of every batch, where several train.
-        num_images: of all workers; None for one alone.
+        images: this worker's images, uint8 (num_images, height, width, channels) in 0..255.
+            Do not write to them afterwards.
+        batch_size: images per batch; the last batch of an epoch has the rest.
+        seed: of the order and the noise; None to keep the order of the images.
+        binarize_with: draws the noise that turns pixels black or white, with the gray value as
+            the probability of white, again in every step (Salakhutdinov and Murray, 2008);
+            None keeps them gray.
+        labels: (num_images,), −1 for an unlabeled image; None for batches without labels.
+        share: this worker's share of every batch.
+        num_images: number of images of all workers; None if there is only one.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class ResidentBatches(Batches):
         self._labels = None if labels is None else tf.constant(labels, tf.int32)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
-        """Yields the positions of each batch's images, int32 (batch,), from a step on."""
+        """Yields the positions of each batch's images, int32 (batch,), from ``first_step`` on."""
         order = np.arange(self._num_own, dtype=np.int32)
         if self.seed is not None:
             np.random.default_rng([self.seed, epoch, self._worker]).shuffle(order)
@@ -94,10 +93,10 @@ class ResidentBatches(Batches):
         With labels, (images, labels), these int32 (batch,). Runs inside the compiled step.
 
         Args:
-            positions: what ``epoch`` yields.
+            positions: as yielded by ``epoch``.
             step: int64, counted from the beginning of training.
         """
-        # Several GPUs share a batch, the images lie on one: only those picked leave it.
+        # If several GPUs share a batch, the images are on one: only the gathered ones leave it.
         with tf.device(self._rows.device):
             rows = tf.gather(self._rows, positions)
             labels = None if self._labels is None else tf.gather(self._labels, positions)
@@ -109,10 +108,10 @@ class ResidentBatches(Batches):
 def even_size(num_images: int, most: int = 1000, share: Share = ALONE) -> int:
     """Returns the largest size up to ``most`` that divides the images into equal batches.
 
-    Of several workers' images, the size of their batches together, and ``most`` is of each.
+    For several workers, it is the size of their batches together, and ``most`` is per worker.
 
-    Every other size of batch is compiled separately. Numbers that only small batches divide
-    get ``most``, and a smaller last batch.
+    A smaller last batch would be compiled separately. If only sizes below a quarter of
+    ``most`` divide the images, the size is ``most`` and the last batch is smaller.
     """
     own = -(-num_images // share.workers)
     if own <= most:
@@ -124,10 +123,10 @@ def even_size(num_images: int, most: int = 1000, share: Share = ALONE) -> int:
 def to_pixels(
     images: tf.Tensor, seed: int | None, step: tf.Tensor, binarize_with: Draw | None
 ) -> tf.Tensor:
-    """Turns uint8 0..255 into float32 [0, 1], or into draws from Bernoulli(pixel)."""
+    """Converts uint8 0..255 to float32 in [0, 1], or to draws from Bernoulli(pixel)."""
     pixels = tf.cast(images, tf.float32) / 255.0
     if binarize_with is not None:
-        # Negative: a key that no stream of the model's noise has.
+        # Negative: the keys of the model's noise are not.
         noise = binarize_with(
             tf.shape(pixels), tf.stack([-1 - (seed or 0), tf.cast(step, tf.int32)])
         )

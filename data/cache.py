@@ -1,17 +1,21 @@
 """Decoded images kept on disk, so that only the first start decodes them.
 
-One file for each split, in the user's cache folder (``$XDG_CACHE_HOME``, else ``~/.cache``).
-It is an uncompressed ``.npz``, read without pickle, in which every array has a checksum. With
-the arrays lies a fingerprint of the files that they were decoded from: where those change, or
-the cache does, it is made anew. Nothing is lost with it, so that a folder that cannot be
-written costs time at the next start and no more.
+There is one file per split, in the user's cache folder (``$XDG_CACHE_HOME``, else ``~/.cache``):
+an uncompressed ``.npz``, read without pickle, in which every array has a checksum. It also holds
+a fingerprint of the files that the images were decoded from. The file is used only if this
+fingerprint is still right, if the arrays have the expected types, shapes and range of labels,
+and, for datasets whose images are known, if their SHA-256 is the one in the catalog. (The
+checksums in the file detect accidents; whoever replaces the images can replace those too.)
+Otherwise the images are decoded again, with a message. If the folder cannot be written, the next
+start takes longer, and nothing else changes.
 
-No TensorFlow here: it is what a start waits for that need not.
+This file imports no TensorFlow: images from the cache are there before it is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -23,59 +27,77 @@ from typing import IO
 
 import numpy as np
 
+from catalog.datasets import DatasetInfo
+from data import labels as labels_module
 from data import memory
+from data.regular_files import open_regular
 
-Arrays = tuple[np.ndarray, np.ndarray]  # images and labels
+Arrays = tuple[np.ndarray, np.ndarray | None]  # images and labels, if there are any
 
 _FORMAT = 1  # of the file; raised when an older one would be misread
 _ROWS_AT_ONCE = 1000
+_OVERHEAD = 2**20  # bytes that a file may have beside its arrays
 
 
 def load(
     folder: Path,
-    name: str,
+    info: DatasetInfo,
     split: str,
-    shape: tuple[int, ...],
     decode: Callable[[], Arrays],
     positions: np.ndarray | None = None,
 ) -> Arrays:
-    """Returns images and labels of a split: those kept, or else decoded now, kept from then.
+    """Returns images and labels of a split, from the cache if possible, else decoded and cached.
 
     Args:
         folder: the prepared dataset.
-        name: the dataset's name.
+        info: its description.
         split: ``"train"`` or ``"test"``.
-        shape: that its images are to have, (num_images, height, width, channels).
-        decode: reads all of them from the folder.
-        positions: of the images wanted, in that order; None for all. No others are held in
-            memory where they are kept.
+        decode: reads all images and labels of the split from the folder.
+        positions: of the images wanted, in that order; None for all. From the cache, no others
+            are read into memory.
     """
     try:
-        path = path_for(folder, name, split)
+        path = path_for(folder, info.name, split)
         # Before the folder is read: if it changes meanwhile, the next start will notice.
-        source = fingerprint(folder, split, shape)
+        source = fingerprint(folder, split, (info.num_images(split), *info.image_shape))
     except OSError:
         return _pick(decode(), positions)
-    kept = read(path, source, positions)
-    if kept is not None:
-        return kept
+    cached = read(path, source, info, split, positions)
+    if cached is not None:
+        return cached
     decoded = decode()
-    write(path, source, *decoded)
+    if info.sha256.get(split) in (None, _sha256(*decoded)):
+        write(path, source, *decoded)
+    else:
+        print(
+            f"{folder} has other {split} images than {info.name} {info.version} was published "
+            "with, or another order: results cannot be compared with other runs",
+            flush=True,
+        )
     return _pick(decoded, positions)
 
 
 def _pick(arrays: Arrays, positions: np.ndarray | None) -> Arrays:
     images, labels = arrays
-    return arrays if positions is None else (images[positions], labels[positions])
+    if positions is None:
+        return arrays
+    return images[positions], None if labels is None else labels[positions]
+
+
+def _sha256(images: np.ndarray, labels: np.ndarray | None) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(images))
+    if labels is not None:
+        digest.update(labels.astype("<i8"))
+    return digest.hexdigest()
 
 
 def fingerprint(folder: Path, split: str, shape: tuple[int, ...]) -> str:
-    """Returns what tells whether a split is still the one that was decoded.
+    """Returns a text that changes when the files of a split may have changed.
 
     Args:
         folder: the prepared dataset; the names, sizes and times of its files count.
         split: ``"train"`` or ``"test"``.
-        shape: that its images are to have, (num_images, height, width, channels).
+        shape: expected shape of its images, (num_images, height, width, channels).
 
     Raises:
         OSError: if the folder cannot be read.
@@ -89,9 +111,9 @@ def fingerprint(folder: Path, split: str, shape: tuple[int, ...]) -> str:
 
 
 def path_for(folder: Path, name: str, split: str) -> Path:
-    """Returns where the decoded images of a prepared dataset's split are kept.
+    """Returns the path of the cached images of a prepared dataset's split.
 
-    Two folders that hold the same dataset have a cache each.
+    Two folders that hold the same dataset have separate files.
 
     Raises:
         OSError: if the user has no home folder.
@@ -104,67 +126,106 @@ def path_for(folder: Path, name: str, split: str) -> Path:
     return root / "keras-vae" / f"{name}-{split}-{place:08x}.npz"
 
 
-def read(path: Path, source: str, positions: np.ndarray | None = None) -> Arrays | None:
-    """Returns images and labels, or None where there are none to be trusted.
+def read(
+    path: Path,
+    source: str,
+    info: DatasetInfo,
+    split: str,
+    positions: np.ndarray | None = None,
+) -> Arrays | None:
+    """Returns images and labels, or None if there is no cache file that can be used.
 
-    Says in one line why a file that is there is not used.
+    Prints the reason, in one line, if a file exists and cannot be used.
 
     Args:
-        path: of ``path_for``.
-        source: of ``fingerprint``.
+        path: as ``path_for`` returns it.
+        source: as ``fingerprint`` returns it.
+        info: the dataset's description.
+        split: ``"train"`` or ``"test"``.
         positions: of the images wanted; None for all.
     """
+    count = info.num_images(split)
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            if file["source"].tobytes().decode() != source:
-                print(f"{path} is out of date: decoding the images anew", flush=True)
-                return None
-            labels = file["labels"]
-            chosen = np.arange(len(labels)) if positions is None else positions
-            with file.zip.open("images.npy") as images:
-                return _read_rows(images, chosen), labels[chosen]
+        opened, size = open_regular(path)
+        with opened:
+            if size > count * (math.prod(info.image_shape) + 8) + _OVERHEAD:
+                raise ValueError("it is too large")
+            with np.load(opened, allow_pickle=False) as file:
+                if sum(member.file_size for member in file.zip.infolist()) > size:
+                    raise ValueError("it is compressed")
+                if file["source"].tobytes().decode() != source:
+                    print(f"{path} is out of date: decoding the images again", flush=True)
+                    return None
+                labels = file["labels"] if info.class_names is not None else None
+                labels_module.check(labels, count, info.class_names)
+                chosen = np.arange(count) if positions is None else positions
+                digest = hashlib.sha256()
+                with file.zip.open("images.npy") as images:
+                    rows = _read_rows(images, (count, *info.image_shape), chosen, digest.update)
+                if labels is not None:
+                    digest.update(labels.astype("<i8"))
+                if info.sha256.get(split) not in (None, digest.hexdigest()):
+                    raise ValueError(f"its images are not those of {info.name}")
+                return rows, None if labels is None else labels[chosen]
     except (FileNotFoundError, NotADirectoryError):
         return None
     except Exception as error:  # a damaged file raises whatever its damage leads to
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        print(f"{path} cannot be read ({reason}): decoding the images anew", flush=True)
+        print(f"{path} cannot be read ({reason}): decoding the images again", flush=True)
         return None
 
 
-def _read_rows(file: IO[bytes], rows: np.ndarray) -> np.ndarray:
-    """Returns some rows of a uint8 array, a part of which is in memory at a time."""
+def _read_rows(
+    file: IO[bytes],
+    shape: tuple[int, ...],
+    rows: np.ndarray,
+    note: Callable[[bytes], None],
+) -> np.ndarray:
+    """Returns some rows of a uint8 array of a given shape, reading a part of it at a time.
+
+    Args:
+        file: a ``.npy`` file.
+        shape: expected of the array.
+        rows: positions of the rows wanted.
+        note: is called with all content, part by part.
+    """
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("it is of another format")
-    (length, *shape), in_columns, dtype = np.lib.format.read_array_header_1_0(file)
-    if in_columns or dtype != np.uint8 or not np.all((rows >= 0) & (rows < length)):
-        raise ValueError("it holds other arrays")
-    found = memory.make_array((len(rows), *shape))
+    found_shape, in_columns, dtype = np.lib.format.read_array_header_1_0(file)
+    if (found_shape, in_columns, dtype) != (shape, False, np.uint8):
+        raise ValueError(f"its images are {dtype} {found_shape}, not uint8 {shape}")
+    length, *row_shape = shape
+    if not np.all((rows >= 0) & (rows < length)):
+        raise ValueError("it does not have all images")
+    found = memory.make_array((len(rows), *row_shape))
     order = np.argsort(rows)
     ascending = rows[order]
     for first in range(0, length, _ROWS_AT_ONCE):
         count = min(_ROWS_AT_ONCE, length - first)
-        part = np.frombuffer(file.read(count * math.prod(shape)), np.uint8).reshape(count, *shape)
+        content = file.read(count * math.prod(row_shape))
+        note(content)
+        part = np.frombuffer(content, np.uint8).reshape(count, *row_shape)
         begin, end = np.searchsorted(ascending, [first, first + count])
         found[order[begin:end]] = part[ascending[begin:end] - first]
     if file.read(1):  # at the end, the checksum is compared
-        raise ValueError("it is longer than it says")
+        raise ValueError("it is longer than its header says")
     return found
 
 
-def write(path: Path, source: str, images: np.ndarray, labels: np.ndarray) -> None:
-    """Keeps the images and labels; says so in one line where that cannot be done.
+def write(path: Path, source: str, images: np.ndarray, labels: np.ndarray | None) -> None:
+    """Writes images and labels to the cache; prints the reason in one line if it cannot.
 
-    They are written beside their place and renamed: whoever reads, and whoever writes the
-    same at once, finds a whole file. It is not flushed to the disk first: what a crash takes
-    from it, its checksums miss.
+    They are written to a temporary file that is then renamed: a process that reads or writes
+    the same file at the same time finds a complete one. It is not flushed to the disk first: if
+    a crash truncates it, the checksums do not match.
     """
+    arrays = {"images": images} if labels is None else {"images": images, "labels": labels}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(suffix=".npz", prefix=f".{path.stem}.", dir=path.parent)
         try:
             with open(handle, "wb") as file:
-                text = np.frombuffer(source.encode(), np.uint8)
-                np.savez(file, source=text, images=images, labels=labels)
+                np.savez(file, source=np.frombuffer(source.encode(), np.uint8), **arrays)
             os.replace(beside, path)
         except BaseException:
             with contextlib.suppress(OSError):

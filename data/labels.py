@@ -1,24 +1,50 @@
-"""Which of the training images are labelled, where a model learns from some labels alone."""
+"""Labels: checking them, and hiding some where a model learns from few labels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-NOT_LABELLED = -1
-_STREAM = 0x1ABE1  # apart from the orders of the epochs, which are drawn from the same seed
+UNLABELED = -1
+_STREAM = 0x1ABE1  # separates these draws from the epochs' orders, which have the same seed
+
+
+def check(labels: np.ndarray | None, num_images: int, class_names: Sequence[str] | None) -> None:
+    """Checks that a dataset's labels are as described: one per image, each one of its classes.
+
+    Args:
+        labels: as loaded.
+        num_images: how many there are to be.
+        class_names: of the dataset; None if it has no labels.
+
+    Raises:
+        ValueError: if they are not, with the first position at which they are not.
+    """
+    if labels is None or class_names is None:
+        if labels is not None or class_names is not None:
+            raise ValueError(f"it has {'no ' if labels is None else ''}labels")
+        return
+    if labels.dtype != np.int64 or labels.shape != (num_images,):
+        raise ValueError(f"its labels are {labels.dtype} {labels.shape}, not int64 ({num_images},)")
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
+    if len(wrong):
+        raise ValueError(
+            f"image {wrong[0]} has label {labels[wrong[0]]}, of {len(class_names)} classes"
+        )
 
 
 def hide(labels: np.ndarray, num_labels: int | None, seed: int) -> np.ndarray:
-    """Keeps some of the labels, and puts ``NOT_LABELLED`` in the place of the others.
+    """Keeps some of the labels and replaces the others by ``UNLABELED``.
 
-    The kept ones are drawn at random, as many of each class as of any other: their numbers
-    differ by one at most, unless a class has too few images. Whoever asks for more with the
-    same seed gets those and others.
+    The kept ones are drawn at random, equally many of each class: the classes' numbers differ
+    by one at most, unless a class has too few images. For the same seed, a larger
+    ``num_labels`` keeps the same labels and more.
 
     Args:
         labels: (num_images,), integers of at least 0.
         num_labels: how many to keep; None for all.
-        seed: draws them.
+        seed: of the random draw.
 
     Returns:
         int32 (num_images,).
@@ -29,12 +55,12 @@ def hide(labels: np.ndarray, num_labels: int | None, seed: int) -> np.ndarray:
     generator = np.random.default_rng([seed, _STREAM])
     order = generator.permutation(len(labels))
     classes, of_class = np.unique(labels[order], return_inverse=True)
-    turns = generator.permutation(len(classes))  # who comes first where not all have as many
+    turns = generator.permutation(len(classes))  # which classes keep one label more
     # rank[i]: how many images of the same class come before the i-th of the order
     rank = np.zeros(len(labels), np.int64)
     for number in range(len(classes)):
         members = of_class == number
         rank[members] = np.arange(members.sum())
     hidden = order[np.lexsort((turns[of_class], rank))[num_labels:]]
-    kept[hidden] = NOT_LABELLED
+    kept[hidden] = UNLABELED
     return kept

@@ -1,6 +1,7 @@
-"""Memory: whether a dataset fits, and how it gets to TensorFlow without being there twice.
+"""Memory: whether a dataset fits, and arrays that TensorFlow takes over without a copy.
 
-TensorFlow is imported by what needs it alone: whether a dataset fits is known before.
+TensorFlow is imported only by the function that needs it: whether a dataset fits is decided
+before.
 """
 
 from __future__ import annotations
@@ -12,32 +13,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data import DATASETS
+import data
+from data import DatasetInfo
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# There are the model and other programs too; at the first start, which decodes the images,
-# they are there twice.
-PART = 4  # of the memory that is free, one in so many may be the training images
+# The training images may take a quarter of the available memory: the model and other programs
+# need some too, and the first start, which decodes the images, holds them twice.
+PART = 4
+
+_ALIGNMENT = 64  # bytes: TensorFlow takes over memory with this alignment only
 
 
-_ALIGNMENT = 64  # bytes: what TensorFlow asks of memory that it did not reserve itself
-
-
-def choose_streaming(name: str, stream: str, workers: int = 1) -> tuple[bool, str]:
-    """Returns whether to stream a worker's training images, and why, in words.
+def choose_streaming(
+    dataset: str | DatasetInfo, stream: bool | None, workers: int = 1
+) -> tuple[bool, str]:
+    """Returns whether to stream a worker's training images, and the reason in words.
 
     Args:
-        name: a key of ``DATASETS``.
-        stream: ``"1"`` or ``"0"``, as the user has it, or ``"auto"``.
-        workers: that share the images.
+        dataset: its name, or its description.
+        stream: the user's choice; None to stream what does not fit into memory.
+        workers: number of workers that share the images.
     """
-    info = DATASETS[name]
-    if stream != "auto":
-        return stream == "1", f"as --stream {stream} asks"
+    info = data.describe(dataset)
+    if stream is not None:
+        return stream, f"as --stream {int(stream)} asks"
     size, free = info.num_train * math.prod(info.image_shape) // workers, available()
-    if info.tfds_version is None or free is None:
+    if not data.can_stream(info) or free is None:
         return False, f"{in_words(size)} decoded"
     streamed = size > free / PART
     return streamed, (
@@ -47,7 +50,7 @@ def choose_streaming(name: str, stream: str, workers: int = 1) -> tuple[bool, st
 
 
 def available() -> int | None:
-    """Returns how many bytes this process may still take, or None where no one says."""
+    """Returns how many bytes this process may still allocate, or None if that is unknown."""
     known = []
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
@@ -81,7 +84,7 @@ def in_words(size: float) -> str:
 
 
 def make_array(shape: tuple[int, ...]) -> np.ndarray:
-    """Returns a new uint8 array, not filled, that ``as_tensor`` takes as it is."""
+    """Returns a new, uninitialized uint8 array that ``as_tensor`` takes without a copy."""
     size = math.prod(shape)
     space = np.empty(size + _ALIGNMENT, np.uint8)
     start = -space.ctypes.data % _ALIGNMENT
@@ -89,10 +92,10 @@ def make_array(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
-    """Returns a uint8 array as a tensor: the same memory, not to be written to any more.
+    """Returns a uint8 array as a tensor that shares its memory: do not write to it afterwards.
 
-    ``tf.constant`` would copy it, by way of another copy. Copied once it is where the array
-    is not as ``make_array`` makes them, and where there is a GPU, which gets it.
+    ``tf.constant`` would copy it twice. Here it is copied once if ``make_array`` did not make
+    the array, or if there is a GPU, which gets the copy.
     """
     import tensorflow as tf
 

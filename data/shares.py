@@ -1,4 +1,4 @@
-"""Who has which images where several workers train together."""
+"""Division of the images among workers that train together."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ import numpy as np
 class Share:
     """One worker's share of a dataset's images, and so of every batch.
 
-    The images are dealt out once, neighbours together, as many to each worker as to any
-    other, or one fewer. Each shuffles its own, and a batch is what all take of theirs, as
-    many each: no worker needs an image of another's, and in an epoch each image is seen once.
+    Each worker gets consecutive images, once: equally many, or one fewer. Each worker shuffles
+    its own, and takes equally many for every batch: no worker needs an image of another, and
+    each image is seen once per epoch.
 
-    A worker that trains alone has all of them, and its batches are any.
+    A worker that trains alone has all images, and batches of any size.
+
+    Attributes:
+        worker: its number, from 0.
+        workers: how many there are.
     """
 
     worker: int = 0
     workers: int = 1
 
     def of(self, positions: np.ndarray) -> np.ndarray:
-        """Returns those of the positions that are this worker's."""
+        """Returns this worker's part of some positions."""
         return np.array_split(positions, self.workers)[self.worker]
 
     def round_down(self, batch_size: int, num_images: int) -> int:
-        """Returns how many images of all workers a batch has that they can share evenly."""
+        """Returns the largest batch size, up to ``batch_size``, that all workers share evenly."""
         return max(1, min(batch_size, num_images) // self.workers) * self.workers
 
 

@@ -1,11 +1,11 @@
-"""Batches of training images that stay on disk: read, shuffled and decoded on the way.
+"""Batches of training images that stay on disk and are read in every epoch.
 
-In memory are the shuffle buffer, which holds a bounded number of images as they are stored,
-and a few batches; how many images there are makes no difference. Shuffled is what is still
-encoded: what a resumed epoch skips is never decoded.
+Memory holds a shuffle buffer of encoded images, of bounded size, and a few batches, however
+many images there are. Images are shuffled before they are decoded: those that a resumed epoch
+skips are never decoded.
 
-A bounded buffer shuffles less than a drawn order does, in which any image may come first:
-here an image moves forward by the length of the buffer at most. TFDS stores images shuffled.
+A bounded buffer shuffles less than a random permutation does: an image moves forward by the
+length of the buffer at most. TFDS stores images shuffled.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from data.batches import Batches, Draw, to_pixels
 from data.shares import ALONE, Share
 
 _BUFFER = 10_000  # images
-_BUFFER_BYTES = 256 * 2**20  # of the same decoded; encoded ones are smaller
-_AHEAD_BYTES = 64 * 2**20  # of batches read ahead: as much as the training takes at once
+_BUFFER_BYTES = 256 * 2**20  # of these images if they were decoded; encoded, they are smaller
+_AHEAD_BYTES = 64 * 2**20  # of batches that are read ahead
 
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
     """Images as they are stored, in the order in which they are stored."""
 
-    # (first, stop) → {"image": encoded, "label": int64} of those from first to before stop
+    # (first, stop) → {"image": encoded, "label": int64, if any} of those from first to before stop
     records: Callable[[int, int], tf.data.Dataset]
     decode: Callable[[tf.Tensor], tf.Tensor]  # encoded → uint8 (height, width, channels)
     image_shape: tuple[int, int, int]
@@ -42,8 +42,8 @@ class Encoded:
         """Returns the records at some positions, in the order in which they are stored.
 
         Args:
-            positions: at least one; what lies between them is read and passed over.
-            read_too: positions that are passed over as well, for the errors they may have.
+            positions: at least one; the records between them are read and skipped.
+            read_too: further positions to read and skip, so that their errors are found.
         """
         read = positions if read_too is None else np.concatenate([positions, read_too])
         first, stop = int(read.min()), int(read.max()) + 1
@@ -64,22 +64,21 @@ class Encoded:
 class StreamedBatches(Batches):
     """Batches of images that are read from the disk in every epoch.
 
-    Like ``ResidentBatches``, in another order.
+    They are like ``ResidentBatches``, in another order.
 
     Args:
         encoded: the dataset.
-        positions: of the images to train on, of several workers this one's; the others are
-            passed over.
-        batch_size: images in a batch; the last of an epoch holds what is left.
-        seed: fixes the order and the noise. The order also depends on TensorFlow's own
-            global seed, which building the model sets to the same.
+        positions: of this worker's training images; the others are skipped.
+        batch_size: images per batch; the last batch of an epoch has the rest.
+        seed: of the order and the noise. The order also depends on TensorFlow's global seed,
+            which building the model sets to the same number.
         binarize_with: as in ``ResidentBatches``.
-        labels: of the images to train on, in the order in which they are stored, −1 where
-            one is not labelled; None for batches of images alone. An image's label travels
-            behind its pixels, as four bytes: a batch stays one array.
-        share: this worker's of every batch, where several train.
-        num_images: of all workers; None for one alone.
-        buffer_size: images among which the next one is drawn.
+        labels: of this worker's training images, in the order in which they are stored, −1 for
+            an unlabeled image; None for batches without labels. A label is appended to its
+            image's pixels as four bytes, so that a batch is one array.
+        share: this worker's share of every batch.
+        num_images: number of images of all workers; None if there is only one.
+        buffer_size: number of images among which the next one is drawn.
     """
 
     def __init__(
@@ -113,10 +112,11 @@ class StreamedBatches(Batches):
         self.element = tf.TensorSpec([self.share_size, *shape], tf.uint8)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
-        """Returns the batches of an epoch, uint8 (batch, height, width, channels), from a step on.
+        """Returns the batches of an epoch, from ``first_step`` on.
 
-        With labels, (batch, height·width·channels + 4). The same whether it begins with the
-        first step or a later one. They are read from now on, ahead of who takes them.
+        They are uint8 (batch, height, width, channels), or with labels
+        (batch, height·width·channels + 4), and do not depend on ``first_step``. Reading begins
+        at once, ahead of whoever iterates.
         """
         order = np.random.default_rng([self.seed, epoch, self._worker]).integers(2**62)
         images = self._images.shuffle(self.buffer_size, order, reshuffle_each_iteration=False)
@@ -126,7 +126,7 @@ class StreamedBatches(Batches):
         ahead = max(2, _AHEAD_BYTES // int(np.prod(self.element.shape)))
         batches = _settled(images.batch(self.share_size).prefetch(ahead)).as_numpy_iterator()
         if self._num_own <= (self.steps_per_epoch - 1) * self.share_size:
-            # The last batch has fewer images than there are workers, and none of this one's.
+            # The last batch has fewer images than there are workers, and none of this worker's.
             return itertools.chain(batches, [np.zeros((0, *self.element.shape[1:]), np.uint8)])
         return batches
 
@@ -136,7 +136,7 @@ class StreamedBatches(Batches):
         With labels, (images, labels), these int32 (batch,). Runs inside the compiled step.
 
         Args:
-            batch: what ``epoch`` yields.
+            batch: as yielded by ``epoch``.
             step: int64, counted from the beginning of training.
         """
         if not self._has_labels:
@@ -155,17 +155,17 @@ def _decode_and_append_label(
 
 
 def buffer_size_for(image_shape: tuple[int, int, int]) -> int:
-    """Returns how many images the shuffle buffer holds."""
+    """Returns the number of images in the shuffle buffer."""
     return min(_BUFFER, max(1, _BUFFER_BYTES // int(np.prod(image_shape))))
 
 
 def _settled(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns the dataset in a fixed order, and without the thread that tunes it.
+    """Returns the dataset with a fixed order and without autotuning.
 
-    That thread sleeps for seconds, and whoever drops an iterator early waits for it.
+    The autotuning thread sleeps for seconds, and closing an iterator early waits for it.
     """
     settings = tf.data.Options()
     settings.deterministic = True
     settings.autotune.enabled = False
-    settings.experimental_warm_start = True  # reads from the first moment on
+    settings.experimental_warm_start = True  # begins to read before the first batch is asked for
     return dataset.with_options(settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,19 +17,20 @@ import tensorflow as tf
 import runs
 from evaluation.session import Session
 
+if TYPE_CHECKING:
+    from models import DiagonalGaussian
+
 _BATCH_SIZE = 500
 
 
-def encode(session: Session, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (z_mean, z_log_var), each (num_images, latent_dim)."""
-    z_mean, z_log_var = _in_batches(session.model.encode, images)
-    # An autoencoder's codes have no variance: its z_log_var is −∞.
-    arrays = {
-        "z_mean": z_mean,
-        **({"z_log_var": z_log_var} if session.model.is_variational else {}),
-    }
-    _check_finite(session, arrays)
-    return z_mean, z_log_var
+def encode(session: Session, images: np.ndarray) -> DiagonalGaussian:
+    """Returns the posteriors: mean and log_var, each (num_images, latent_dim)."""
+    posterior = _in_batches(session.model.encode, images)
+    z_mean, z_log_var = posterior
+    _check_finite(session, {"z_mean": z_mean})
+    if session.model.is_variational:  # an autoencoder's log-variance is −∞
+        _check_finite(session, {"z_log_var": z_log_var})
+    return posterior
 
 
 def decode(session: Session, z: np.ndarray) -> np.ndarray:
@@ -96,14 +97,12 @@ def compute_squared_errors(session: Session, images: np.ndarray) -> np.ndarray:
     return errors
 
 
-def compute_kl_by_dimension(
-    session: Session, z_mean: np.ndarray, z_log_var: np.ndarray
-) -> np.ndarray | None:
+def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np.ndarray | None:
     """Returns the KL from the prior by latent dimension, in nats, (num_images, latent_dim).
 
     None if the model's prior has no KL by dimension.
     """
-    kl = session.model.kl_by_dimension(z_mean, z_log_var)
+    kl = session.model.kl_by_dimension(posterior)
     if kl is None:
         return None
     _check_finite(session, {"KL by dimension": np.asarray(kl)})

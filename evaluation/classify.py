@@ -270,7 +270,7 @@ def _format(measured: dict[str, Any]) -> str:
         f"accuracy on {measured['num_images']:,} test images, mean ± standard deviation over "
         f"{measured['num_trials']} balanced subsets of the {measured['num_train']:,} images "
         f"trained on; z: {features[measured['features']]}; + neighborhood: in the graph of up to "
-        f"{_GRAPH:,} training images without labels; + shifts: labeled images shifted by a pixel too",
+        f"{_GRAPH:,} training images without labels; + shifts: also shifted, for labeled images",
         "  labels" + "".join(f"{title:>{_WIDTH}}" for title in titles),
     ]
     cells = [

@@ -47,7 +47,7 @@ def measure(session: Session) -> dict[str, Any]:
     likelihood = session.likelihood
     losses = batching.compute_losses(session, images)
     reconstructed = batching.reconstruct(session, images)
-    z_mean, z_log_var = session.test_posterior
+    z_mean, _ = session.test_posterior
     variance = z_mean.var(axis=0)
     by_dimension = {"code_variance": [float(value) for value in variance]}
     per_image = {
@@ -60,7 +60,7 @@ def measure(session: Session) -> dict[str, Any]:
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]
-        kl = batching.compute_kl_by_dimension(session, z_mean, z_log_var)
+        kl = batching.compute_kl_by_dimension(session, session.test_posterior)
         by_dimension = {"posterior_mean_variance": by_dimension["code_variance"]}
         if kl is not None:
             by_dimension = {"kl_per_dimension": summaries.average_dimensions(kl), **by_dimension}

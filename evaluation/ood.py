@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from catalog.datasets import DATASETS
 
 import data
 import figures
+from catalog.datasets import DATASETS
 from catalog.metrics import METRICS, NATS
 from evaluation import RequestError
 from evaluation.session import Session

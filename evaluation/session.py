@@ -20,7 +20,7 @@ import runs
 from evaluation import RequestError
 
 if TYPE_CHECKING:
-    from models import VAE
+    from models import VAE, DiagonalGaussian
 
 Images = tuple[np.ndarray, np.ndarray | None]  # images in [0, 1] and labels, None without
 
@@ -188,8 +188,8 @@ class Session:
         return self.loaded[dataset, split]
 
     @functools.cached_property
-    def test_posterior(self) -> tuple[np.ndarray, np.ndarray]:
-        """(z_mean, z_log_var) of all test images, each (num_images, latent_dim)."""
+    def test_posterior(self) -> DiagonalGaussian:
+        """Posteriors of all test images: mean and log_var, each (num_images, latent_dim)."""
         from evaluation import batching
 
         return batching.encode(self, self.test[0])

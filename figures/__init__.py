@@ -4,6 +4,7 @@ Images are (num_images, height, width, channels) in [0, 1]; one channel is drawn
 paper, three as RGB.
 """
 
+import figures.own_defaults  # noqa: F401  # before anything imports matplotlib
 from figures.bars import draw_kl_per_dimension
 from figures.classification import draw_accuracy, draw_confusions
 from figures.comparison import (

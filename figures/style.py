@@ -38,7 +38,10 @@ LINE_LOOKS: tuple[dict[str, Any], ...] = (
 _SUBTITLE_INCHES, _LINE = 0.066, 0.13  # a wide letter's width, a line's height at 7 points
 INK, FAINT = "#222222", "#757575"
 
-_STYLE = {
+# From matplotlib's defaults, not the user's settings; the backend, which none uses, stays.
+_STYLE = {name: matplotlib.rcParamsDefault[name] for name in matplotlib.rcParamsDefault}
+del _STYLE["backend"]
+_STYLE |= {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 8,
     "axes.titlesize": 9,
@@ -59,7 +62,7 @@ _Drawing = TypeVar("_Drawing", bound=Callable[..., Any])
 
 
 def styled(draw: _Drawing) -> _Drawing:
-    """Decorates a function that draws: it draws in the style, and leaves no trace of it."""
+    """Decorates a drawing function: it draws in this style and restores matplotlib's settings."""
 
     @functools.wraps(draw)
     def drawn(*args: Any, **kwargs: Any) -> Any:

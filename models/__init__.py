@@ -1,4 +1,4 @@
-"""The mathematics: networks, likelihoods, priors, and the models made of them.
+"""The mathematics: networks, likelihoods, priors, objectives, and the models made of them.
 
 Importing this package registers every class with Keras, so that
 
@@ -16,42 +16,35 @@ if keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow"
     )
 
-from models import activations, conv, convolutions, initializers, likelihoods, schedules, table
+from models import likelihoods, networks, noise, objectives, priors, schedules
 from models.autoencoder import Autoencoder
 from models.build import build
-from models.classifier import Classifier
 from models.classifier_vae import ClassifierVAE
-from models.corruption import Corruption
-from models.dropout import Dropout
-from models.likelihoods import Bernoulli
-from models.loss_scale import LossScaleOptimizer
-from models.mlp import Decoder, Encoder, HiddenLayer
-from models.objectives import Objective
-from models.priors import StandardNormal
-from models.sampling import GaussianSampling
+from models.distributions import DiagonalGaussian
+from models.networks import NetworkError
+from models.networks.classifier import Classifier
+from models.networks.mlp import Decoder, Encoder
+from models.optimizers import Adam, LossScaleOptimizer
+from models.terms import Terms
 from models.vae import VAE
 
 __all__ = [
     "VAE",
+    "Adam",
     "Autoencoder",
-    "Bernoulli",
     "Classifier",
     "ClassifierVAE",
-    "Corruption",
     "Decoder",
-    "Dropout",
+    "DiagonalGaussian",
     "Encoder",
-    "GaussianSampling",
-    "HiddenLayer",
     "LossScaleOptimizer",
-    "Objective",
-    "StandardNormal",
-    "activations",
+    "NetworkError",
+    "Terms",
     "build",
-    "conv",
-    "convolutions",
-    "initializers",
     "likelihoods",
+    "networks",
+    "noise",
+    "objectives",
+    "priors",
     "schedules",
-    "table",
 ]

@@ -1,26 +1,23 @@
-"""A VAE with a classifier on z, which learns from whatever images are labelled."""
+"""A VAE with a jointly trained classifier on z."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 import keras
 from keras import ops
 
-from models import lists
-from models.build import build_parts
-from models.classifier import Classifier
+from models.networks.classifier import Classifier
+from models.terms import Terms
 from models.vae import VAE
 
 
-def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
-    """Returns the model with the networks of ``network``, in the sizes of ``settings``."""
-    parts = build_parts(network, image_shape, settings)
+def build(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> ClassifierVAE:
+    """Returns the model of these parts, which ``models.build`` made of the flags."""
     classifier = Classifier(
         settings["num_classes"],
-        lists.split(settings["classifier_dims"]),
+        settings["classifier_dims"],
         settings["classifier_loss"],
         settings["seed"],
         name="classifier",
@@ -29,7 +26,6 @@ def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapp
     return ClassifierVAE(
         **parts,
         classifier=classifier,
-        beta=settings["beta"],
         classifier_weight=settings["classifier_weight"],
         images_per_label=settings["num_train"] / num_labels if num_labels else 1.0,
         name="classifier_vae",
@@ -38,21 +34,31 @@ def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapp
 
 @keras.saving.register_keras_serializable(package="models")
 class ClassifierVAE(VAE):
-    """A VAE whose z says the class too: its loss has the classifier's beside the others.
+    """A VAE whose loss has a classifier's beside reconstruction and KL.
 
-    Trained on batches of (images, labels); the labels are integers, −1 for an image that is
-    not labelled, which counts with its reconstruction and KL alone. Of images alone none is
-    labelled.
+    Of image i, with z_i ~ q(z|x_i) and y_i its label:
+
+        loss_i = −log p(x_i|z_i) + β · KL(q(z|x_i) ‖ p(z)) + w · s_i · c_i,
+        c_i = −log p(y_i|z_i), or 0 where y_i is not known;
+        s_i = N / N_l in training, 1 otherwise, or 0 where y_i is not known.
+
+    N / N_l is the number of training images over that of labeled ones. The mean over all N
+    training images is therefore that of reconstruction + β · KL, plus w times the mean of c over
+    the N_l labeled images: w weighs the two means, whatever the number of labels. A batch gives
+    an unbiased estimate of it, even one without labels.
+
+    Trained on batches of (images, labels); labels are integers, −1 for an unlabeled image.
+    Without labels, all images count as unlabeled.
 
     Args:
-        encoder, decoder, likelihood, prior, beta, objective, seed: as of ``VAE``.
+        encoder, decoder, likelihood, prior, beta, objective, beta_schedule, seed, corruption: as
+            in ``VAE``.
         classifier: z to logits of the classes.
-        classifier_weight: of the classifier's loss; the reconstruction's is 1.
-        images_per_label: N / N_l, training images for each that is labelled. While training,
-            a labelled image stands for so many.
+        classifier_weight: w; the weight of the reconstruction is 1.
+        images_per_label: N / N_l.
     """
 
-    tracked = (*VAE.tracked, "classification", "accuracy")
+    reported = (*VAE.reported, "classification", "accuracy")
     uses_labels = True
 
     def __init__(
@@ -60,16 +66,12 @@ class ClassifierVAE(VAE):
         encoder,
         decoder,
         classifier: Classifier,
-        likelihood=None,
-        prior=None,
-        beta=1.0,
-        objective=None,
-        classifier_weight=12.0,
-        images_per_label=1.0,
-        seed=0,
+        *args: Any,
+        classifier_weight: float = 12.0,
+        images_per_label: float = 1.0,
         **kwargs: Any,
     ):
-        super().__init__(encoder, decoder, likelihood, prior, beta, objective, seed, **kwargs)
+        super().__init__(encoder, decoder, *args, **kwargs)
         self.classifier = classifier
         self.classifier_weight = classifier_weight
         self.images_per_label = images_per_label
@@ -79,73 +81,40 @@ class ClassifierVAE(VAE):
             self.classifier.build((None, self.encoder.latent_dim))
         super().build(input_shape)
 
-    # ---------------------------------------------------------------- the objective
+    def terms(self, batch, num_samples: int = 1, training: bool = False) -> Terms:
+        """Returns the terms of the evidence lower bound and those of the classifier.
 
-    def compute_losses(self, batch, training=False):
-        """Returns the parts of the objective for each image, in nats.
-
-        Of image i, with z_i ~ q(z|x_i) and y_i its label:
-
-            loss_i = −log p(x_i|z_i) + β · KL(q(z|x_i) ‖ p(z)) + w · s_i · c_i,
-            c_i = −log p(y_i|z_i), or 0 where y_i is not known;
-            s_i = N / N_l while training, 1 otherwise, or 0 where y_i is not known.
-
-        N / N_l is the number of training images over that of labelled ones. So the mean over
-        all N training images is that of reconstruction + β · KL over all of them, plus w
-        times the mean of c over the N_l labelled ones: w weighs the two means whatever the
-        number of labels. A batch gives an unbiased estimate of it, one without a label too.
+        ``reported`` has ``classification`` (c_i) and ``accuracy``, 1 where ``classify`` gives y_i
+        the highest probability, else 0; ``weights`` are the s_i.
 
         Args:
-            batch: (images, labels), or images alone: (batch, height, width, channels) in
-                [0, 1], and integers (batch,), −1 where not labelled.
-            training: whether layers such as dropout are on. z is sampled either way.
-
-        Returns:
-            ``loss``, ``reconstruction``, ``kl``, ``classification`` (c_i) and ``stands_for``
-            (s_i); ``accuracy``, 1 where ``classify`` gives y_i the highest probability, else
-            0. Each of shape (batch,).
+            batch: (images, labels), or images alone: (batch, height, width, channels) in [0, 1],
+                and integers (batch,), −1 for an unlabeled image.
+            num_samples, training: as in ``VAE``.
         """
-        return super().compute_losses(batch, training)
-
-    def compute_parts(self, batch, training=False):
-        """Returns what ``compute_losses`` does but ``loss``; ``kl`` by dimension."""
         images, labels = _split(batch)
-        z_mean, z_log_var = self._posterior(images, training)
-        z = self.sampling(z_mean, z_log_var)
-        labelled = ops.cast(labels >= 0, "float32")
-        called = ops.argmax(self.classifier(z_mean), axis=-1)
-        return {
-            "reconstruction": -self.likelihood.log_prob(images, self._logits(z, training)),
-            "kl": self.prior.kl(z_mean, z_log_var),
-            "classification": labelled * self.classifier.log_loss(self.classifier(z), labels),
-            "stands_for": labelled * (self.images_per_label if training else 1.0),
-            "accuracy": ops.cast(called == ops.cast(labels, called.dtype), "float32"),
-        }
-
-    def weigh(self, losses, beta):
-        """Returns the sum of an image's losses with their weights, (batch,)."""
-        of_classifier = losses["stands_for"] * losses["classification"]
-        return super().weigh(losses, beta) + self.classifier_weight * of_classifier
-
-    def _track(self, losses):
-        for name, tracker in self.trackers.items():
-            # Those of the classifier are means over the labelled images.
-            of_classifier = name in ("classification", "accuracy")
-            tracker.update_state(losses[name], losses["stands_for"] if of_classifier else None)
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
-
-    # ------------------------------------------------------------- what it is used for
+        terms = super().terms(images, num_samples, training)
+        labeled = ops.cast(labels >= 0, "float32")
+        weights = labeled * (self.images_per_label if training else 1.0)
+        log_losses = self.classifier.log_loss(self.classifier(terms.z), labels)  # (k, batch)
+        classification = labeled * ops.mean(log_losses, axis=0)
+        predicted = ops.argmax(self.classifier(terms.posterior.mean), axis=-1)
+        correct = ops.cast(predicted == ops.cast(labels, predicted.dtype), "float32")
+        return terms._replace(
+            added=self.classifier_weight * (weights * classification),
+            reported={"classification": classification, "accuracy": correct},
+            weights=weights,
+        )
 
     def classify(self, images):
-        """Returns p(y|z) at the posterior's mean z, (batch, num_classes) in [0, 1].
+        """Returns p(y|z) at the posterior mean, (batch, num_classes) in [0, 1].
 
-        With the sigmoid loss they need not add up to 1.
+        With the sigmoid loss the probabilities need not add up to 1.
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
         """
-        z_mean, _ = self.encode(images)
-        return self.classify_z(z_mean)
+        return self.classify_z(self.encode(images).mean)
 
     def classify_z(self, z):
         """Returns p(y|z), (batch, num_classes) in [0, 1].
@@ -154,8 +123,6 @@ class ClassifierVAE(VAE):
             z: (batch, latent_dim).
         """
         return self.classifier.probabilities(self.classifier(z))
-
-    # ------------------------------------------------------------------------ saving
 
     def get_config(self):
         return {
@@ -172,7 +139,7 @@ class ClassifierVAE(VAE):
 
 
 def _split(batch):
-    """Returns images and labels, −1 for images that come without."""
+    """Returns images and labels; −1 for images that come without labels."""
     if isinstance(batch, tuple | list):
         return batch
     return batch, ops.full((ops.shape(batch)[0],), -1, dtype="int32")

@@ -1,9 +1,9 @@
-"""The one source of randomness inside a step.
+"""The only source of randomness inside a training step.
 
-Counter-based: every draw is a function of its seed alone (Salmon et al., 2011, Threefry),
-so it is the same whether steps run one by one or a thousand in one compiled loop, and goes
-on exactly where a checkpoint left off. TensorFlow has Threefry under XLA only; compiled
-here, it gives the same bits inside an uncompiled step too.
+It is counter-based (Threefry; Salmon et al., 2011): every draw is a function of its seed alone,
+so that it is the same whether steps run one by one or a thousand in one compiled loop, and
+continues exactly from a checkpoint. TensorFlow has Threefry under XLA only; compiled here, it
+gives the same bits inside an uncompiled step.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a step must know where replicas share its batch (tf.distribute).
+"""Means and seeds where replicas share a batch (tf.distribute).
 
-Each replica computes on its share of the images, and the optimiser sums the gradients. So
-the objective is this replica's part of the mean over all images, and each draws noise of
-its own. Of one replica alone, nothing here changes a bit.
+Each replica computes on its share of the images, and the optimizer sums the gradients. So the
+objective is this replica's part of the mean over all images, and each replica draws its own
+noise. With a single replica, nothing here changes a bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def mean_over_images(values):
     """Returns this replica's part of the mean over the batch; the parts add up to it.
 
     Args:
-        values: one for each image of its share, (share,), which may be of no image at all.
+        values: one per image of its share, (share,); a share may be empty.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -25,12 +25,12 @@ def mean_over_images(values):
 
 
 def mean_over_all_images(values):
-    """Returns the mean over the images of all replicas, by column: the same for each of them.
+    """Returns the mean over the images of all replicas, by column: the same on each replica.
 
-    No gradient goes through it.
+    No gradient flows through it.
 
     Args:
-        values: (share, columns), of this replica's images, which may be none.
+        values: (share, columns), of this replica's images; a share may be empty.
     """
     values = tf.stop_gradient(values)
     context = tf.distribute.get_replica_context()
@@ -43,10 +43,10 @@ def mean_over_all_images(values):
 
 
 def own_seed(seed):
-    """Returns the seed that this replica draws with in the place of ``seed``, two integers.
+    """Returns the seed that this replica uses instead of ``seed``, two integers.
 
-    The first replica keeps it. Another's differs in bits of the first integer but the sign,
-    which tells the streams of pixels from those of the model.
+    The first replica keeps it. Other replicas change bits of the first integer except its sign,
+    which separates the streams of pixels from those of the model.
     """
     seed = tf.cast(seed, tf.int32)
     context = tf.distribute.get_replica_context()

@@ -1,4 +1,4 @@
-"""The reparameterisation trick."""
+"""The reparameterization trick."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import keras
 from keras import ops
 
 from models import noise
+from models.distributions import DiagonalGaussian
 
 
 @keras.saving.register_keras_serializable(package="models")
 class GaussianSampling(keras.layers.Layer):
-    """Draws z ~ N(z_mean, exp(z_log_var)) such that gradients reach both.
+    """Draws z ~ q(z|x) such that gradients reach the posterior's mean and variance.
 
-    z = z_mean + exp(z_log_var / 2) · ε with ε ~ N(0, I): Kingma and Welling (2014),
-    section 2.4 and equation (10). In float32 whatever the precision of the networks.
+    Kingma and Welling (2014), section 2.4. In float32 whatever the precision of the networks.
 
     Args:
-        seed: of the noise. The draws go on from call to call; ``restart`` begins anew.
+        seed: of the noise. Successive calls advance the random stream; ``restart`` resets it.
     """
 
     def __init__(self, seed: int = 0, **kwargs):
@@ -24,13 +24,15 @@ class GaussianSampling(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(noise.derive_seed(seed, "z"))
 
-    def call(self, z_mean, z_log_var):
-        """Returns z, of the shape of both arguments: (batch, latent_dim)."""
-        epsilon = noise.normal(ops.shape(z_mean), self.seed_generator.next())
-        return z_mean + ops.exp(0.5 * z_log_var) * epsilon
+    def call(self, posterior, num_samples: int = 1):
+        """Returns ``num_samples`` draws of z for each image: (num_samples, batch, latent_dim)."""
+        posterior = DiagonalGaussian(*posterior)
+        batch, latent_dim = ops.shape(posterior.mean)
+        epsilon = noise.normal((num_samples * batch, latent_dim), self.seed_generator.next())
+        return posterior.sample(ops.reshape(epsilon, (num_samples, batch, latent_dim)))
 
     def restart(self, seed: int) -> None:
-        """Begins the stream of noise that ``seed`` names."""
+        """Resets the random stream to the beginning of the one that ``seed`` names."""
         self.seed_generator.state.assign([noise.derive_seed(seed, "z"), 0])
 
     def get_config(self):

@@ -1,8 +1,7 @@
-"""Schedules of β: its value at every step of the optimiser.
+"""Schedules of β: its value at every training step.
 
-Each is called with the number of steps done, t, and with the final β, and gives β_t. It has
-no state: a run that goes on from a checkpoint, which holds the optimiser's counter, goes on
-with the very β_t it would have had.
+Each is called with the number of steps done, t, and with the final β, and returns β_t. It has no
+state: a resumed run reads t from the optimizer's counter in its checkpoint.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.table import BETA_SCHEDULES
+from catalog.schedules import BETA_SCHEDULES
 
 
-def choose(settings: Mapping[str, Any]) -> Constant:
-    """Returns the schedule that ``beta_schedule`` names; ``Constant`` where it is missing."""
-    entry = BETA_SCHEDULES[settings.get("beta_schedule", "constant")]
-    schedule = {"Constant": Constant, "Linear": Linear, "Cyclical": Cyclical}[entry.class_name]
-    return schedule(**{name.removeprefix("beta_"): settings[name] for name in entry.defaults})
+def build(settings: Mapping[str, Any]) -> Constant:
+    """Returns the schedule that the flags describe."""
+    row = BETA_SCHEDULES[settings["beta_schedule"]]
+    arguments = {flag.name.removeprefix("beta_"): settings[flag.name] for flag in row.flags}
+    return globals()[row.class_name](**arguments)
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -31,7 +30,7 @@ class Constant:
         """Returns β_t, a scalar.
 
         Args:
-            step: steps that the optimiser has done, an integer.
+            step: number of training steps done.
             beta: the final β.
         """
         return beta
@@ -49,13 +48,13 @@ class Constant:
 
 @keras.saving.register_keras_serializable(package="models")
 class Linear(Constant):
-    """From a first β to the final one in equal steps (Bowman et al., 2016; Sønderby et al., 2016).
+    """A linear rise (Bowman et al., 2016; Sønderby et al., 2016).
 
     β_t = (1 − p) · start + p · β, p = min(1, t / steps).
 
     Args:
-        start: β of the first step, at least 0.
-        steps: after how many β is reached.
+        start: β at the first step, at least 0.
+        steps: number of steps until β is reached.
     """
 
     def __init__(self, start: float, steps: int):
@@ -76,14 +75,14 @@ class Linear(Constant):
 
 @keras.saving.register_keras_serializable(package="models")
 class Cyclical(Linear):
-    """The linear rise again and again (Fu et al., 2019, equation 6 with R = ½).
+    """Repeated linear rises (Fu et al., 2019, equation 6 with R = ½).
 
-    A cycle has ``steps`` steps of the rise and as many at β; after the last, β stays.
+    A cycle is a rise of ``steps`` steps, then as many steps at β; after the last cycle β stays.
 
     Args:
-        start: β of a cycle's first step, at least 0.
-        steps: of a rise, half a cycle.
-        cycles: how many.
+        start: β at the first step of a cycle, at least 0.
+        steps: length of a rise, half a cycle.
+        cycles: number of cycles.
     """
 
     def __init__(self, start: float, steps: int, cycles: int):

@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from models import likelihoods, objectives
-from models.build import build_parts
-from models.priors import StandardNormal
+from models import likelihoods, objectives, priors, schedules
+from models.distributions import DiagonalGaussian
 from models.replicas import mean_over_images
 from models.sampling import GaussianSampling
+from models.terms import Terms
 
 
-def build(network: ModuleType, image_shape: tuple[int, int, int], settings: Mapping[str, Any]):
-    """Returns a VAE with the encoder and decoder of ``network``, in the sizes of ``settings``."""
-    parts = build_parts(network, image_shape, settings)
-    return VAE(**parts, beta=settings["beta"], name="vae")
+def build(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> VAE:
+    """Returns a VAE of these parts, which ``models.build`` made of the flags."""
+    return VAE(**parts, name="vae")
 
 
 @keras.saving.register_keras_serializable(package="models")
 class VAE(keras.Model):
-    """An encoder q(z|x), a likelihood p(x|z) over a decoder, a prior p(z), one objective.
+    """An encoder q(z|x), a likelihood p(x|z) on top of a decoder, a prior p(z), an objective.
 
-    Trained by ``fit`` on batches of images alone, (batch, height, width, channels) in
-    [0, 1]; ``compile`` needs an optimiser only.
+    ``compile`` needs an optimizer only. ``fit`` takes images, (num_images, height, width,
+    channels) in [0, 1], as an array or in batches.
 
     Args:
-        encoder: images to (z_mean, z_log_var); has ``latent_dim``.
-        decoder: z to logits of the images' shape, or more of them where the likelihood says so.
+        encoder: images to ``DiagonalGaussian``; has ``latent_dim``.
+        decoder: z to logits of the images' shape, or more of them if the likelihood asks for it.
         likelihood: p(x|z); None for ``likelihoods.Bernoulli``.
-        prior: p(z); None for ``StandardNormal``.
-        beta: weight of the KL term (Higgins et al., 2017); 1 is the evidence lower bound.
-        objective: what the optimiser lowers; None for the loss itself.
+        prior: p(z); None for ``priors.StandardNormal``.
+        beta: weight of the KL (Higgins et al., 2017); 1 gives the evidence lower bound.
+        objective: what the optimizer lowers; None for ``objectives.Elbo``.
+        beta_schedule: β at each training step; None for ``schedules.Constant``.
         seed: of the noise in z.
-        corruption: a layer between the images and the encoder while training; None for none.
+        corruption: a layer applied to the encoder's input in training; None for none.
     """
 
-    tracked: tuple[str, ...] = ("loss", "reconstruction", "kl")  # averaged over images
-    variational = True  # q(z|x) is a distribution: there is a KL, and an ELBO
-    uses_labels = False  # batches are images alone, not (images, labels)
+    reported: tuple[str, ...] = ("loss", "reconstruction", "kl")  # metrics of an epoch
+    is_variational = True  # q(z|x) is a distribution: there is a KL, and an ELBO
+    uses_labels = False  # batches are images, not (images, labels)
 
     def __init__(
         self,
@@ -53,6 +52,7 @@ class VAE(keras.Model):
         prior=None,
         beta=1.0,
         objective=None,
+        beta_schedule=None,
         seed=0,
         corruption=None,
         **kwargs: Any,
@@ -61,108 +61,121 @@ class VAE(keras.Model):
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihood or likelihoods.Bernoulli()
-        self.prior = prior or StandardNormal()
+        self.prior = prior or priors.StandardNormal()
         self.beta = beta
-        self.objective = objective
+        self.objective = objective or objectives.Elbo()
+        self.beta_schedule = beta_schedule or schedules.Constant()
         self.seed = seed
         self.corruption = corruption
         self.sampling = GaussianSampling(seed, name="sampling")
-        names = [*self.tracked, *(["objective"] if objective else [])]
+        is_loss = self.objective.is_loss and type(self.beta_schedule) is schedules.Constant
+        names = [*self.reported, *([] if is_loss else ["objective"])]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
     def build(self, input_shape):
-        if not self.encoder.built:
-            self.encoder.build(input_shape)
-        if not self.decoder.built:
-            self.decoder.build((None, self.encoder.latent_dim))
-        self.sampling.build((None, self.encoder.latent_dim))
-        if self.corruption:
-            self.corruption.build(input_shape)
-        if not self.likelihood.built:
-            self.likelihood.build(input_shape)
+        latent_shape = (None, self.encoder.latent_dim)
+        for part, shape in (
+            (self.encoder, input_shape),
+            (self.decoder, latent_shape),
+            (self.prior, latent_shape),
+            (self.sampling, latent_shape),
+            (self.corruption, input_shape),
+            (self.likelihood, input_shape),
+        ):
+            if part is not None and not part.built:
+                part.build(shape)
         super().build(input_shape)
 
-    # ---------------------------------------------------------------- the objective
+    # -------------------------------------------------------- the evidence lower bound
 
-    def compute_losses(self, images, training=False):
-        """Returns the parts of the negative evidence lower bound, in nats an image.
+    def terms(self, images, num_samples: int = 1, training: bool = False) -> Terms:
+        """Returns the terms of the evidence lower bound, with ``num_samples`` samples z ~ q(z|x).
 
-        Equation (10) with one sample of z:
-        loss = −log p(x|z) + β · KL(q(z|x) ‖ p(z)), z ~ q(z|x).
+        ELBO(x) = E[log p(x|z)] − KL(q(z|x) ‖ p(z)): Kingma and Welling (2014), equation 3. The
+        loss is −E[log p(x|z)] + β · KL, and ``objectives`` has what else can be made of the terms.
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
-            training: whether layers such as dropout are on. z is sampled either way.
-
-        Returns:
-            ``loss``, ``reconstruction`` (−log p(x|z)) and ``kl``, each of shape (batch,).
+            num_samples: k.
+            training: whether layers such as dropout are active. z is sampled either way.
         """
-        return self._sum_up(self.compute_parts(images, training))
+        posterior = self.posterior(images, training)  # q(z|x)
+        z = self.sampling(posterior, num_samples=num_samples)  # (k, batch, latent_dim)
+        outputs = self.decoder_outputs(z, training)
+        kl = self.prior.kl(posterior, z)  # KL(q(z|x) ‖ p(z))
+        return Terms(
+            posterior=posterior,
+            z=z,
+            log_likelihood=self.likelihood.log_prob(images, outputs),  # log p(x|z)
+            log_q_minus_log_p=posterior.log_prob(z) - self.prior.log_prob(z),
+            kl_by_dimension=kl if self.prior.by_dimension else None,
+        )
 
-    def compute_parts(self, images, training=False):
-        """Returns ``reconstruction``, (batch,), and ``kl`` by dimension, (batch, latent_dim).
-
-        The arguments are those of ``compute_losses``.
-        """
-        z_mean, z_log_var = self._posterior(images, training)
-        z = self.sampling(z_mean, z_log_var)
-        logits = self._logits(z, training)
-        return {
-            "reconstruction": -self.likelihood.log_prob(images, logits),
-            "kl": self.prior.kl(z_mean, z_log_var),
-        }
-
-    def weigh(self, losses, beta):
-        """Returns the sum of an image's losses with their weights, (batch,)."""
-        return losses["reconstruction"] + beta * losses["kl"]
-
-    def _sum_up(self, parts):
-        losses = objectives.sum_dimensions(parts)
-        return {"loss": self.weigh(losses, self.beta), **losses}
+    def loss_of(self, terms: Terms):
+        """Returns the loss −log p(x|z) + β · KL + what the model adds, in nats, (batch,)."""
+        return terms.reconstruction + self.beta * terms.kl + terms.added
 
     def train_step(self, batch):
-        """One step of the optimiser; returns the means since the epoch began, by name."""
+        """Takes one step of the optimizer; returns the means since the epoch began, by name."""
         with tf.GradientTape() as tape:
-            losses = self._losses_and_objective(batch, training=True)
-            objective = self.optimizer.scale_loss(mean_over_images(losses["objective"]))
-        gradients = tape.gradient(objective, self.trainable_variables)
+            terms = self.terms(batch, self.objective.num_samples, training=True)
+            objective = self._objective_of(terms)
+            scaled = self.optimizer.scale_loss(mean_over_images(objective))
+        gradients = tape.gradient(scaled, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
-        return self._track(losses)
+        return self._track(terms, objective)
 
     def test_step(self, batch):
-        """The same losses of held-out images, z sampled too, nothing learned."""
-        return self._track(self._losses_and_objective(batch, training=False))
+        """Measures held-out images; z is sampled, nothing is learned."""
+        terms = self.terms(batch, self.objective.num_samples)
+        return self._track(terms, self._objective_of(terms))
 
-    def _losses_and_objective(self, batch, training):
-        parts = self.compute_parts(batch, training)
-        losses = self._sum_up(parts)
-        objective = self.objective(self, parts) if self.objective else losses["loss"]
-        return {**losses, "objective": objective}
+    def _objective_of(self, terms):
+        beta = self.beta_schedule(self.optimizer.iterations, self.beta)
+        return self.objective(terms, beta) + terms.added
 
-    def _track(self, losses):
+    def _track(self, terms, objective):
+        values = {**self._losses_of(terms), "objective": objective}
         for name, tracker in self.trackers.items():
-            tracker.update_state(losses[name])
+            tracker.update_state(values[name], terms.weights if name in terms.reported else None)
         return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    def compute_losses(self, batch, num_samples: int = 1, training: bool = False):
+        """Returns the loss and its parts for each image: name → (batch,), losses in nats.
+
+        The names are ``reported``: for a VAE ``loss``, ``reconstruction`` (−log p(x|z)) and
+        ``kl``. The arguments are those of ``terms``.
+        """
+        return self._losses_of(self.terms(batch, num_samples, training))
+
+    def _losses_of(self, terms):
+        values = {
+            "loss": self.loss_of(terms),
+            "reconstruction": terms.reconstruction,
+            "kl": terms.kl,
+            **terms.reported,
+        }
+        return {name: values[name] for name in self.reported}
 
     @property
     def metrics(self):
-        """Reset by Keras when an epoch begins."""
+        """Metrics that Keras resets at the beginning of each epoch."""
         return list(self.trackers.values())
 
-    # ------------------------------------------------------------- what it is used for
+    # --------------------------------------------------------- encoding, decoding, sampling
 
     def call(self, images, training=False):
-        """Returns the decoder's outputs for a sampled z: where it has one a channel, logits of
-        the images' shape."""
-        return self._logits(self.sampling(*self._posterior(images, training)), training)
+        """Returns the decoder's outputs for a sampled z, such as logits of the images' shape."""
+        z = self.sampling(self.posterior(images, training))
+        return self.decoder_outputs(z, training)[0]
 
-    def encode(self, images):
-        """Returns the posterior's (z_mean, z_log_var), each (batch, latent_dim).
+    def encode(self, images) -> DiagonalGaussian:
+        """Returns the posterior q(z|x).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
         """
-        return self._posterior(images, training=False)
+        return self.posterior(images, training=False)
 
     def decode(self, z):
         """Returns E[x|z], (batch, height, width, channels) in [0, 1].
@@ -170,31 +183,49 @@ class VAE(keras.Model):
         Args:
             z: (batch, latent_dim).
         """
-        return self.likelihood.mean(self._logits(z, training=False))
+        return self.likelihood.mean(self.decoder_outputs(z, training=False))
 
     def reconstruct(self, images):
-        """Returns E[x|z] at the posterior's mean z, of the shape and range of the images.
+        """Returns E[x|z] at the posterior mean, of the shape and range of the images.
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
         """
-        z_mean, _ = self.encode(images)
-        return self.decode(z_mean)
+        return self.decode(self.encode(images).mean)
 
-    def generate(self, num_images, seed=0):
-        """Returns E[x|z] for z from the prior, (num_images, height, width, channels)."""
-        return self.decode(self.prior.sample(num_images, self.encoder.latent_dim, seed))
+    def sample_prior(self, num_samples: int, seed: int = 0):
+        """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""
+        return self.prior.sample(num_samples, seed)
 
-    # The networks may run in half precision; what is made of their outputs is float32.
+    def generate(self, num_images: int, seed: int = 0):
+        """Returns E[x|z] for samples of the prior, (num_images, height, width, channels)."""
+        return self.decode(self.sample_prior(num_images, seed))
 
-    def _posterior(self, images, training):
+    def kl_by_dimension(self, posterior: DiagonalGaussian):
+        """Returns the KL of each latent dimension, (batch, latent_dim) in nats.
+
+        None if the prior has no closed form by dimension.
+        """
+        return self.prior.kl(posterior, None) if self.prior.by_dimension else None
+
+    # The networks may compute in half precision; what is made of their outputs is float32.
+
+    def posterior(self, images, training) -> DiagonalGaussian:
+        """Returns q(z|x) in float32, of corrupted images where ``training`` and ``corruption``."""
         if self.corruption:
             images = self.corruption(images, training=training)
-        z_mean, z_log_var = self.encoder(images, training=training)
-        return ops.cast(z_mean, "float32"), ops.cast(z_log_var, "float32")
+        mean, log_var = self.encoder(images, training=training)
+        return DiagonalGaussian(ops.cast(mean, "float32"), ops.cast(log_var, "float32"))
 
-    def _logits(self, z, training):
-        return ops.cast(self.decoder(z, training=training), "float32")
+    def decoder_outputs(self, z, training):
+        """Returns what the decoder makes of z, float32 (…, height, width, channels).
+
+        Args:
+            z: (…, latent_dim).
+        """
+        outputs = self.decoder(ops.reshape(z, (-1, z.shape[-1])), training=training)
+        outputs = ops.reshape(outputs, (*ops.shape(z)[:-1], *outputs.shape[1:]))
+        return ops.cast(outputs, "float32")
 
     # ------------------------------------------------------------------------ saving
 
@@ -204,6 +235,7 @@ class VAE(keras.Model):
         "likelihood",
         "prior",
         "objective",
+        "beta_schedule",
         "corruption",
     )
 
@@ -211,13 +243,22 @@ class VAE(keras.Model):
         parts = {
             name: keras.saving.serialize_keras_object(getattr(self, name)) for name in self._PARTS
         }
-        if not self.corruption:
-            del parts["corruption"]  # models are saved as before there was any
         return {**super().get_config(), **parts, "beta": self.beta, "seed": self.seed}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = dict(config)
+        config = _from_earlier_version(config)
         for name in cls._PARTS:
             config[name] = keras.saving.deserialize_keras_object(config.get(name), custom_objects)
         return cls(**config)
+
+
+def _from_earlier_version(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a configuration whose objective held the schedule of β and the L2 penalty."""
+    config = dict(config)
+    objective = config.get("objective")
+    if objective and objective["class_name"] == "Objective":
+        config["beta_schedule"] = objective["config"]["beta_schedule"]
+        elbo = objectives.Elbo(objective["config"]["free_bits"])
+        config["objective"] = keras.saving.serialize_keras_object(elbo)
+    return config

@@ -98,7 +98,10 @@ def _choose(
     for settings in wanted:
         for run, record in reversed(finished):
             flags = record["flags"]
-            if all(flags[name] == settings[name] for name in flags.keys() & settings.keys()):
+            shared = flags.keys() & settings.keys()
+            if all(
+                runs.normalize(flags[name]) == runs.normalize(settings[name]) for name in shared
+            ):
                 chosen[run.name] = (run, record)
                 break
     return chosen

@@ -47,7 +47,7 @@ class Recipe(NamedTuple):
 LOOSER = (("--l2=0",), ("--l2=0", "--initializer=glorot_uniform"))
 SEEDS = tuple(("--num_labels=1000", f"--seed={seed}") for seed in range(3))
 DEEPER = (
-    "--latent_dim=2,4,8,10,20",
+    "--sweep=latent_dim=2,4,8,10,20",
     "--hidden_dim=512,512,512",
     "--corruption=1",
     "--num_epochs=80",

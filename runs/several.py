@@ -31,7 +31,7 @@ def find_several(root: Path, words: str) -> list[Run]:
     if chosen is None:
         wrong = next((piece for piece in pieces if not fnmatch.filter(names, piece)), words)
         known = ", ".join(names[:10]) + (f", {len(names) - 10} more" if len(names) > 10 else "")
-        raise RunError(f"no run in {root} is called {wrong}; its runs: {known or 'none'}")
+        raise RunError(f"no run in {root} is called {wrong}: there are {known or 'none'}")
     if len(chosen) < 2:
         raise RunError(
             f"--compare {words} names one run, {min(chosen)}: name two or more, or evaluate this "

@@ -19,9 +19,9 @@ import pytest
 import cli
 import data
 import runs
+from training import device
 
-# Read when Keras is imported: the tests do not depend on the user's keras.json.
-os.environ["KERAS_BACKEND"] = "tensorflow"
+device.ignore_keras_settings()  # before any test imports Keras
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("catalog", "cli", "data", "models", "runs", "figures", "training", "evaluation", "configs")
@@ -98,8 +98,8 @@ def in_process(tmp_path, monkeypatch):
     """
 
     def run(script: str, *args: str, root: Path = tmp_path) -> None:
-        monkeypatch.setattr(options, "TRAINED_MODEL_DIR", root / "trained_model")
-        monkeypatch.setattr(options, "RESULT_DIR", root / "result")
+        monkeypatch.setattr(cli, "TRAINED_MODEL_DIR", root / "trained_model")
+        monkeypatch.setattr(cli, "RESULT_DIR", root / "result")
         monkeypatch.setattr(sys, "argv", [f"{script}.py", *args])
         main = importlib.import_module(script).main
         cli.run_script(main, (data.DataError, runs.RunError, MemoryError, OSError))
@@ -160,6 +160,7 @@ def small_mnist(make_images, monkeypatch) -> Callable[[Path, dict[str, int]], Pa
             num_train=counts["train"],
             num_test=counts["test"],
             num_validation=counts["train"] // 5,
+            sha256={},
         )
         monkeypatch.setitem(data.DATASETS, "mnist", small)
         return folder

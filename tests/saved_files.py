@@ -1,4 +1,4 @@
-"""What a run's folder holds."""
+"""The files in the folder of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import runs
 
 
 def epochs_of_files(run: runs.Run) -> dict[str, int | None]:
-    """Returns of which epoch each file is, all of them whole."""
+    """Returns the epoch of each file, after verifying all of them."""
     found = {}
     for name in run.read_record()["files"]:
         with runs.open_file(run, name) as opened:

@@ -152,7 +152,7 @@ def test_what_the_terminal_cannot_show_is_told_by_its_numbers(script, tree, run_
     name = b"\xff \xc3\xbc \x1b[2J".decode("utf-8", "surrogateescape")
     result = run_script(f"{script}.py", *words, f"--{name}", PYTHONIOENCODING="ascii")
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"{script}.py: Unknown command line flag")
+    assert result.stderr.startswith(f"{script}.py: unknown flag")
     assert result.stderr.count("\n") == 1
     assert result.stderr.isascii()
     assert result.stderr.strip().isprintable()

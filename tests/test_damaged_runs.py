@@ -1,7 +1,8 @@
-"""What the scripts say of a run whose files are damaged, without importing TensorFlow."""
+"""The scripts' messages about damaged runs, which do not import TensorFlow."""
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -15,7 +16,7 @@ WORDS = ("--dataset", "digits", "--run_name", "damaged")
 
 @pytest.fixture
 def run(tree) -> runs.Run:
-    """A run of two checkpoints, made of bytes that are no models."""
+    """A run with two checkpoints, whose models are arbitrary bytes."""
     run = runs.Run(tree / "trained_model" / "damaged")
     flags = cli.settings(cli.parse_train(["train.py", *WORDS])) | {"stream": "0"}
     run.start({"status": "training", "started": "2026", "flags": flags, "data_dir": None})
@@ -37,11 +38,11 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_offered(run, run_sc
     run.checkpoint_path.write_text("epo")
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
     result = run_script("train.py", *WORDS, "--resume")
-    offer = "type --resume --resume_from previous to go on from the checkpoint before it"
-    check_fails(result, f"{run.checkpoint_path} is cut off, with 3 of its 7 bytes: {offer}")
+    offer = "type --resume --resume_from previous to continue from the checkpoint before it"
+    check_fails(result, f"{run.checkpoint_path} is truncated to 3 of its 7 bytes: {offer}")
     assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
 
-    # The one offered is taken, in the place of the damaged one, before TensorFlow is missed.
+    # The offered one replaces the damaged one before TensorFlow is imported.
     result = run_script("train.py", *WORDS, "--resume", "--resume_from", "previous")
     assert "tensorflow was imported" in result.stderr
     assert run.checkpoint_path.read_text() == "epoch 1"
@@ -52,14 +53,14 @@ def test_a_damaged_model_is_named_and_the_other_offered(run, run_script, name, o
     path: Path = run.folder / runs.CHECKPOINTS[name]
     path.write_text("epoch 3")
     result = run_script("evaluate.py", "--generate", "--run_name", run.name, "--checkpoint", name)
-    offer = f"type --checkpoint {other} for the model of epoch 2, which is whole"
-    check_fails(result, f"{path} is not as it was written", offer)
+    offer = f"type --checkpoint {other} for the model of epoch 2, which is intact"
+    check_fails(result, f"{path} was modified", offer)
 
 
 def test_a_damaged_history_is_named(run, run_script):
     run.history_path.write_text("epoch")
     result = run_script("evaluate.py", "--curves", "--run_name", run.name)
-    check_fails(result, f"{run.history_path} is cut off, with 5 of its 7 bytes", "--resume")
+    check_fails(result, f"{run.history_path} is truncated to 5 of its 7 bytes", "--resume")
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,38 @@ def test_a_checkpoint_to_go_on_from_is_named_beside_resume(words, part):
     with pytest.raises(cli.UsageError) as error:
         cli.parse_train(["train.py", *shlex.split(words)])
     assert part in str(error.value)
+
+
+def test_a_damaged_record_is_answered_with_advice_that_leads_on(run, run_script):
+    """Neither message sends the user to the other."""
+    run.record_path.write_text("{")
+    for words in ([], ["--resume"]):
+        result = run_script("train.py", *WORDS, *words)
+        check_fails(result, "run.json cannot be read", "train the run again with --overwrite")
+    result = run_script("train.py", *WORDS, "--overwrite")
+    assert "tensorflow was imported" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--resume"], ["--overwrite"]])
+def test_logs_that_cannot_be_written_are_reported(run, run_script, words):
+    run.logs_dir.touch()
+    check_fails(run_script("train.py", *WORDS, *words), f"{run.logs_dir} is a file, not a folder")
+
+
+@pytest.mark.parametrize("name", ["run.json", "history.csv", "best.keras", "checkpoint.npz"])
+def test_a_pipe_stops_neither_script(run, run_script, name):
+    (run.folder / name).unlink()
+    os.mkfifo(run.folder / name)
+    for script, words in (
+        ("train.py", [*WORDS, "--resume"]),
+        ("evaluate.py", ["--curves", "--run_name", run.name]),
+        ("evaluate.py", ["--curves"]),
+    ):
+        result = run_script(script, *words)
+        assert result.returncode == 1
+        assert "not a regular file" in result.stderr or name in (
+            "best.keras",
+            "checkpoint.npz",
+            "history.csv",
+        )
+    run.record_path.unlink()

@@ -10,7 +10,7 @@ import pytest
 
 import data
 import runs
-from data import digits
+from data.sources import digits
 from tests.test_scripts import FIGURES
 
 
@@ -19,11 +19,11 @@ def shown(monkeypatch):
     """Has the digits be other images: what a function makes of them, and as many as it says."""
 
     def show(make, shape, num_train=1437, num_validation=144, num_test=360) -> None:
-        load = digits.load
+        load, original = digits.load, data.DATASETS["digits"]
         counts = {"train": num_train, "test": num_test}
 
-        def load_other(split, data_dir=None, positions=None):
-            images, labels = load(split)
+        def load_other(info, split, data_dir=None, positions=None):
+            images, labels = load(original, split)
             if len(labels) > counts[split]:  # by class in turn
                 order = np.argsort(labels, kind="stable").reshape(-1)
                 turns = np.concatenate([np.arange(count) for count in np.bincount(labels)])

@@ -1,4 +1,4 @@
-"""Runs from strangers: evaluate.py and train.py refuse them in one line, and run nothing."""
+"""Runs from strangers: both scripts refuse them in one line and execute nothing of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ARRAYS = ("--dataset", "digits", "--hidden_dim", "8", "--latent_dim", "2")
 
 
 def write_run(root: Path, flags: dict[str, Any] = FLAGS, **files: bytes) -> runs.Run:
-    """Writes a run whose checksums are right, as a stranger would."""
+    """Writes a run with correct checksums, as a stranger could."""
     run = runs.Run(root / "trained_model" / "stranger")
     record = {"status": "finished", "started": "2999", "flags": flags, "num_train": 1293}
     run.start({**record, "data_dir": None})
@@ -62,13 +62,13 @@ def alter(run: runs.Run, **changes: Any) -> None:
         ({"precision": "float8"}, "flag --precision=float8: expected float32"),
         ({"activation": "lambda x: x"}, "flag --activation=lambda x: x"),
         ({"filters": "9"}, "does not read it"),
-        ({"stream": "1"}, "digits comes embedded"),
-        ({"flagfile": "/etc/passwd"}, "--flagfile is no flag of a run"),
-        ({"data_dir": "/etc"}, "--data_dir is no flag of a run"),
-        ({"overwrite": True}, "--overwrite is no flag of a run"),
-        ({"evil": 1}, "--evil is no flag of a run"),
+        ({"stream": "1"}, "digits is embedded"),
+        ({"flagfile": "/etc/passwd"}, "unknown flag in run.json: --flagfile"),
+        ({"data_dir": "/etc"}, "unknown flag in run.json: --data_dir"),
+        ({"overwrite": True}, "unknown flag in run.json: --overwrite"),
+        ({"evil": 1}, "unknown flag in run.json: --evil"),
         ({"dataset": "digits\n--seed=5"}, "its flags is not flags and their values"),
-        ({"dataset": ["digits"]}, "its flags is not flags and their values"),
+        ({"dataset": [["digits"]]}, "its flags is not flags and their values"),
     ],
 )
 def test_flags_that_train_would_not_take_are_refused(changes, part, in_process, tmp_path, capsys):
@@ -79,7 +79,7 @@ def test_flags_that_train_would_not_take_are_refused(changes, part, in_process, 
     output, error = capsys.readouterr()
     assert (stopped.value.code, error.count("\n")) == (1, 1), error
     if part is None:  # what is left out is at its default: it is the model that is refused
-        assert f"{run.best_path} is refused (it is no archive" in error
+        assert f"{run.best_path} is refused (it is not a zip archive" in error
     else:
         assert error.startswith(f"evaluate.py: {run.record_path} ")
         assert part in error
@@ -162,6 +162,8 @@ def test_a_hostile_model_is_refused_in_one_line(name, in_process, tmp_path, caps
         b"epoch,loss\n1," + b"9" * 200_000 + b"x\n",
         b"<html>\n",
         b"epoch\n1\n",
+        b"epoch,loss,val_loss\n1,1e308,1e308\n",
+        b"epoch,loss,val_loss,\x1b[2J\n1,2,3,4\n",
     ],
 )
 def test_a_hostile_history_is_refused_in_one_line(content, in_process, tmp_path, capsys):
@@ -185,7 +187,7 @@ def test_a_checkpoint_with_a_pickle_is_refused_in_one_line(in_process, tmp_path,
         in_process("train", *ARRAYS, "--run_name", "stranger", "--resume")
     error = capsys.readouterr().err
     assert (stopped.value.code, error.count("\n")) == (1, 1), error
-    assert f"{run.checkpoint_path} cannot be read ('json' in it holds" in error
+    assert f"{run.checkpoint_path} cannot be read (its array 'json' holds" in error
 
 
 def test_nothing_here_opens_what_could_run_code():

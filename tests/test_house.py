@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
 import inspect
 import os
 import runpy
@@ -195,8 +194,8 @@ ENTRIES = [
 
 @pytest.mark.parametrize("name", data.DATASETS)
 def test_every_dataset_has_its_module_with_the_same_entry(name):
-    load = importlib.import_module(f"data.{name}").load
-    assert list(inspect.signature(load).parameters) == ["split", "data_dir", "positions"]
+    load = data.source_of(data.describe(name)).load
+    assert list(inspect.signature(load).parameters) == ["info", "split", "data_dir", "positions"]
 
 
 @pytest.mark.parametrize(("file", "entry", "arguments"), ENTRIES)

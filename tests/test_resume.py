@@ -116,14 +116,17 @@ def test_a_finished_run_goes_on_for_more_epochs_in_its_folder(whole, in_process,
         in_process("train", *FLAGS, "--num_epochs", "2", "--resume")
     error = capsys.readouterr().err
     assert (stopped.value.code, error.count("\n")) == (1, 1)
-    assert "has had its 2 epochs: type --num_epochs with more" in error
+    assert "has finished its 2 epochs: type --run_name" in error
 
     keras.utils.clear_session()
-    in_process("train", *FLAGS, "--num_epochs", "3", "--resume")
+    in_process("train", *FLAGS, "--num_epochs", "3", "--resume", "--run_name", run.name)
     assert list((tmp_path / "trained_model").iterdir()) == [folder]
     record = run.read_record()
     assert (record["status"], record["epochs_done"], record["started"]) == ("finished", 3, started)
     assert record["flags"]["num_epochs"] == 3
+    (extension,) = record["extensions"]
+    assert extension["num_epochs"] == 3
+    assert "--num_epochs 3 --resume" in extension["command"]
     check_same_result(run, whole)
 
 

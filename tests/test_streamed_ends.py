@@ -24,7 +24,7 @@ sys.path.insert(0, sys.argv[1])
 import data
 data.DATASETS["mnist"] = dataclasses.replace(
     data.DATASETS["mnist"],
-    num_train={COUNTS["train"]}, num_test={COUNTS["test"]}, num_validation={STEPS},
+    num_train={COUNTS["train"]}, num_test={COUNTS["test"]}, num_validation={STEPS}, sha256={{}},
 )
 sys.argv[:] = ["train.py", *sys.argv[2:]]
 runpy.run_path("train.py", run_name="__main__")

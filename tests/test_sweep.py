@@ -1,4 +1,4 @@
-"""train.py --latent_dim 2,3: the command line, and runs of the same bits as alone."""
+"""train.py --sweep: its command line, and runs bit-identical to those trained alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def parse(*args: str):
     return values, cli.parse_each(argv, values)
 
 
-def test_one_latent_dim_is_one_run():
+def test_without_sweep_there_is_one_run():
     values, each = parse("--latent_dim", "7")
     assert (values.latent_dim, each) == (7, [])
 
 
-def test_several_are_runs_that_differ_in_nothing_else(tmp_path):
-    (tmp_path / "recipe.flags").write_text("--latent_dim=2,20\n--beta=3\n")
-    _, each = parse(f"--flagfile={tmp_path / 'recipe.flags'}", "--latent_dim", "4, 100")
+def test_a_sweep_has_one_run_per_value(tmp_path):
+    (tmp_path / "recipe.flags").write_text("--sweep=latent_dim=2,20\n--beta=3\n")
+    _, each = parse(f"--flagfile={tmp_path / 'recipe.flags'}", "--sweep", "latent_dim=4, 100")
     assert [flag for flag, _, _ in each] == ["--latent_dim=4", "--latent_dim=100"]
     for flag, name, settings in each:
         alone, _ = parse("--beta", "3", flag)
@@ -33,31 +33,64 @@ def test_several_are_runs_that_differ_in_nothing_else(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "parts"),
+    ("words", "flags"),
     [
-        (["--latent_dim", "2,0"], ["--latent_dim=2,0", "of at least 1", "or several, with commas"]),
-        (["--latent_dim", "2,,4"], ["a whole number"]),
-        (["--latent_dim", "2,4,2"], ["each value once"]),
-        (["--latent_dim", "2,4", "--run_name", "mine"], ["2,4 trains several", "leave it out"]),
-        (["--latent_dim", "2,4", "--strategy", "multi_worker"], ["2,4 trains several runs"]),
+        (["--sweep", "beta=1,4"], ["--beta=1", "--beta=4"]),
+        (["--sweep=hidden_dim=500;512,256"], ["--hidden_dim=500", "--hidden_dim=512,256"]),
+        (["--sweep", "--seed=0,1"], ["--seed=0", "--seed=1"]),
+        (["--sweep", "dataset=mnist,digits"], ["--dataset=mnist", "--dataset=digits"]),
+        (["--num_labels", "100", "--sweep", "model=classifier_vae"], ["--model=classifier_vae"]),
     ],
 )
-def test_a_list_that_cannot_be_trained_is_told_in_one_line(words, parts):
-    with pytest.raises(UsageError) as told:
+def test_any_flag_of_a_run_can_be_swept(words, flags):
+    assert [member.flag for member in parse(*words)[1]] == flags
+
+
+def test_a_flag_after_its_sweep_overrides_it_and_one_before_does_not(tmp_path):
+    (tmp_path / "recipe.flags").write_text("--sweep latent_dim=2,20\n")
+    recipe = f"--flagfile={tmp_path / 'recipe.flags'}"
+    values, each = parse(recipe, "--latent_dim", "5", "--run_name", "one")
+    assert (values.latent_dim, each, cli.run_name(values)) == (5, [], "one")
+    assert len(parse("--latent_dim", "5", recipe)[1]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--sweep", "latent_dim=2,0"], ["flag --latent_dim=0: expected a whole number"]),
+        (["--sweep", "latent_dim=2,,4"], ["each value once"]),
+        (["--sweep", "latent_dim=2,4,2"], ["each value once"]),
+        (["--sweep", "beta=1,1.0"], ["two of them are the same: give each value once"]),
+        (["--sweep", "latent_dim"], ["expected a flag and its values, such as latent_dim=2,4,8"]),
+        (["--sweep", "latnet_dim=2"], ["not a setting of a run", "did you mean --latent_dim?"]),
+        (["--sweep", "overwrite=0,1"], ["--overwrite is not a setting of a run"]),
+        (["--sweep", "filters=8,9"], ["flag --filters: --network mlp does not read it"]),
+        (["--sweep", "beta=2,4", "--run_name", "x"], ["beta=2,4 trains several", "leave it out"]),
+        (["--sweep", "beta=2,4", "--strategy", "multi_worker"], ["beta=2,4 trains several runs"]),
+        (
+            ["--latent_dim", "2, 4,8"],
+            ["flag --latent_dim=2, 4,8: expected a whole number", "type --sweep latent_dim=2,4,8"],
+        ),
+        (["--beta", "1,4"], ["to train one run for each, type --sweep beta=1,4"]),
+    ],
+)
+def test_a_sweep_that_cannot_be_trained_is_refused_in_one_line(words, parts):
+    with pytest.raises(UsageError) as error:
         parse(*words)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
     for part in parts:
-        assert part in str(told.value)
+        assert part in str(error.value)
 
 
 def test_evaluate_takes_one_latent_dim(run_script):
     result = run_script("evaluate.py", "--latent_dim", "2,4", "--curves")
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert "--latent_dim=2,4: expected a whole number" in result.stderr
+    assert "--sweep" not in result.stderr
 
 
-def test_the_runs_of_a_sweep_have_the_bits_of_runs_trained_alone(tree, run_script):
-    result = run_script("train.py", *SMALL, "--latent_dim", "2,3", tensorflow=True)
+def test_the_runs_of_a_sweep_are_bit_identical_to_runs_trained_alone(tree, run_script):
+    result = run_script("train.py", *SMALL, "--sweep", "latent_dim=2,3", tensorflow=True)
     assert (result.returncode, result.stderr) == (0, "")
     result = run_script(
         "train.py", *SMALL, "--latent_dim", "3", "--run_name", "alone", tensorflow=True
@@ -73,7 +106,7 @@ def test_the_runs_of_a_sweep_have_the_bits_of_runs_trained_alone(tree, run_scrip
     for name in found.keys() - {"json"}:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
-    # Once more: all are done, and TensorFlow, which is missing here, is not asked for.
-    result = run_script("train.py", *SMALL, "--latent_dim", "2,3")
+    # Again: all have finished, and TensorFlow, which is missing here, is not imported.
+    result = run_script("train.py", *SMALL, "--sweep", "latent_dim=2,3")
     assert (result.returncode, result.stderr) == (0, "")
     assert "done      --latent_dim=2: run digits_vae_hd8_ld2_e1\n" in result.stdout

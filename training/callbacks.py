@@ -1,4 +1,4 @@
-"""What is written while a model trains."""
+"""Training callbacks."""
 
 from __future__ import annotations
 
@@ -141,12 +141,11 @@ class RunWriter(keras.callbacks.Callback):
             self._best_epoch = len(self.rows)
 
 
-class ForgetNumbers(keras.callbacks.Callback):
-    """Has TensorFlow forget an epoch's numbers when it ends.
+class ClearScalars(keras.callbacks.Callback):
+    """Clears TensorFlow's cache of scalars after each epoch.
 
-    A number of Python's that became a tensor, such as a loss for TensorBoard, is kept for the
-    next time that the same number becomes one: 0.7 KB for each, never freed, 18 MiB in 1,000
-    epochs (measured by ``benchmarks.soak``).
+    TensorFlow keeps every Python number that became a tensor, such as a loss for TensorBoard:
+    0.7 KB each, never freed, 18 MiB in 1,000 epochs (measured by ``benchmarks.soak``).
     """
 
     def on_epoch_end(self, epoch, logs=None):

@@ -1,4 +1,4 @@
-"""TensorFlow, imported quietly, on the device that is there."""
+"""Imports TensorFlow quietly and sets up the available device."""
 
 from __future__ import annotations
 
@@ -7,28 +7,35 @@ import ctypes
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 
 def set_up_tensorflow(log_level: int = 2, deterministic: bool = False) -> str:
-    """Imports TensorFlow and Keras, has a GPU's memory grow as needed, and names the device.
+    """Imports TensorFlow and Keras, enables memory growth on GPUs, and names the device.
 
     Args:
-        log_level: of what TensorFlow's C++ prints while it runs: 2 for errors, 3 for those
-            alone that end the process. TF_CPP_MIN_LOG_LEVEL comes first.
-        deterministic: have a GPU compute by kernels that add up in one order.
+        log_level: minimum level of TensorFlow's C++ log messages: 2 for errors, 3 for fatal
+            errors only. The environment variable TF_CPP_MIN_LOG_LEVEL takes precedence.
+        deterministic: enables deterministic GPU operations, which sum in a fixed order.
 
     Returns:
         e.g. ``"CPU, 2 cores"`` or ``"GPU, NVIDIA H200"``.
     """
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import figures  # noqa: F401  # Keras imports matplotlib: see figures/own_defaults.py
+
+    ignore_keras_settings()
     _keep_large_buffers()
     _use_wide_vectors()
-    with _quiet_start(log_level):
+    with _quiet_start(log_level), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # with python -W error, their own warnings would raise
+        import keras  # noqa: F401
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
+    # TensorFlow 2.21's tensors lack NumPy 2's copy argument; NumPy falls back to copying.
+    warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
@@ -39,12 +46,26 @@ def set_up_tensorflow(log_level: int = 2, deterministic: bool = False) -> str:
     return f"GPU, {', '.join(name or 'unnamed' for name in names)}"
 
 
-def _keep_large_buffers() -> None:
-    """Has glibc keep freed buffers of up to 32 MiB, its limit, for the next request.
+def ignore_keras_settings() -> None:
+    """Makes Keras use its own defaults when it is imported.
 
-    By default it hands those above 128 KiB back to the system at once. A matrix product
-    asks for such a buffer at every step, and all its pages are then mapped anew: a fifth
-    of the time of a small model.
+    A user's keras.json or KERAS_* variables can change results (``"image_data_format":
+    "channels_first"`` transposes the pixels of a trained encoder's input) or prevent Keras
+    from being imported.
+    """
+    for name in [name for name in os.environ if name.startswith("KERAS_")]:
+        del os.environ[name]
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    # A folder that cannot exist: Keras writes a keras.json into any folder that it can create.
+    os.environ["KERAS_HOME"] = f"{os.devnull}/keras"
+
+
+def _keep_large_buffers() -> None:
+    """Makes glibc reuse freed buffers of up to 32 MiB, its limit.
+
+    By default, glibc returns freed buffers above 128 KiB to the system at once. A matrix
+    product requests such a buffer at every step, and mapping its pages again takes a fifth
+    of the training time of a small model.
     """
     if not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"):
         return
@@ -53,14 +74,14 @@ def _keep_large_buffers() -> None:
 
 
 def _use_wide_vectors() -> None:
-    """Has XLA use 512-bit vectors where the processor has them; by default it stops at 256."""
+    """Enables 512-bit vectors in XLA, which uses at most 256 bits by default."""
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_prefer_vector_width" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_prefer_vector_width=512".strip()
 
 
 def has_bfloat16_products() -> bool:
-    """Says whether the processor multiplies vectors of bfloat16 itself (x86, on Linux)."""
+    """Returns whether the processor has bfloat16 dot products (x86, on Linux)."""
     try:
         return "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except FileNotFoundError:
@@ -69,7 +90,7 @@ def has_bfloat16_products() -> bool:
 
 @contextlib.contextmanager
 def out_of_memory_in_one_line() -> Iterator[None]:
-    """Turns TensorFlow's error for lack of memory into a MemoryError for the user."""
+    """Converts TensorFlow's out-of-memory error to a MemoryError with a one-line message."""
     import tensorflow as tf
 
     try:
@@ -84,10 +105,10 @@ def out_of_memory_in_one_line() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_start(log_level: int) -> Iterator[None]:
-    """Holds back what TensorFlow's C++ prints on stderr while it starts.
+    """Suppresses TensorFlow's C++ messages on stderr during its import.
 
-    A dozen lines on oneDNN and missing GPU drivers, which no setting turns off so early.
-    They are printed after all if the start fails, or if TF_CPP_MIN_LOG_LEVEL is set.
+    A dozen lines on oneDNN and missing GPU drivers are logged before any setting applies.
+    They are printed if the import fails, or if TF_CPP_MIN_LOG_LEVEL is set.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         yield

@@ -1,4 +1,4 @@
-"""One training run, from an untrained model to the files of its run."""
+"""Trains a model and writes its run."""
 
 from __future__ import annotations
 
@@ -9,119 +9,90 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import models
-import runs
 from training import checkpoint, modes
-from training.callbacks import ForgetNumbers, ReconstructionImages, RunWriter
+from training.callbacks import ClearScalars, ReconstructionImages, RunWriter
 from training.distributed import DistributedLoop
 from training.divergence import StopAtDivergence
-from training.loop import Batches, BeginEpochs, CompiledLoop, ticks
-from training.signals import StopSignals
+from training.job import Job
+from training.loop import Batches, BeginEpochs, CompiledLoop, count_calls
 from training.snapshots import Snapshots
 
 
 def fit(
     model: keras.Model,
-    batches: Batches,
+    training: Batches,
     validation: Batches,
-    num_images: int,
     shown_images: np.ndarray,
-    run: runs.Run,
-    settings: Mapping[str, Any],
-    signals: StopSignals,
-    resume: bool = False,
-    strategy: tf.distribute.Strategy | None = None,
+    job: Job,
 ) -> RunWriter:
     """Trains a model with Adam and writes its run.
 
     Args:
-        model: built, not compiled.
-        batches: training batches.
-        validation: batches of the images to choose by.
-        num_images: training images.
-        shown_images: float32 images in [0, 1], reconstructed for TensorBoard and snapshots.
-        run: already started.
-        settings: flags by name; of them ``learning_rate``, ``learning_rate_schedule``,
-            ``num_epochs``, ``steps_per_execution``, ``jit_compile``, ``deterministic``,
-            ``checkpoint_minutes`` and ``snapshot_every``, with which ``latent_dim`` and ``seed``
-            are read too.
-        signals: entered; a signal saves a checkpoint and raises ``Stopped``.
-        resume: whether to go on from the run's checkpoint.
-        strategy: in whose scope the model was built; None for one device alone.
+        model: built in the scope of the job, not compiled.
+        training, validation: batches.
+        shown_images: float32 in [0, 1], reconstructed for TensorBoard and snapshots.
+        job: its run is started.
 
     Returns:
         the history and the best epoch.
 
     Raises:
-        Diverged: if the loss, or a weight, is not a finite number any more.
+        Diverged: if the loss or a weight is no longer finite.
         Stopped: after a signal.
     """
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        rate = choose_learning_rate(settings, batches.steps_per_epoch)
-        compile_with_adam(model, rate)
-    loop: CompiledLoop
-    test_loop: CompiledLoop
-    if strategy:
-        mode = modes.shared(strategy.num_replicas_in_sync)
-        loop = DistributedLoop(model, model.train_step, batches, strategy)
-        test_loop = DistributedLoop(model, model.test_step, validation, strategy)
-    else:
-        how = settings["jit_compile"], settings["deterministic"]
-        mode = modes.choose_mode(model, batches.batch_size, *how)
-        loop = CompiledLoop(model, model.train_step, batches, mode.loop)
-        test_loop = CompiledLoop(model, model.test_step, validation, mode.loop)
+    run, settings, execution = job.run, job.settings, job.execution
+    with job.scope():
+        compile_with_adam(model, settings, training.steps_per_epoch)
+    loop, test_loop, mode = make_loops(model, training, validation, job)
+    choose_steps_per_call(model, loop, test_loop, execution["steps_per_execution"])
+    print(f"loop      {mode.reason}; {loop.steps_per_call} steps per call", flush=True)
 
-    untouched = checkpoint.capture(model)
-    steps = settings["steps_per_execution"]
-    loop.steps_per_call = min(steps, loop.room) if steps else loop.choose_steps_per_call()
-    checkpoint.restore(model, untouched)
-    test_loop.steps_per_call = min(loop.steps_per_call, test_loop.room)
-    print(f"loop      {mode.why}; {loop.steps_per_call} steps a call", flush=True)
-
-    resumed = checkpoint.resume(model, run, batches.steps_per_epoch) if resume else None
+    resumed = None
+    if execution["resume"]:
+        resumed = checkpoint.resume(model, run, training.steps_per_epoch)
     progress: dict[str, Any] = {"position": 0, "history": [], "seconds": 0.0}
     if resumed:
         progress = resumed[1]
-    epoch, step = divmod(progress["position"], batches.steps_per_epoch)
+    epoch, step = divmod(progress["position"], training.steps_per_epoch)
     record = run.read_record()
-    repeats, because = modes.say_whether_it_repeats(mode, record if resumed else None)
-    run.write_record({**record, "loop": mode.loop, "repeats": repeats, "repeats_because": because})
-    print(f"repeats   {repeats}: {because}", flush=True)
-    if resume:
+    repeats, reason = modes.judge_repeatability(mode, record if resumed else None)
+    run.write_record({**record, "loop": mode.loop, "repeats": repeats, "repeats_because": reason})
+    print(f"repeats   {repeats}: {reason}", flush=True)
+    if execution["resume"]:
         print(f"resume    after {epoch} epochs and {step} steps", flush=True)
     print(flush=True)
-    writer = RunWriter(run, num_images, progress["history"], progress["seconds"] if step else 0.0)
+    seconds = progress["seconds"] if step else 0.0
+    writer = RunWriter(run, training.num_images, progress["history"], seconds)
     writer.set_model(model)
     if resumed:
         writer.catch_up(in_epoch=step > 0)
 
     model.steps_per_execution = loop.steps_per_call
-    model.train_function = loop  # fit finds it made, and calls it for each stack
+    model.train_function = loop  # fit calls it instead of making its own
     model.test_function = test_loop
-    loop.go_to(epoch, step)
+    loop.seek(epoch, step)
     snapshots = None
-    if settings["snapshot_every"]:
+    if execution["snapshot_every"]:
         snapshots = Snapshots(
             model,
             run,
             shown_images,
-            settings["latent_dim"],
             settings["seed"],
-            batches.steps_per_epoch,
-            jit_compile=strategy is None,
+            training.steps_per_epoch,
+            jit_compile=job.strategy is None,
         )
-        loop.pause_every(settings["snapshot_every"], snapshots.take)
+        loop.pause_every(execution["snapshot_every"], snapshots.take)
         if not progress["position"]:
             snapshots.take(0)
     with contextlib.closing(loop), contextlib.closing(test_loop):
         model.fit(
-            ticks(),
-            steps_per_epoch=batches.steps_per_epoch,
+            count_calls(),
+            steps_per_epoch=training.steps_per_epoch,
             initial_epoch=epoch,
             epochs=settings["num_epochs"],
-            validation_data=ticks(),
+            validation_data=count_calls(),
             validation_steps=validation.steps_per_epoch,
             shuffle=False,  # the batches are shuffled
             verbose=1 if sys.stdout.isatty() else 2,
@@ -131,13 +102,13 @@ def fit(
                 writer,
                 keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
                 ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
-                ForgetNumbers(),
+                ClearScalars(),
                 checkpoint.Checkpointer(
                     run,
                     loop,
                     writer,
-                    signals,
-                    settings["checkpoint_minutes"],
+                    job.signals,
+                    execution["checkpoint_minutes"],
                     resumed if step else None,
                 ),
             ],
@@ -147,8 +118,34 @@ def fit(
     return writer
 
 
+def make_loops(
+    model: keras.Model, training: Batches, validation: Batches, job: Job
+) -> tuple[CompiledLoop, CompiledLoop, modes.Mode]:
+    """Returns the loops over training and test steps, and how they compute."""
+    steps = ((model.train_step, training), (model.test_step, validation))
+    loops: list[CompiledLoop]
+    if job.strategy:
+        mode = modes.shared(job.num_replicas)
+        loops = [DistributedLoop(model, *step, job.strategy) for step in steps]
+    else:
+        flags = (job.execution["jit_compile"], job.execution["deterministic"])
+        mode = modes.choose_mode(model, training.batch_size, *flags)
+        loops = [CompiledLoop(model, *step, mode.loop) for step in steps]
+    return loops[0], loops[1], mode
+
+
+def choose_steps_per_call(
+    model: keras.Model, loop: CompiledLoop, test_loop: CompiledLoop, steps: int | None
+) -> None:
+    """Sets how many steps a call of each loop runs; measured if ``steps`` is None."""
+    before = checkpoint.capture(model)
+    loop.steps_per_call = min(steps, loop.room) if steps else loop.choose_steps_per_call()
+    checkpoint.restore(model, before)
+    test_loop.steps_per_call = min(loop.steps_per_call, test_loop.room)
+
+
 def choose_learning_rate(settings: Mapping[str, Any], steps_per_epoch: int) -> Any:
-    """Returns Adam's learning rate, or what it follows from the optimiser's steps.
+    """Returns Adam's learning rate, or its schedule.
 
     ``cosine``: half a cosine from the rate to 0 over all steps of the run (Loshchilov and
     Hutter, 2017, without restarts).
@@ -161,10 +158,17 @@ def choose_learning_rate(settings: Mapping[str, Any], steps_per_epoch: int) -> A
 
 
 def compile_with_adam(
-    model: keras.Model, rate: float | keras.optimizers.schedules.LearningRateSchedule
+    model: keras.Model, settings: Mapping[str, Any], steps_per_epoch: int
 ) -> None:
-    """Compiles a model; in half precision, its losses are scaled."""
-    optimizer = keras.optimizers.Adam(rate)
+    """Compiles a model; in half precision, its losses are scaled.
+
+    Args:
+        model: built.
+        settings: ``learning_rate``, ``learning_rate_schedule``, ``num_epochs`` and ``l2`` are read.
+        steps_per_epoch: of the schedule.
+    """
+    rate = choose_learning_rate(settings, steps_per_epoch)
+    optimizer = models.Adam(rate, settings["l2"]) if settings["l2"] else keras.optimizers.Adam(rate)
     if model.dtype_policy.name == "mixed_float16":
         optimizer = models.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
     model.compile(optimizer=optimizer)

@@ -6,7 +6,7 @@ call is its own business. Here it takes a *stack* of batches and runs them all i
 validation and history are Keras' as usual.
 
 The batches come from a plain Python generator that the call itself asks, and not through
-the dataset that ``fit`` iterates over, which only counts (``ticks``). Python must not run in
+the dataset that ``fit`` iterates over, which only counts (``count_calls``). Python must not run in
 tf.data's threads: when the interpreter ends it frees the dataset's iterator, which waits for
 its threads to end, while these wait for Python.
 
@@ -188,8 +188,8 @@ class CompiledLoop:
         finite = np.sum([np.asarray(steps) for steps in self._finite], axis=0)
         return self.steps_per_call - self._steps_left - finite
 
-    def go_to(self, epoch: int, step: int = 0) -> None:
-        """Has the next call take the stack that begins at a position."""
+    def seek(self, epoch: int, step: int = 0) -> None:
+        """Seeks to an epoch and step."""
         self.close()
         self._stacks = self._generate(epoch, step)
 
@@ -255,8 +255,8 @@ class CompiledLoop:
         return self.steps_per_call
 
 
-def ticks() -> tf.data.Dataset:
-    """Returns what ``fit`` iterates over in the place of data, without end."""
+def count_calls() -> tf.data.Dataset:
+    """Returns an infinite dummy dataset that counts calls, for ``fit`` to iterate over."""
     settings = tf.data.Options()
     settings.autotune.enabled = False  # its thread sleeps for seconds, and the end waits for it
     return tf.data.Dataset.range(1).repeat().with_options(settings)

@@ -19,17 +19,17 @@ class Mode(NamedTuple):
 
     Attributes:
         loop: ``"xla_loop"``, ``"xla_step"`` or ``"graph"``, of ``training.loop``.
-        why: it was chosen, in words.
+        reason: why it was chosen, in words.
         unordered: why its sums have no fixed order, in words; empty where they have one.
     """
 
     loop: str
-    why: str
+    reason: str
     unordered: str
 
 
 def choose_mode(
-    model: keras.Model, batch_size: int, jit_compile: str, deterministic: bool = False
+    model: keras.Model, batch_size: int, jit_compile: bool | None, deterministic: bool = False
 ) -> Mode:
     """Returns how the steps of one device are compiled.
 
@@ -46,8 +46,8 @@ def choose_mode(
     Args:
         model: built.
         batch_size: images in a batch.
-        jit_compile: ``"auto"``, ``"1"`` or ``"0"``.
-        deterministic: choose what repeats; ``jit_compile`` is not ``"0"`` then.
+        jit_compile: whether XLA compiles the steps; None to choose what is faster.
+        deterministic: choose what repeats; ``jit_compile`` is not False then.
     """
     on_cpu = not tf.config.list_physical_devices("GPU")
     loop, why = _choose_loop(model, batch_size, jit_compile, deterministic, on_cpu)
@@ -59,17 +59,17 @@ def choose_mode(
 
 
 def _choose_loop(
-    model: keras.Model, batch_size: int, jit_compile: str, deterministic: bool, on_cpu: bool
+    model: keras.Model, batch_size: int, jit_compile: bool | None, deterministic: bool, on_cpu: bool
 ) -> tuple[str, str]:
     convolves = any("Conv" in type(layer).__name__ for layer in model._flatten_layers())
-    if jit_compile == "0":
+    if jit_compile is False:
         return "graph", "TensorFlow graph, as --jit_compile 0 asks"
-    if convolves and on_cpu and (jit_compile == "1" or deterministic):
+    if convolves and on_cpu and (jit_compile or deterministic):
         return "xla_step", "each step compiled by XLA: convolutions in a compiled loop are slow"
     if convolves and on_cpu:
         return "graph", "TensorFlow graph: on a CPU, convolutions are faster so than with XLA"
     in_bfloat16 = model.dtype_policy.compute_dtype == "bfloat16" and batch_size >= _LARGE_BATCH
-    free = jit_compile == "auto" and not deterministic
+    free = jit_compile is None and not deterministic
     if free and on_cpu and in_bfloat16 and device.has_bfloat16_products():
         why = "on this CPU, large batches in bfloat16 are faster so than with XLA"
         return "graph", f"TensorFlow graph: {why}"
@@ -82,7 +82,7 @@ def shared(num_replicas: int) -> Mode:
     return Mode("graph", why, "a graph's threads, and its replicas, add up in any order")
 
 
-def say_whether_it_repeats(mode: Mode, begun: Mapping[str, Any] | None) -> tuple[str, str]:
+def judge_repeatability(mode: Mode, begun: Mapping[str, Any] | None) -> tuple[str, str]:
     """Returns whether a run repeats, as run.json has it, and the reason in words.
 
     Args:

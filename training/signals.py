@@ -50,7 +50,7 @@ class StopSignals:
             raise Stopped(self.received)
 
 
-def command_to_go_on(argv: Sequence[str], resume: bool, overwrite: bool, rewound: bool) -> str:
+def command_to_resume(argv: Sequence[str], resume: bool, overwrite: bool, rewound: bool) -> str:
     """Returns the command that goes on where ``argv`` was stopped.
 
     Args:

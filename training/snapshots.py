@@ -28,11 +28,10 @@ class Snapshots:
         model: a VAE, or an autoencoder.
         run: already started.
         images: float32 (num_images, height, width, channels) in [0, 1]; ten are drawn.
-        latent_dim: of z.
-        seed: of z ~ N(0, I), the same for every snapshot.
-        steps_per_epoch: to tell the epoch.
-        jit_compile: whether XLA compiles the networks, so that the same weights give the
-            same bytes on several threads too.
+        seed: of z ~ p(z): the same noise for every snapshot.
+        steps_per_epoch: for the title.
+        jit_compile: whether XLA compiles the networks, so that the same weights give the same
+            bytes on any number of threads.
     """
 
     def __init__(
@@ -40,7 +39,6 @@ class Snapshots:
         model: keras.Model,
         run: runs.Run,
         images: np.ndarray,
-        latent_dim: int,
         seed: int,
         steps_per_epoch: int,
         jit_compile: bool,
@@ -48,8 +46,7 @@ class Snapshots:
         self.model = model
         self.run = run
         self.images = images[:_IMAGES].astype(np.float32)
-        noise = np.random.default_rng(seed)
-        self.z = noise.standard_normal((_SAMPLES, latent_dim), np.float32)
+        self.seed = seed
         self.steps_per_epoch = steps_per_epoch
         self._decode, self._reconstruct = (
             tf.function(function, autograph=False, jit_compile=jit_compile)
@@ -64,7 +61,7 @@ class Snapshots:
         figure = figures.draw_snapshot(
             self.images,
             _as_array(self._reconstruct, self.images),
-            _as_array(self._decode, self.z),
+            _as_array(self._decode, np.asarray(self.model.sample_prior(_SAMPLES, self.seed))),
             losses,
             f"After {step:,} steps, {step / self.steps_per_epoch:.2f} epochs",
             f"run {self.run.name}",

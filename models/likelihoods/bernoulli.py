@@ -26,7 +26,7 @@ class Bernoulli(Likelihood):
     """
 
     def log_prob(self, images, outputs):
-        """Returns log p(x|z) in nats, summed over pixels: shape (batch,).
+        """Returns log p(x|z) in nats, summed over pixels: shape (…, batch).
 
         With l the logit, x·log σ(l) + (1 − x)·log(1 − σ(l)) = x·l − log(1 + exp l), in
         the form that stays finite whatever l: x·l − max(l, 0) − log(1 + exp(−|l|)).
@@ -39,7 +39,7 @@ class Bernoulli(Likelihood):
         # (l + |l|) / 2 is max(l, 0), with the right gradient of 1/2 at 0.
         log_normaliser = (outputs + size) / 2 + ops.log(1 + ops.exp(-size))
         per_pixel = images * outputs - log_normaliser
-        return ops.sum(per_pixel, axis=(1, 2, 3))
+        return ops.sum(per_pixel, axis=(-3, -2, -1))
 
     def mean(self, outputs):
         """Returns E[x|z] in [0, 1], of the shape of the logits."""

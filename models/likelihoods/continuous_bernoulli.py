@@ -25,7 +25,7 @@ class ContinuousBernoulli(Likelihood):
     """
 
     def log_prob(self, images, outputs):
-        """Returns log p(x|z), a density, in nats, summed over pixels: shape (batch,).
+        """Returns log p(x|z), a density, in nats, summed over pixels: shape (…, batch).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
@@ -45,7 +45,7 @@ class ContinuousBernoulli(Likelihood):
             ops.log((1 - ops.exp(-far)) / far),
         )
         per_pixel = (images - 0.5) * outputs - size / 2 - log_rest
-        return ops.sum(per_pixel, axis=(1, 2, 3))
+        return ops.sum(per_pixel, axis=(-3, -2, -1))
 
     def mean(self, outputs):
         """Returns E[x|z] = 1 / (1 − exp(−l)) − 1/l, which is not λ, of the shape of the logits.

@@ -40,7 +40,7 @@ class Gaussian(Likelihood):
         self.stddev = stddev
 
     def log_prob(self, images, outputs):
-        """Returns log p(x|z), a density, in nats, summed over pixels: shape (batch,).
+        """Returns log p(x|z), a density, in nats, summed over pixels: shape (…, batch).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
@@ -49,7 +49,7 @@ class Gaussian(Likelihood):
         deviations = (images - self.mean(outputs)) / self.stddev
         num_pixels = math.prod(images.shape[1:])
         constant = num_pixels * (math.log(self.stddev) + LOG_SQRT_2_PI)
-        return -0.5 * ops.sum(ops.square(deviations), axis=(1, 2, 3)) - constant
+        return -0.5 * ops.sum(ops.square(deviations), axis=(-3, -2, -1)) - constant
 
     def mean(self, outputs):
         """Returns E[x|z] in [0, 1], of the shape of the logits."""

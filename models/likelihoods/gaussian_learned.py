@@ -35,14 +35,14 @@ class GaussianLearned(Likelihood):
         self.raw = self.add_weight(shape=(), initializer="zeros", name="raw_log_stddev")
 
     def log_prob(self, images, outputs):
-        """Returns log p(x|z), a density, in nats, summed over pixels: shape (batch,).
+        """Returns log p(x|z), a density, in nats, summed over pixels: shape (…, batch).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
             outputs: the decoder's logits of the mean, of the same shape.
         """
         log_stddev = bound(ops.cast(self.raw, outputs.dtype), LOWEST)
-        squares = ops.sum(ops.square(images - self.mean(outputs)), axis=(1, 2, 3))
+        squares = ops.sum(ops.square(images - self.mean(outputs)), axis=(-3, -2, -1))
         num_pixels = math.prod(images.shape[1:])
         constant = num_pixels * (log_stddev + LOG_SQRT_2_PI)
         return -0.5 * squares * ops.exp(-2 * log_stddev) - constant

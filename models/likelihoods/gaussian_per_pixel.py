@@ -34,7 +34,7 @@ class GaussianPerPixel(Likelihood):
     outputs_per_channel = 2  # all channels' means, then all channels' log σ
 
     def log_prob(self, images, outputs):
-        """Returns log p(x|z), a density, in nats, summed over pixels: shape (batch,).
+        """Returns log p(x|z), a density, in nats, summed over pixels: shape (…, batch).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
@@ -45,7 +45,7 @@ class GaussianPerPixel(Likelihood):
         deviations = (images - ops.sigmoid(logits)) * ops.exp(-log_stddev)
         per_pixel = 0.5 * ops.square(deviations) + log_stddev
         num_pixels = math.prod(images.shape[1:])
-        return -ops.sum(per_pixel, axis=(1, 2, 3)) - num_pixels * LOG_SQRT_2_PI
+        return -ops.sum(per_pixel, axis=(-3, -2, -1)) - num_pixels * LOG_SQRT_2_PI
 
     def mean(self, outputs):
         """Returns E[x|z] in [0, 1], (batch, height, width, channels)."""

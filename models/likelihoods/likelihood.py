@@ -21,7 +21,7 @@ class Likelihood(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
 
     def log_prob(self, images, outputs):
-        """Returns log p(x|z) in nats, summed over pixels and channels: shape (batch,).
+        """Returns log p(x|z) in nats, summed over pixels and channels: shape (…, batch).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].

@@ -1,4 +1,4 @@
-"""Where images are looked for, and what is said when they cannot be had."""
+"""Folders in which images are looked for, and the messages when they cannot be loaded."""
 
 import email.message
 import http.client
@@ -15,7 +15,7 @@ import data
 
 @pytest.fixture
 def answer(monkeypatch):
-    """Makes the network answer with an exception, or fail the test if it is asked at all."""
+    """Makes network requests raise an exception; by default any request fails the test."""
 
     def set_answer(error):
         def urlopen(*args, **kwargs):
@@ -28,10 +28,8 @@ def answer(monkeypatch):
 
 
 def prepare(folder, name):
-    """Leaves the file by which TFDS knows a prepared dataset."""
-    version = data.DATASETS[name].tfds_version
-    (folder / name / version).mkdir(parents=True)
-    (folder / name / version / "dataset_info.json").write_text("{}")
+    """Makes the folder that TFDS leaves after a complete download."""
+    (folder / name / data.describe(name).version).mkdir(parents=True)
 
 
 def test_the_flag_comes_before_the_environment(monkeypatch):
@@ -62,9 +60,11 @@ def test_home_and_relative_folders_become_absolute(monkeypatch, tmp_path):
     assert data.resolve_data_dir("images") == tmp_path / "images"
 
 
-def test_an_embedded_dataset_is_always_there(answer, tmp_path):
-    assert data.is_prepared("digits", str(tmp_path))
-    data.check_available("digits", str(tmp_path))
+@pytest.mark.parametrize("name", ["digits", "patches"])
+def test_an_embedded_dataset_is_always_available(answer, tmp_path, name):
+    assert data.is_prepared(name, str(tmp_path))
+    data.check_available(name, str(tmp_path))
+    assert not data.can_stream(name)
 
 
 def test_a_prepared_dataset_is_available_without_network(answer, tmp_path):

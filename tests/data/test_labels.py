@@ -15,7 +15,7 @@ SETTINGS = {
     "binarize": "none",
     "batch_size": 5,
     "seed": 3,
-    "stream": "0",
+    "stream": False,
     "num_labels": 20,
 }
 
@@ -41,7 +41,7 @@ def test_as_many_labels_are_kept_as_asked_for_the_same_of_each_class(num_labels,
     true = make_labels([100 + 10 * number for number in range(10)])
     kept = labels.hide(true, num_labels, seed)
     assert kept.dtype == np.int32
-    is_kept = kept != labels.NOT_LABELLED
+    is_kept = kept != labels.UNLABELED
     assert is_kept.sum() == num_labels
     np.testing.assert_array_equal(kept[is_kept], true[is_kept])
     counts = np.bincount(kept[is_kept], minlength=10)
@@ -144,7 +144,7 @@ def test_labels_do_not_change_the_order_of_what_is_streamed(data_dir):
 
 def test_the_same_images_are_labelled_in_memory_and_streamed(data_dir):
     found = {}
-    for stream in ("0", "1"):
+    for stream in (False, True):
         training, validation, held_out = loading.load_batches(
             {**SETTINGS, "stream": stream}, data_dir, with_labels=True
         )
@@ -152,11 +152,11 @@ def test_the_same_images_are_labelled_in_memory_and_streamed(data_dir):
         (batch,) = validation.epoch(0)
         _, true = validation.fetch(tf.constant(batch), tf.constant(0, tf.int64))
         np.testing.assert_array_equal(true, held_out.labels)  # all of them
-    assert found["0"] == found["1"]
-    assert sum(label >= 0 for _, label in found["0"]) == 20
+    assert found[False] == found[True]
+    assert sum(label >= 0 for _, label in found[False]) == 20
 
 
-@pytest.mark.parametrize("stream", ["0", "1"])
+@pytest.mark.parametrize("stream", [False, True])
 def test_batches_for_a_model_that_uses_no_labels_are_images_alone(data_dir, stream):
     settings = {**SETTINGS, "stream": stream}
     del settings["num_labels"]

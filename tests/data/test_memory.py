@@ -1,19 +1,26 @@
-"""Arrays that TensorFlow takes over without a copy, and images read without their neighbours."""
+"""Arrays that TensorFlow takes over without a copy, and reading some images of a cache file."""
 
 import tracemalloc
 
 import numpy as np
 import pytest
 
+from catalog.datasets import DatasetInfo
 from data import cache, memory
 
 
-def test_an_array_made_for_it_is_the_tensor():
+def read(path, shape, positions):
+    names = tuple(map(str, range(shape[0])))
+    info = DatasetInfo("some", "numbered images", shape[1:], shape[0], 1, 1, names, "tfds")
+    return cache.read(path, "source", info, "train", positions)
+
+
+def test_an_array_of_make_array_shares_its_memory_with_the_tensor():
     array = memory.make_array((50, 3))
     array[...] = np.arange(150).reshape(50, 3)
     tensor = memory.as_tensor(array)
     np.testing.assert_array_equal(tensor, np.arange(150).reshape(50, 3))
-    array[7] = 255  # which nobody is to do; it shows that the memory is the same
+    array[7] = 255  # forbidden to users; it shows that the memory is shared
     assert tensor[7].numpy().tolist() == [255] * 3
 
 
@@ -37,7 +44,7 @@ def test_kept_images_are_read_at_their_positions(tmp_path, positions):
     images = np.random.default_rng(0).integers(0, 256, (3000, 4, 5, 1)).astype(np.uint8)
     cache.write(tmp_path / "kept.npz", "source", images, np.arange(3000))
     chosen = np.array(positions, int)
-    found = cache.read(tmp_path / "kept.npz", "source", chosen)
+    found = read(tmp_path / "kept.npz", (3000, 4, 5, 1), chosen)
     assert found is not None
     np.testing.assert_array_equal(found[0], images[chosen])
     np.testing.assert_array_equal(found[1], chosen)
@@ -47,7 +54,7 @@ def test_kept_images_are_read_at_their_positions(tmp_path, positions):
 def test_a_position_that_is_not_there_is_no_image(tmp_path, position, capsys):
     images = np.zeros((3000, 2, 2, 1), np.uint8)
     cache.write(tmp_path / "kept.npz", "source", images, np.arange(3000))
-    assert cache.read(tmp_path / "kept.npz", "source", np.array([position])) is None
+    assert read(tmp_path / "kept.npz", (3000, 2, 2, 1), np.array([position])) is None
     assert "cannot be read" in capsys.readouterr().out
 
 
@@ -56,7 +63,7 @@ def test_reading_some_images_takes_the_memory_of_these(tmp_path):
     cache.write(tmp_path / "kept.npz", "source", images, np.arange(40_000))
     tracemalloc.start()
     try:
-        found = cache.read(tmp_path / "kept.npz", "source", np.arange(0, 40_000, 20))
+        found = read(tmp_path / "kept.npz", (40_000, 28, 28, 1), np.arange(0, 40_000, 20))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

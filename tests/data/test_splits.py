@@ -1,4 +1,4 @@
-"""Training, validation and test images, grey and binarised."""
+"""Training, validation and test images, gray and binarized."""
 
 import hashlib
 import itertools
@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import digits, splits
+import data
+from data import splits
+from data.sources import digits
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
@@ -17,7 +19,7 @@ def as_set(images):
     return {image.tobytes() for image in images}
 
 
-def binarised_and_grey(name):
+def binarized_and_gray(name):
     """The same images twice, in the same order."""
     if name == "test":
         return splits.load_test("digits", binarize="static"), splits.load_test("digits")
@@ -35,7 +37,7 @@ def test_training_validation_and_test_images_do_not_overlap():
 
 
 def test_training_and_validation_images_are_the_official_training_images():
-    official = digits.load("train")
+    official = digits.load(data.describe("digits"), "train")
     expected = {image.tobytes(): label for image, label in zip(*official, strict=True)}
     found = {
         image.tobytes(): label
@@ -57,7 +59,7 @@ def test_as_many_images_are_held_out_as_asked_for(num_validation):
     assert not as_set(train.images) & as_set(validation.images)
 
 
-def test_splits_and_their_binarised_images_are_those_of_every_earlier_run():
+def test_splits_and_their_binarized_images_are_those_of_every_earlier_run():
     """Results are compared across runs: a change here makes all earlier ones incomparable."""
     found = {}
     for binarize in ("none", "static"):
@@ -70,38 +72,38 @@ def test_splits_and_their_binarised_images_are_those_of_every_earlier_run():
 
 
 @pytest.mark.parametrize("name", ["train", "validation", "test"])
-def test_static_binarisation_gives_black_and_white_and_repeats(name):
-    once, _ = binarised_and_grey(name)
-    again, _ = binarised_and_grey(name)
+def test_static_binarization_gives_black_and_white_and_repeats(name):
+    once, _ = binarized_and_gray(name)
+    again, _ = binarized_and_gray(name)
     assert once.images.dtype == np.uint8
     assert set(np.unique(once.images)) == {0, 255}
     np.testing.assert_array_equal(once.images, again.images)
 
 
 @pytest.mark.parametrize("name", ["train", "validation", "test"])
-def test_static_binarisation_keeps_labels_and_pixels_that_are_black_or_white(name):
-    binary, grey = binarised_and_grey(name)
-    np.testing.assert_array_equal(binary.labels, grey.labels)
-    extreme = (grey.images == 0) | (grey.images == 255)
-    np.testing.assert_array_equal(binary.images[extreme], grey.images[extreme])
+def test_static_binarization_keeps_labels_and_pixels_that_are_black_or_white(name):
+    binary, gray = binarized_and_gray(name)
+    np.testing.assert_array_equal(binary.labels, gray.labels)
+    extreme = (gray.images == 0) | (gray.images == 255)
+    np.testing.assert_array_equal(binary.images[extreme], gray.images[extreme])
 
 
 @pytest.mark.parametrize("name", ["train", "validation", "test"])
-def test_static_binarisation_turns_a_pixel_white_as_often_as_it_is_grey(name):
-    binary, grey = binarised_and_grey(name)
-    for value in np.unique(grey.images)[1:-1]:
-        white = binary.images[grey.images == value] == 255
+def test_static_binarization_turns_a_pixel_white_as_often_as_it_is_gray(name):
+    binary, gray = binarized_and_gray(name)
+    for value in np.unique(gray.images)[1:-1]:
+        white = binary.images[gray.images == value] == 255
         probability = value / 255
         standard_error = np.sqrt(probability * (1 - probability) / white.size)
         assert abs(white.mean() - probability) < 5 * standard_error, value
 
 
 def test_static_noise_differs_between_splits(monkeypatch):
-    """The same grey pixels in two splits must not come out alike."""
+    """The same gray pixels in two splits must not come out alike."""
 
-    def load(split, data_dir, positions=None):
-        count = 288 if positions is None else len(positions)
-        return np.full((count, 8, 8, 1), 128, np.uint8), np.arange(count)
+    def load(info, split, data_dir, positions=None):
+        count = info.num_images(split) if positions is None else len(positions)
+        return np.full((count, 8, 8, 1), 128, np.uint8), np.zeros(count, np.int64)
 
     monkeypatch.setattr(digits, "load", load)
     train, validation = splits.load_train_and_validation("digits", binarize="static")
@@ -111,13 +113,13 @@ def test_static_noise_differs_between_splits(monkeypatch):
         assert 0.4 < (first == second).mean() < 0.6
 
 
-def test_dynamic_binarisation_leaves_training_images_grey_for_the_batches_to_draw():
+def test_dynamic_binarization_leaves_training_images_gray_for_the_batches_to_draw():
     train, _ = splits.load_train_and_validation("digits", binarize="dynamic")
-    grey, _ = splits.load_train_and_validation("digits", binarize="none")
-    np.testing.assert_array_equal(train.images, grey.images)
+    gray, _ = splits.load_train_and_validation("digits", binarize="none")
+    np.testing.assert_array_equal(train.images, gray.images)
 
 
-def test_dynamic_binarisation_fixes_validation_and_test_images():
+def test_dynamic_binarization_fixes_validation_and_test_images():
     """The images to choose and to measure by do not move between epochs or runs."""
     for _ in range(2):
         _, dynamic = splits.load_train_and_validation("digits", binarize="dynamic")

@@ -143,25 +143,25 @@ def test_damage_is_found_before_training_begins(data_dir, tmp_path, damage):
 @pytest.mark.parametrize(
     ("stream", "free", "streamed", "part"),
     [
-        ("auto", 2**30, False, "44.9 MiB decoded are no more than a quarter of the 1 GiB"),
-        ("auto", 2**27, True, "44.9 MiB decoded are more than a quarter of the 128 MiB"),
-        ("auto", None, False, "44.9 MiB decoded"),
-        ("1", 2**30, True, "as --stream 1 asks"),
-        ("0", 0, False, "as --stream 0 asks"),
+        (None, 2**30, False, "44.9 MiB decoded are no more than a quarter of the 1 GiB"),
+        (None, 2**27, True, "44.9 MiB decoded are more than a quarter of the 128 MiB"),
+        (None, None, False, "44.9 MiB decoded"),
+        (True, 2**30, True, "as --stream 1 asks"),
+        (False, 0, False, "as --stream 0 asks"),
     ],
 )
 def test_what_does_not_fit_is_streamed_unless_the_user_decides(
     stream, free, streamed, part, monkeypatch
 ):
     monkeypatch.setattr(memory, "available", lambda: free)
-    found, why = memory.choose_streaming("mnist", stream)
+    found, reason = memory.choose_streaming("mnist", stream)
     assert found is streamed
-    assert why.startswith(part)
+    assert reason.startswith(part)
 
 
 def test_embedded_images_are_never_streamed_by_themselves(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 0)
-    assert not memory.choose_streaming("digits", "auto")[0]
+    assert not memory.choose_streaming("digits", None)[0]
 
 
 def test_the_memory_available_is_some_and_no_more_than_there_is():

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from data.sources import digits
 
 import data
 import runs
+from data.sources import digits
 from evaluation.session import Session
 from tests.settings import make_settings
 
@@ -66,7 +66,7 @@ def save_untrained_run(folder: Path, **settings: Any) -> Session:
     """Saves a small untrained model as a run of one epoch; returns a session that opens it."""
     import models
 
-    small = {"dataset": "digits", "hidden_dim": 8, "latent_dim": 2, **settings}
+    small = {"dataset": "digits", "hidden_dim": (8,), "latent_dim": 2, **settings}
     chosen = make_settings(**small)
     run = runs.Run(folder / "trained_model" / "untrained")
     run.start({"status": "finished", "started": "2026", "flags": chosen, "data_dir": None})

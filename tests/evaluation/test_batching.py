@@ -18,7 +18,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def model():
-    return models.build((8, 8, 1), make_settings(hidden_dim=20, latent_dim=LATENT_DIM))
+    return models.build((8, 8, 1), make_settings(hidden_dim=(20,), latent_dim=LATENT_DIM))
 
 
 @pytest.fixture

@@ -236,10 +236,10 @@ def test_numbers_of_labels_that_there_cannot_be_are_refused_in_one_line(tmp_path
 def test_images_without_labels_are_refused_in_one_line(tmp_path):
     images, labels = load_digits("train")
     session = make_session(tmp_path, train=(images, None), info={"class_names": None})
-    with pytest.raises(RequestError, match="^--classify needs labels, and digits has none$"):
+    with pytest.raises(RequestError, match=r"^--classify needs labels, and digits has none$"):
         classify.check(session)
     session = make_session(tmp_path, train=(images, labels * 0), info={"class_names": ("one",)})
-    with pytest.raises(RequestError, match="^--classify needs two or more classes"):
+    with pytest.raises(RequestError, match=r"^--classify needs two or more classes"):
         classify.check(session)
 
 

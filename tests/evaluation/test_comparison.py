@@ -19,7 +19,7 @@ import figures
 import runs
 from evaluation import comparison, metrics
 from evaluation.session import Session
-from models import GaussianSampling
+from models.sampling import GaussianSampling
 from tests.evaluation.sessions import FLAGS
 
 IMAGES = np.random.default_rng(0).random((90, 4, 4, 1)).astype(np.float32)
@@ -45,7 +45,8 @@ class FakeModel:
     def sample_prior(self, num, seed):
         return tf.random.stateless_normal((num, self.latent_dim), (seed, 0))
 
-    def kl_by_dimension(self, z_mean, z_log_var):
+    def kl_by_dimension(self, posterior):
+        z_mean, z_log_var = posterior
         return 0.5 * (tf.square(z_mean) + tf.exp(z_log_var) - 1 - z_log_var)
 
     def encode(self, images):
@@ -65,7 +66,7 @@ class FakeModel:
         reconstruction = tf.reduce_sum(images, axis=(1, 2, 3)) * self.gray
         if not self.is_variational:
             return {"loss": reconstruction, "reconstruction": reconstruction}
-        kl = tf.reduce_sum(self.kl_by_dimension(*self.encode(images)), axis=-1)
+        kl = tf.reduce_sum(self.kl_by_dimension(self.encode(images)), axis=-1)
         return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
 

@@ -13,7 +13,7 @@ import figures
 import runs
 from evaluation import RequestError, ood
 from evaluation.session import Session
-from models import GaussianSampling
+from models.sampling import GaussianSampling
 from tests.evaluation.sessions import make_session as make_any_session
 
 SEED = 3

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
-from catalog.datasets import DATASETS
 
 import figures
 import runs
+from catalog.datasets import DATASETS
 from evaluation import RequestError, export_samples, generate, generate_class, samples
 from evaluation.session import Session
 from tests.evaluation.sessions import make_session as make_any_session
@@ -237,7 +237,7 @@ def test_an_export_follows_no_link(tmp_path, place):
         (session.result_dir / "samples" / "labels.csv").write_text(
             "file,class,probability\nBag/01.png,Bag,1\nBag,Bag,1\n"
         )
-    with pytest.raises(runs.RunError, match="is a link|is not of an earlier export"):
+    with pytest.raises(runs.RunError, match=r"is a link|is not of an earlier export"):
         export_samples.run(session)
     assert [path.name for path in elsewhere.iterdir()] == ["mine.txt"]
     assert (elsewhere / "mine.txt").read_text() == "mine"

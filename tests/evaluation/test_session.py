@@ -70,14 +70,14 @@ def test_a_missing_model_is_reported_in_one_line(tmp_path):
     session = save_untrained_run(tmp_path)
     session.check_model()
     session.checkpoint = "last"
-    with pytest.raises(runs.RunError, match="model.keras is not there: the run has not finished"):
+    with pytest.raises(runs.RunError, match=r"model.keras is not there: the run has not finished"):
         session.check_model()
 
 
 def test_a_dataset_without_labels_is_refused_where_labels_are_needed(tmp_path):
     assert make_session(tmp_path).check_labels("classify") == tuple("0123456789")
     session = make_session(tmp_path, info={"class_names": None})
-    with pytest.raises(RequestError, match="^--classify needs labels, and digits has none$"):
+    with pytest.raises(RequestError, match=r"^--classify needs labels, and digits has none$"):
         session.check_labels("classify")
 
 
@@ -167,6 +167,6 @@ def test_a_history_with_numbers_that_cannot_be_drawn_is_reported_in_one_line(tmp
     del record["files"]  # an old run, without checksums
     session.run.write_record(record)
     session.run.history_path.write_text("epoch,loss,val_loss\n1,1e308,-1e308\n2,1,1\n")
-    with pytest.raises(runs.RunError, match="history.csv") as error:
+    with pytest.raises(runs.RunError, match=r"history.csv") as error:
         curves.run(session)
     assert "\n" not in str(error.value)

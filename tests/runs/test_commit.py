@@ -230,7 +230,7 @@ def test_after_any_fault_of_returning_to_the_previous_checkpoint_one_can_be_resu
 
 
 def test_files_are_flushed_before_run_json_lists_them_and_renamed_after_that(run):
-    """Otherwise a power failure could leave a truncated file, or one that run.json does not list."""
+    """Otherwise a power failure could leave truncated files, or files missing in run.json."""
     commit(run, 1)
     steps = count(run.folder, lambda: commit(run, 2))
     flushed = max(steps.index(f"fsync {name}") for name in NAMES)
@@ -268,7 +268,7 @@ def flip(path: Path) -> None:
     [
         (
             "checkpoint.npz",
-            "--resume --resume_from previous to continue from the checkpoint before it (epoch 1, intact)",
+            "--resume_from previous to continue from the checkpoint before it (epoch 1, intact)",
         ),
         ("best.keras", "type --checkpoint last for the model of epoch 2, which is intact"),
         ("model.keras", "type --checkpoint best for the model of epoch 2, which is intact"),

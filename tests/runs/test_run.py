@@ -1,9 +1,10 @@
-"""A run's folder and its record."""
+"""The folder of a run and its record."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_run_may_start_where_nothing_is(run, overwrite):
     run.check_startable(overwrite)
 
 
-def test_a_run_that_is_there_is_lost_only_when_asked_for(run):
+def test_an_existing_run_is_replaced_only_if_asked_for(run):
     run.start(RECORD)
     with pytest.raises(
         runs.RunError, match=r"already holds a run: type --resume .*--overwrite .*--run_name"
@@ -68,7 +69,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(run, overwrite):
 # --------------------------------------------------------------------------- start
 
 
-def test_a_run_that_starts_has_a_record_and_nothing_else(run):
+def test_a_started_run_has_a_record_and_nothing_else(run):
     run.start(RECORD)
     assert list(run.folder.iterdir()) == [run.record_path]
     assert run.read_record() == {"format": 1, "run_name": "a run", **RECORD, "files": {}}
@@ -80,7 +81,7 @@ FOREIGN = (
 )
 
 
-def test_a_run_that_starts_anew_removes_its_own_files_keeps_all_others_and_says_so(run, capsys):
+def test_overwriting_removes_the_files_of_the_run_and_reports_the_others(run, capsys):
     run.start(RECORD)
     write_all_files(run)
     foreign = [run.folder / name for name in FOREIGN]
@@ -89,7 +90,7 @@ def test_a_run_that_starts_anew_removes_its_own_files_keeps_all_others_and_says_
         path.write_text("mine")
     capsys.readouterr()
     run.start({**RECORD, "status": "again"})
-    said = f"{run.folder} keeps what is not the run's: best.keras.bak, logs, my, notes.txt\n"
+    said = f"{run.folder} keeps files that are not the run's: best.keras.bak, logs, my, notes.txt\n"
     assert capsys.readouterr().out == said
     left = sorted(path for path in run.folder.rglob("*") if path.is_file())
     assert left == sorted([*foreign, run.record_path])
@@ -97,7 +98,7 @@ def test_a_run_that_starts_anew_removes_its_own_files_keeps_all_others_and_says_
     assert run.read_record()["status"] == "again"
 
 
-def test_what_a_killed_process_was_writing_is_no_foreign_file(run, capsys):
+def test_temporary_files_of_a_killed_process_are_not_foreign_files(run, capsys):
     (run.folder / ".writing").mkdir(parents=True)
     (run.folder / ".writing" / "model.keras").touch()
     (run.folder / ".lock").touch()
@@ -107,7 +108,7 @@ def test_what_a_killed_process_was_writing_is_no_foreign_file(run, capsys):
     assert {path.name for path in run.folder.iterdir()} == {"run.json", ".lock"}
 
 
-def test_a_run_that_starts_anew_follows_no_link_out_of_its_folder(run, tmp_path):
+def test_overwriting_follows_no_link_out_of_the_folder(run, tmp_path):
     run.start(RECORD)
     elsewhere = tmp_path / "elsewhere"
     for folder in (elsewhere, elsewhere / "train"):
@@ -127,7 +128,7 @@ def test_a_run_that_starts_anew_follows_no_link_out_of_its_folder(run, tmp_path)
     ] * 3
 
 
-def test_files_are_those_that_are_there_the_record_last(run):
+def test_files_lists_the_existing_files_the_record_last(run):
     run.start(RECORD)
     assert run.files() == [run.record_path]
     write_all_files(run)
@@ -139,7 +140,7 @@ def test_files_are_those_that_are_there_the_record_last(run):
 # ---------------------------------------------------------------------- the record
 
 
-def test_a_finished_run_knows_its_best_epoch_and_keeps_what_it_started_with(run):
+def test_a_finished_run_has_its_best_epoch_and_the_fields_it_started_with(run):
     run.start(RECORD)
     best = dict.fromkeys(runs.COLUMNS, 0.5) | {"epoch": 3, "val_loss": 95.25}
     run.finish(best, epochs_done=4, seconds=12.3456)
@@ -155,17 +156,24 @@ def test_a_finished_run_knows_its_best_epoch_and_keeps_what_it_started_with(run)
     }
 
 
-def test_a_run_that_goes_on_has_the_record_it_began_with_and_more_epochs(run):
+def test_an_extended_run_records_its_new_number_of_epochs_and_the_command(run):
     run.start({**RECORD, "flags": {"beta": 1.0, "num_epochs": 4}})
     run.resume(4)  # stopped in its middle
     run.finish(BEST, epochs_done=4, seconds=1.0)
     before = run.read_record()
-    with pytest.raises(runs.RunError, match="has had its 4 epochs: type --num_epochs"):
+    with pytest.raises(runs.RunError, match="has finished its 4 epochs: type a larger"):
         run.resume(4)
     assert run.read_record() == before
-    run.resume(6)
+    run.resume(6, ["train.py", "--run_name", "a run", "--resume"])
     flags = {"beta": 1.0, "num_epochs": 6}
-    assert run.read_record() == {**before, "status": "training", "flags": flags}
+    command = "python train.py --run_name 'a run' --resume"
+    extensions = [{"num_epochs": 6, "command": command}]
+    extended = {**before, "status": "training", "flags": flags, "extensions": extensions}
+    assert run.read_record() == extended
+    run.resume(6, ["train.py"])  # stopped again: nothing new to say
+    assert run.read_record() == extended
+    run.resume(8, ["train.py"])
+    assert [one["num_epochs"] for one in run.read_record()["extensions"]] == [6, 8]
 
 
 @pytest.mark.parametrize("status", ["training", "finished"])
@@ -176,18 +184,18 @@ def test_a_run_whose_schedule_ends_cannot_have_another_number_of_epochs(run, sta
     if status == "finished":
         run.finish(BEST, epochs_done=4, seconds=1.0)
     before = run.read_record()
-    with pytest.raises(runs.RunError, match="after its 4 epochs: type --num_epochs 4") as error:
+    with pytest.raises(runs.RunError, match="ends after 4 epochs: type --num_epochs 4") as error:
         run.resume(num_epochs)
     assert "\n" not in str(error.value)
     assert run.read_record() == before
     if status == "training":
         assert run.resume(4)["flags"] == flags
     else:
-        with pytest.raises(runs.RunError, match="has had its 4 epochs: nothing is left to do"):
+        with pytest.raises(runs.RunError, match="has finished its 4 epochs: nothing is left to do"):
             run.resume(4)
 
 
-def test_a_diverged_run_says_in_which_step_and_does_not_go_on(run):
+def test_a_diverged_run_records_the_step_and_cannot_be_resumed(run):
     run.start({**RECORD, "flags": {"num_epochs": 4}})
     run.give_up(step=1234, seconds=1.26)
     record = run.read_record()
@@ -196,7 +204,9 @@ def test_a_diverged_run_says_in_which_step_and_does_not_go_on(run):
         1234,
         1.3,
     )
-    with pytest.raises(runs.RunError, match="diverged in step 1,234, and would again") as error:
+    with pytest.raises(
+        runs.RunError, match="diverged in step 1,234, and would diverge again"
+    ) as error:
         run.resume(9)
     assert "\n" not in str(error.value)
     assert run.read_record() == record
@@ -209,12 +219,34 @@ def test_a_record_is_json_that_people_can_read(run):
     assert json.loads(text) == run.read_record()
 
 
-def test_a_number_that_json_does_not_know_is_refused_and_the_old_record_stays(run):
+def test_a_number_that_is_not_json_is_refused_and_the_old_record_stays(run):
     run.start(RECORD)
     with pytest.raises(ValueError, match="JSON"):
         run.write_record({**run.read_record(), "loss": math.nan})
     assert run.read_record() == {"format": 1, "run_name": "a run", **RECORD, "files": {}}
     assert list(run.folder.iterdir()) == [run.record_path]
+
+
+DATASET = {
+    "name": "digits",
+    "image_shape": [8, 8, 1],
+    "num_train": 1437,
+    "num_test": 360,
+    "num_validation": 144,
+    "class_names": list("0123456789"),
+    "value_range": [0, 255],
+    "source": "embedded",
+    "can_stream": False,
+}
+
+
+@pytest.mark.parametrize("class_names", [None, list("0123456789")])
+def test_a_record_may_hold_lists_booleans_and_a_dataset(run, class_names):
+    flags = {"hidden_dim": [512, 256], "paddings": ["same"], "decoder_dims": [], "stream": False}
+    dataset = {**DATASET, "class_names": class_names}
+    run.start({**RECORD, "flags": flags, "dataset": dataset})
+    record = run.read_record()
+    assert (record["flags"], record["dataset"]) == (flags, dataset)
 
 
 FACT = {"sha256": "0" * 64, "bytes": 1, "epoch": 1}
@@ -228,13 +260,26 @@ FACT = {"sha256": "0" * 64, "bytes": 1, "epoch": 1}
         ("status", "\x1b[2J"),
         ("status", "x" * 10_001),
         ("started", None),
-        ("flags", {"a": [1]}),
         ("flags", {"a": {}}),
         ("flags", {"a b": 1}),
         ("flags", {"--flagfile": "/etc/passwd"}),
         ("flags", {"": 1}),
         ("flags", {"a": "two\nlines"}),
         ("data_dir", "relative"),
+        ("flags", {"a": [None]}),
+        ("flags", {"a": [[1]]}),
+        ("flags", {"a": ["x\x1b"]}),
+        ("flags", {"a": [1] * 10_001}),
+        ("dataset", "digits"),
+        ("dataset", {**DATASET, "name": None}),
+        ("dataset", {**DATASET, "image_shape": [8, 8]}),
+        ("dataset", {**DATASET, "image_shape": [8, 8, 0]}),
+        ("dataset", {**DATASET, "num_train": -1}),
+        ("dataset", {**DATASET, "class_names": "0123456789"}),
+        ("dataset", {**DATASET, "class_names": ["x"] * 10_001}),
+        ("dataset", {**DATASET, "value_range": [0]}),
+        ("dataset", {**DATASET, "other": {"a": 1}}),
+        ("extensions", [{"num_epochs": 6}]),
         ("data_dir", "gs://bucket"),
         ("data_dir", "/a://b"),
         ("data_dir", 5),
@@ -266,7 +311,7 @@ FACT = {"sha256": "0" * 64, "bytes": 1, "epoch": 1}
         ("files", {"best.keras": [{"sha256": "0" * 64, "bytes": 1}]}),
     ],
 )
-def test_a_field_of_a_record_that_is_not_what_it_must_be_is_named(run, name, value):
+def test_an_invalid_field_of_a_record_is_named(run, name, value):
     run.start(RECORD)
     content = json.loads(run.record_path.read_text())
     run.record_path.write_text(json.dumps({**content, name: value}))
@@ -279,10 +324,10 @@ def test_a_field_of_a_record_that_is_not_what_it_must_be_is_named(run, name, val
     ("text", "part"),
     [
         (b'{"format": 1, "a": ' + b"[" * 200_000, "cannot be read"),
-        (b'{"format": NaN}', "NaN is no number of JSON"),
-        (b'{"format": -Infinity}', "-Infinity is no number of JSON"),
+        (b'{"format": NaN}', "NaN is not a JSON number"),
+        (b'{"format": -Infinity}', "-Infinity is not a JSON number"),
         (b'{"format": ' + b"9" * 5000 + b"}", "cannot be read"),
-        (b'{"format": 1, "x": "' + b"x" * 2**20 + b'"}', "more than 1,048,576 bytes"),
+        (b'{"format": 1, "x": "' + b"x" * 2**20 + b'"}', "more than the 1,048,576 accepted"),
     ],
     ids=["deep", "nan", "infinity", "digits", "long"],
 )
@@ -299,12 +344,12 @@ def test_a_record_made_to_exhaust_its_reader_is_refused(run, text, part):
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        (None, "cannot be read"),
+        (None, "does not exist, so"),
         (b"", "cannot be read"),
         (b'{"format": 1, "flags"', "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
-        (b"[]", "it is no JSON object"),
-        (b"null", "it is no JSON object"),
+        (b"[]", "it is not a JSON object"),
+        (b"null", "it is not a JSON object"),
         (b"{}", "is not of format 1"),
         (b'{"format": 2, "flags": {}, "status": "", "started": ""}', "is not of format 1"),
         (b'{"format": 1, "flags": {}, "status": ""}', "lacks started"),
@@ -314,7 +359,7 @@ def test_a_record_made_to_exhaust_its_reader_is_refused(run, text, part):
         (b'{"format": 1, "flags": {}, "status": "", "started": 5}', "started"),
     ],
 )
-def test_a_record_that_is_not_one_is_told_with_its_path(run, text, part):
+def test_a_damaged_record_is_reported_with_its_path(run, text, part):
     run.folder.mkdir(parents=True)
     if text is not None:
         run.record_path.write_bytes(text)
@@ -323,3 +368,111 @@ def test_a_record_that_is_not_one_is_told_with_its_path(run, text, part):
     assert part in str(error.value)
     assert str(run.record_path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+# -------------------------------------------------------------------- what can be typed
+
+
+def test_a_damaged_record_is_answered_with_advice_that_leads_on(run):
+    run.start(RECORD)
+    run.record_path.write_text("{")
+    with pytest.raises(runs.RunError, match="with --overwrite, or move its folder") as error:
+        run.check_startable(overwrite=False)
+    assert "--resume" not in str(error.value)
+    run.check_startable(overwrite=True)
+    run.start(RECORD)
+    assert run.read_record()["status"] == "training"
+
+
+@pytest.mark.parametrize("name", ["logs", "logs/train", "logs/images", "snapshots"])
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link", "not writable"])
+def test_a_folder_that_cannot_be_written_is_reported_before_training(run, name, kind, monkeypatch):
+    run.start(RECORD)
+    folder = run.folder / name
+    folder.parent.mkdir(exist_ok=True)
+    if kind == "file":
+        folder.touch()
+    elif kind == "not writable":
+        folder.mkdir()
+        # Nothing stops root, so that permissions alone would not show it.
+        access = os.access
+        monkeypatch.setattr("os.access", lambda path, mode: path != folder and access(path, mode))
+    else:
+        folder.symlink_to(run.folder.parent if kind == "link" else "missing")
+    for act in (lambda: run.check_startable(overwrite=True), lambda: runs.settle(run)):
+        with pytest.raises(
+            runs.RunError, match=f"^{folder} is (a|not) {kind.split()[-1]}"
+        ) as error:
+            act()
+        assert "\n" not in str(error.value)
+
+
+# ------------------------------------------------------------------------ its name
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b]0;evil\x07", "a\u202eb", "a\x9bb"])
+def test_a_name_that_controls_the_terminal_is_refused_and_escaped(tmp_path, name):
+    run = runs.Run(tmp_path / name)
+    run.start(RECORD)
+    with pytest.raises(runs.RunError, match="has control characters in its path") as error:
+        run.read_record()
+    assert str(error.value).isprintable()
+
+
+def test_foreign_files_are_listed_with_escapes(run, capsys):
+    run.folder.mkdir(parents=True)
+    (run.folder / "a\x1b[2Jb é").touch()
+    run.start(RECORD)
+    assert "a\\x1b[2Jb é\n" in capsys.readouterr().out
+
+
+def test_runs_of_one_name_in_two_folders_have_two_results(tmp_path):
+    root = tmp_path / "trained_model"
+    inside, outside, other = (
+        runs.Run(folder / "name") for folder in (root, tmp_path / "a", tmp_path / "b")
+    )
+    (tmp_path / "link").symlink_to(root)
+    assert runs.result_name(inside, root) == "name"
+    assert runs.result_name(inside, tmp_path / "link") == "name"
+    assert runs.result_name(runs.Run(tmp_path / "link" / "name"), root) == "name"
+    names = {runs.result_name(run, root) for run in (inside, outside, other)}
+    assert len(names) == 3
+    assert all(name.startswith("name") for name in names)
+
+
+# ----------------------------------------------------------------- folder of datasets
+
+
+@pytest.mark.parametrize(
+    "data_dir",
+    [
+        "{run}",
+        "{run}/data",
+        "{run}/../a run/data",
+        "{parent}/link to run/data",
+        "{run}/link out",
+        "/proc/self/cwd",
+        "//proc/self/cwd",
+        "/usr/../proc/self/cwd",
+        "/dev/fd/5",
+        "{parent}/link to proc",
+    ],
+)
+def test_a_folder_of_datasets_that_the_run_could_control_is_asked_for(run, tmp_path, data_dir):
+    run.start(RECORD)
+    parent = run.folder.parent
+    (parent / "link to run").symlink_to(run.folder)
+    (parent / "link to proc").symlink_to("/proc/self/task")
+    (run.folder / "link out").symlink_to(tmp_path)
+    record = {"data_dir": data_dir.format(run=run.folder, parent=parent)}
+    with pytest.raises(runs.RunError, match=r"type --data_dir FOLDER$") as error:
+        run.trusted_data_dir(record)
+    assert "\n" not in str(error.value)
+
+
+def test_another_folder_of_datasets_is_used(run, tmp_path):
+    run.start(RECORD)
+    (tmp_path / "a run").mkdir()
+    for data_dir in (None, str(tmp_path), f"{run.folder}s", str(tmp_path / "a run"), "/missing"):
+        assert run.trusted_data_dir({"data_dir": data_dir}) == data_dir
+    assert run.trusted_data_dir({}) is None

@@ -1,4 +1,4 @@
-"""Several runs beside each other: which are meant, which may stand there, what to call them."""
+"""Comparison of several runs: finding, checking and labeling them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def root(tmp_path):
         ("*f32,*ld4,*ld100", ["conv_f32,64_ld4", "mnist_ld100"]),
     ],
 )
-def test_names_and_patterns_are_found_each_once_by_latent_dim(root, words, expected):
+def test_names_and_patterns_are_found_once_each_sorted_by_latent_dim(root, words, expected):
     assert names(root, words) == expected
 
 
@@ -64,19 +64,19 @@ def test_names_and_patterns_are_found_each_once_by_latent_dim(root, words, expec
         ("mnist_ld2,*ld2", "names one run, mnist_ld2"),
     ],
 )
-def test_what_is_not_there_or_alone_is_told_in_one_line(root, words, told):
+def test_missing_runs_and_single_runs_are_reported_in_one_line(root, words, told):
     with pytest.raises(runs.RunError) as error:
         names(root, words)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_where_there_is_no_run_at_all_that_is_told(tmp_path):
+def test_if_there_are_no_runs_that_is_reported(tmp_path):
     with pytest.raises(runs.RunError, match="there are none"):
         names(tmp_path, "a,b")
 
 
-# ------------------------------------------------------------------ what may compare
+# ------------------------------------------------------------------ comparable runs
 
 
 @pytest.mark.parametrize(("flag", "value"), [("dataset", "fashion_mnist"), ("binarize", "dynamic")])
@@ -86,23 +86,24 @@ def test_runs_of_other_images_are_refused_in_one_line(flag, value):
         runs.check_comparable(records(a={}, b={}, c={flag: value}))
     told = str(error.value)
     assert f"differ in {flag}: " in told
-    assert "(a), " in told, "one run of each kind is named"
+    assert "(a), " in told, "one run for each value is named"
     assert f"{value} (c)" in told
     assert "\n" not in told
 
 
-# ------------------------------------------------------------------------ their names
+# ------------------------------------------------------------------------ labels
 
 
-def test_runs_that_differ_in_latent_dim_are_called_after_it():
+def test_runs_that_differ_in_latent_dim_are_labeled_with_it():
     assert runs.label(records(a={"latent_dim": 2}, b={"latent_dim": 20})) == [
         "latent_dim 2",
         "latent_dim 20",
     ]
 
 
-def test_runs_that_differ_in_the_model_are_called_after_it():
-    ours = records(a={"beta": 1.0}, b={"model": "autoencoder"})  # which has no beta
+def test_runs_that_differ_in_the_model_are_labeled_with_it():
+    ours = records(a={"beta": 1.0, "hidden_dim": "8"}, b={"model": "autoencoder"})
+    ours["b"]["flags"]["hidden_dim"] = [8]  # written by a newer version
     assert runs.label(ours) == ["vae", "autoencoder"]
     ours |= records(c={"latent_dim": 2, "beta": 1.0})
     assert runs.label(ours) == [
@@ -113,11 +114,11 @@ def test_runs_that_differ_in_the_model_are_called_after_it():
 
 
 @pytest.mark.parametrize("flags", [{"beta": 4.0}, {}])
-def test_runs_that_differ_in_more_or_in_nothing_have_their_names(flags):
+def test_runs_that_differ_in_more_or_in_nothing_are_labeled_with_their_names(flags):
     assert runs.label(records(one={"beta": 1.0}, other={"beta": 1.0} | flags)) == ["one", "other"]
 
 
-def test_the_folder_is_the_same_for_the_same_runs_and_another_for_others():
+def test_the_name_of_the_folder_depends_on_the_runs_but_not_on_their_order():
     once = runs.name_comparison(records(a={}, b={}))
     assert once == runs.name_comparison(records(b={}, a={}))
     assert once.startswith("compare_mnist_")

@@ -80,7 +80,7 @@ def test_a_loop_trains_on_the_labels_that_a_plain_loop_does(train, one_by_one, m
 def test_streamed_labels_are_trained_on_in_the_compiled_loop(small_mnist, tmp_path):
     small_mnist(tmp_path, {"train": 60, "test": 10})
     settings = make_settings(model="classifier_vae", hidden_dim=8, latent_dim=2, batch_size=10)
-    settings |= {"num_validation": 12, "stream": "1", "num_labels": 16}
+    settings |= {"num_validation": 12, "stream": True, "num_labels": 16}
 
     def make():
         keras.utils.clear_session()

@@ -1,4 +1,4 @@
-"""Several runs one after the other: which are trained, how, and what stops them.
+"""Sweeps: which runs are trained, by which command, and what stops them.
 
 A script of a few lines stands in for train.py; tests/test_sweep.py has the real one.
 """
@@ -21,7 +21,7 @@ import pytest
 import runs
 from training import sweep
 
-# Notes what it was called with; stops or fails where a file of that name lies beside it.
+# Logs its arguments; waits or fails if a file of that name is in its folder.
 STAND_IN = """
     import pathlib, signal, sys, time
     folder = pathlib.Path(__file__).parent
@@ -36,7 +36,7 @@ STAND_IN = """
         (folder / f"{member} is waiting").touch()
         time.sleep(60)
 """
-ARGS = ["--latent_dim=2,4,8", "--beta", "3"]
+ARGS = ["--sweep=latent_dim=2,4,8", "--beta", "3"]
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def train_each(folder: Path, resume: bool = False, overwrite: bool = False) -> i
 
 
 def calls(folder: Path) -> list[str]:
-    """What was trained: the words that the sweep added to its own."""
+    """Returns the words that the sweep added to its own, for each run trained."""
     lines = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
     own = " ".join(ARGS)
     assert all(line.startswith(own) for line in lines)
@@ -122,17 +122,17 @@ def test_a_folder_that_is_no_run_stands_in_the_way(folder):
     assert calls(folder) == []
 
 
-def test_with_resume_what_is_missing_goes_on_or_begins(folder):
+def test_with_resume_unfinished_runs_continue_and_missing_ones_start(folder):
     write_run(folder, "run_ld2", settings(2), "finished", 5)
-    write_run(folder, "started with fewer epochs", settings(4, num_epochs=3), "finished", 3)
+    write_run(folder, "stopped", settings(4), "training", 3)
     assert train_each(folder, resume=True) == 0
     assert calls(folder) == [
-        "--resume --latent_dim=4 --run_name=started with fewer epochs",
+        "--resume --latent_dim=4 --run_name=stopped",
         "--resume --latent_dim=8 --resume=0",
     ]
 
 
-def test_with_resume_a_run_killed_before_its_first_checkpoint_begins_anew(folder):
+def test_with_resume_a_run_killed_before_its_first_checkpoint_starts_again(folder):
     for dim in (2, 4):
         write_run(folder, f"run_ld{dim}", settings(dim), "training", 0, checkpoint=dim == 4)
     assert train_each(folder, resume=True) == 0
@@ -150,7 +150,7 @@ def test_with_resume_a_run_of_other_flags_is_not_overwritten(folder):
     assert calls(folder) == []
 
 
-def test_overwrite_trains_all_of_them_anew(folder):
+def test_overwrite_trains_all_of_them_again(folder):
     write_run(folder, "run_ld2", settings(2), "finished", 5)
     assert train_each(folder, overwrite=True) == 0
     assert calls(folder) == [f"--overwrite --latent_dim={dim}" for dim in (2, 4, 8)]
@@ -192,5 +192,5 @@ def test_a_signal_stops_the_run_and_the_sweep_which_says_how_to_go_on(
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (status, "")
     assert len(calls(folder)) == 2, "the third is not begun"
-    again = shlex.split(output.partition("The whole sweep goes on with: ")[2])
+    again = shlex.split(output.partition("Continue the sweep with: ")[2])
     assert again == ["python", *argv, *["--overwrite=0"] * overwrite, "--resume"]

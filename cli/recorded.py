@@ -1,0 +1,67 @@
+"""The flags in a run.json, which may be an older version's or a stranger's: checked as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import runs
+from catalog.flags import Flag
+from catalog.values import Boolean, Several
+from cli.parsing import UsageError
+from cli.train_flags import FLAGS_OF_A_RUN, settle
+
+
+def read_record(run: runs.Run) -> dict[str, Any]:
+    """Returns run.json, its flags checked and complete.
+
+    Raises:
+        RunError: if it cannot be read, or train.py would not accept its flags.
+    """
+    record = {"data_dir": None, **run.read_record()}
+    try:
+        return {**record, "flags": check_recorded(record["flags"])}
+    except UsageError as error:
+        raise runs.RunError(f"{run.record_path} is refused: {error}") from None
+
+
+def check_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings in the ``flags`` of a run.json, those that it lacks at their defaults.
+
+    What it has must be what train.py accepts on its command line. Nothing it names is imported.
+
+    Raises:
+        UsageError: if it has an unknown flag, or a value that is refused.
+    """
+    known = {flag.name: flag for flag in FLAGS_OF_A_RUN}
+    for name in recorded:
+        if name not in known:
+            raise UsageError(
+                f"unknown flag in run.json: --{name}; it may come from a newer version"
+            )
+    return settle(
+        {
+            name: _parse_recorded(known[name], value)
+            for name, value in recorded.items()
+            if value is not None
+        }
+    )
+
+
+def _parse_recorded(flag: Flag, value: Any) -> Any:
+    """Returns a value of run.json, which may be a list, or the text that older versions wrote."""
+    if isinstance(value, tuple):
+        value = list(value)
+    text, fits = str(value), not isinstance(value, bool)
+    if isinstance(flag.type, Several) and isinstance(value, list):
+        text, fits = flag.type.format(value), not any(isinstance(part, bool) for part in value)
+    elif isinstance(flag.type, Boolean) and isinstance(value, bool):
+        text, fits = flag.type.format(value), True
+    try:
+        parsed = flag.type.parse(text)
+    except ValueError as error:
+        raise UsageError(f"flag --{flag.name}={text}: {error}") from None
+    as_list = list(parsed) if isinstance(parsed, tuple) else parsed
+    if not fits or (as_list != value and flag.type.format(parsed) != value):
+        raise UsageError(f"flag --{flag.name}={value}: parsed to {parsed}")
+    return parsed

@@ -1,0 +1,177 @@
+"""What every network is made of: dense layers, hidden layers, chains of layers, the encoder."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from models import noise
+from models.distributions import DiagonalGaussian
+from models.networks import activations, initializers
+from models.networks.dropout import Dropout
+
+_OF_KERAS = ("self", "kwargs", "name", "dtype", "trainable")  # not a network's own arguments
+# The flags of every hidden layer and convolution.
+LAYER_FLAGS = ("dropout", "seed", "initializer", "init_stddev")
+
+
+def layer_flags(
+    dropout: float = 0.0,
+    seed: int = 0,
+    initializer: str = "glorot_uniform",
+    init_stddev: float = 0.001,
+) -> dict[str, Any]:
+    """Returns the arguments that a network hands on to all its layers."""
+    return dict(zip(LAYER_FLAGS, (dropout, seed, initializer, init_stddev), strict=True))
+
+
+def dense(units: int, name: str, dtype: str, initializer: str, init_stddev: float, **_: Any):
+    """Returns a fully connected layer without activation.
+
+    Args:
+        units: of its outputs.
+        name, dtype: as of every Keras layer.
+        initializer, init_stddev: as of ``initializers.make``; other layer flags are ignored.
+    """
+    kernel = initializers.make(initializer, init_stddev)
+    return keras.layers.Dense(units, kernel_initializer=kernel, dtype=dtype, name=name)
+
+
+@keras.saving.register_keras_serializable(package="models")
+class HiddenLayer(keras.layers.Layer):
+    """A fully connected layer, its activation, and dropout.
+
+    Args:
+        units: of its outputs.
+        activation: one of ``catalog.networks.ACTIVATIONS``.
+        dropout, seed: as of ``Dropout``.
+        initializer, init_stddev: of the kernel, as of ``initializers.make``.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str,
+        dropout: float = 0.0,
+        seed: int = 0,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = units
+        dtype = self.dtype_policy.name
+        self.dense = dense(units, "dense", dtype, initializer, init_stddev)
+        self.activate = activations.make(activation, 1, name="activate", dtype=dtype)
+        own_seed = noise.derive_seed(seed, self.name)
+        self.dropout = Dropout(dropout, seed=own_seed, name="dropout", dtype=dtype)
+
+    def build(self, input_shape):
+        build_chain([self.dense, self.activate, self.dropout], input_shape)
+
+    def call(self, features):
+        """Returns (batch, units)."""
+        return self.dropout(self.activate(self.dense(features)))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+
+def hidden_layers(
+    network: keras.Model,
+    hidden_dims: Sequence[int],
+    activation: str | Sequence[str],
+    layer_flags: Mapping[str, Any],
+) -> list[HiddenLayer]:
+    """Returns a network's hidden layers, named after it.
+
+    Args:
+        network: that they belong to.
+        hidden_dims: units of each.
+        activation: of all, or of each.
+        layer_flags: see ``LAYER_FLAGS``.
+    """
+    names = activations.for_each(activation, len(hidden_dims))
+    return [
+        HiddenLayer(
+            units,
+            name,
+            **layer_flags,
+            dtype=network.dtype_policy.name,
+            name=f"{network.name}_hidden_{index}",
+        )
+        for index, (units, name) in enumerate(zip(hidden_dims, names, strict=True), start=1)
+    ]
+
+
+def build_chain(layers: Sequence[keras.layers.Layer], input_shape: Sequence[int | None]):
+    """Builds each layer on the outputs of the one before; returns the last one's output shape."""
+    shape = tuple(input_shape)
+    for layer in layers:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
+def apply_chain(layers: Sequence[keras.layers.Layer], features):
+    """Returns what the layers, one after another, make of the features."""
+    for layer in layers:
+        features = layer(features)
+    return features
+
+
+class Network(keras.Model):
+    """A model whose constructor arguments are its configuration, as Keras has it for layers."""
+
+    def __new__(cls, *args: Any, **kwargs: Any):
+        network = super().__new__(cls, *args, **kwargs)
+        bound = inspect.signature(cls.__init__).bind(network, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = {**bound.arguments, **bound.arguments["kwargs"]}
+        own = {name: arguments[name] for name in arguments if name not in _OF_KERAS}
+        object.__setattr__(network, "_own_config", own)  # Keras' own is not set up yet
+        return network
+
+    def get_config(self):
+        return {**super().get_config(), **self._own_config}
+
+
+class GaussianEncoder(Network):
+    """q(z|x): layers, then a dense layer each for the mean and the log-variance of z.
+
+    A subclass makes its layers, returns them from ``layers_before_z``, and calls ``make_z``.
+
+    Attributes:
+        latent_dim: dimensions of z.
+    """
+
+    latent_dim: int
+
+    def make_z(self, latent_dim: int, layer_flags: Mapping[str, Any]) -> None:
+        """Makes the two layers that give the mean and the log-variance."""
+        self.latent_dim = latent_dim
+        dtype = self.dtype_policy.name
+        self.z_mean = dense(latent_dim, "z_mean", dtype, **layer_flags)
+        self.z_log_var = dense(latent_dim, "z_log_var", dtype, **layer_flags)
+
+    def layers_before_z(self) -> list[keras.layers.Layer]:
+        """Returns the layers whose features the mean and the log-variance are computed from."""
+        raise NotImplementedError
+
+    def build(self, input_shape):
+        features_shape = build_chain(self.layers_before_z(), input_shape)
+        self.z_mean.build(features_shape)
+        self.z_log_var.build(features_shape)
+        super().build(input_shape)
+
+    def call(self, images):
+        """Returns the posterior, a ``DiagonalGaussian`` of shape (batch, latent_dim).
+
+        Args:
+            images: (batch, height, width, channels) in [0, 1].
+        """
+        features = apply_chain(self.layers_before_z(), images)
+        return DiagonalGaussian(self.z_mean(features), self.z_log_var(features))

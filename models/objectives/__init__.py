@@ -1,0 +1,21 @@
+"""Training objectives: a module for each row of ``catalog.objectives``, with a ``build``.
+
+An objective is called with the terms of a batch and the current β, and returns what the optimizer
+lowers, for each image.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from models.objectives.elbo import Elbo
+from models.objectives.objective import Objective
+
+__all__ = ["Elbo", "Objective", "build"]
+
+
+def build(settings: Mapping[str, Any]) -> Objective:
+    """Returns the objective that the flags describe."""
+    return importlib.import_module(f"models.objectives.{settings['objective']}").build(settings)

@@ -1,0 +1,36 @@
+"""What every objective has."""
+
+from __future__ import annotations
+
+import inspect
+
+from models.terms import Terms
+
+
+class Objective:
+    """What the optimizer lowers. Its constructor arguments are its attributes.
+
+    Attributes:
+        num_samples: samples of z per image.
+        is_loss: whether it equals the reported loss when β is constant.
+    """
+
+    num_samples = 1
+    is_loss = False
+
+    def __call__(self, terms: Terms, beta):
+        """Returns the objective of each image in nats, (batch,), without ``terms.added``.
+
+        Args:
+            terms: of a batch.
+            beta: weight of the KL at this step.
+        """
+        raise NotImplementedError
+
+    def get_config(self):
+        names = inspect.signature(type(self).__init__).parameters
+        return {name: getattr(self, name) for name in names if name != "self"}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

@@ -1,0 +1,54 @@
+"""What every prior has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from models.distributions import DiagonalGaussian
+
+
+class Prior(keras.layers.Layer):
+    """p(z). A layer, so that parameters to learn are saved with the model; in float32.
+
+    A subclass defines ``log_prob`` and ``sample``.
+
+    Attributes:
+        by_dimension: whether ``kl`` gives a value for each latent dimension.
+        latent_dim: dimensions of z, known once it is built.
+    """
+
+    by_dimension = False
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.latent_dim: int | None = None
+
+    def build(self, input_shape):
+        self.latent_dim = input_shape[-1]
+
+    def log_prob(self, z):
+        """Returns log p(z) in nats: shape (…, batch).
+
+        Args:
+            z: (…, batch, latent_dim).
+        """
+        raise NotImplementedError
+
+    def sample(self, num_samples: int, seed: int):
+        """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""
+        raise NotImplementedError
+
+    def kl(self, posterior: DiagonalGaussian, z):
+        """Returns log q(z|x) − log p(z), whose mean over z ~ q(z|x) is KL(q ‖ p), in nats.
+
+        Args:
+            posterior: q(z|x).
+            z: samples of it, (k, batch, latent_dim).
+
+        Returns:
+            (k, batch). A prior with ``by_dimension`` returns the closed form, which needs no z:
+            (batch, latent_dim).
+        """
+        return posterior.log_prob(z) - self.log_prob(z)

@@ -1,0 +1,41 @@
+"""``--deterministic``: what it goes with, and that it names no run."""
+
+from __future__ import annotations
+
+import pytest
+
+import cli
+
+
+def parse_train(words: str):
+    return cli.parse_train(["train.py", *words.split()])
+
+
+@pytest.mark.parametrize("words", ["--deterministic", "--deterministic 1", "--deterministic=true"])
+def test_it_changes_neither_the_runs_name_nor_what_it_is_resumed_by(words):
+    plain, asked = parse_train(""), parse_train(words)
+    assert asked.deterministic
+    assert not plain.deterministic
+    assert cli.run_name(asked) == cli.run_name(plain)
+    assert cli.settings(asked) == cli.settings(plain)
+    assert cli.execution(asked)["deterministic"] is True
+
+
+@pytest.mark.parametrize("words", ["--jit_compile 1", "--jit_compile auto --network conv"])
+def test_it_goes_with_what_xla_compiles(words):
+    assert parse_train(f"--deterministic 1 {words}").deterministic
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("--jit_compile 0", "which --jit_compile 0 turns off: leave one of them out"),
+        ("--strategy mirrored", "which XLA cannot compile: leave --deterministic out"),
+        ("--strategy multi_worker", "which XLA cannot compile: leave --deterministic out"),
+    ],
+)
+def test_it_is_refused_beside_what_has_no_order(words, part):
+    with pytest.raises(cli.UsageError) as error:
+        parse_train(f"--deterministic 1 {words}")
+    assert part in str(error.value)
+    assert not parse_train(f"--deterministic 0 {words}").deterministic
