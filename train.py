@@ -21,8 +21,10 @@ def main(argv: list[str]) -> None:
     flags = cli.parse_train(argv)
     if members := cli.parse_each(argv, flags):
         root = cli.TRAINED_MODEL_DIR
-        given = flags.resume, flags.overwrite
-        sys.exit(sweep.train_each(argv, members, root, *given, cli.read_record))
+        status = sweep.train_each(
+            argv, members, root, flags.resume, flags.overwrite, cli.read_record
+        )
+        sys.exit(status)
     try:
         workers = cluster.read_cluster(flags.strategy)
         prepare_and_train(argv, flags, workers)

@@ -1,4 +1,4 @@
-"""The sizes of two convolutional networks of ``models/table.py``, for their peers.
+"""The sizes of two convolutional networks of ``catalog/networks.py``, for their peers.
 
 For images of 28×28×1. A layer's activation follows it, and after a convolution dropout;
 neither follows what gives z_mean, z_log_var or the logits.

@@ -14,10 +14,12 @@ class Objective(NamedTuple):
     Attributes:
         description: in words.
         flags: that it reads.
+        needs_kl_by_dimension: flags that need a prior whose KL is known for each dimension.
     """
 
     description: str
     flags: tuple[Flag, ...] = ()
+    needs_kl_by_dimension: tuple[str, ...] = ()
 
 
 _FREE_BITS = Flag(
@@ -29,5 +31,11 @@ _FREE_BITS = Flag(
 )
 
 OBJECTIVES = {
-    "elbo": Objective("the negative evidence lower bound", (_FREE_BITS,)),
+    "elbo": Objective(
+        "the negative evidence lower bound", (_FREE_BITS,), needs_kl_by_dimension=("free_bits",)
+    ),
+    "iwae": Objective(
+        "the importance-weighted bound",
+        (Flag("num_samples", Number(int, 1, 10_000), 5, "samples of z per image", "ns"),),
+    ),
 }

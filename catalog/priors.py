@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from catalog.flags import Flag
+from catalog.values import Number
 
 
 class Prior(NamedTuple):
@@ -23,4 +24,11 @@ class Prior(NamedTuple):
 
 PRIORS = {
     "standard_normal": Prior("N(0, I)", by_dimension=True),
+    "mixture": Prior(
+        "learned mixture of Gaussians",
+        by_dimension=False,
+        flags=(
+            Flag("num_components", Number(int, 1, 10_000), 10, "Gaussians in the mixture", "nc"),
+        ),
+    ),
 }

@@ -40,6 +40,15 @@ def complete(given: Mapping[str, Any]) -> dict[str, Any]:
                 raise UsageError(
                     f"flag --{part}={settings[part]} needs --{name}, {flags[name].help}"
                 )
+        for name in getattr(row, "needs_kl_by_dimension", ()):
+            prior = settings["prior"]
+            if settings[name] != flags[name].default and not PARTS["prior"][prior].by_dimension:
+                fitting = [kind for kind, row in PARTS["prior"].items() if row.by_dimension]
+                raise UsageError(
+                    f"flag --{name}={settings[name]:g} needs the KL of each dimension, which "
+                    f"--prior {prior} does not have: leave one of them out, or choose --prior "
+                    f"{join_or(fitting)}"
+                )
         for name in getattr(row, "per_layer", ()):
             count = len(settings[row.layers])
             if len(settings[name]) not in (0, 1, count):

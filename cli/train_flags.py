@@ -152,7 +152,7 @@ def settle(given_flags: Mapping[str, Any]) -> dict[str, Any]:
     """
     stream = given_flags.get("stream")
     settings_ = complete({name: each for name, each in given_flags.items() if name != "stream"})
-    info = data.DATASETS[settings_["dataset"]]
+    info = data.describe(settings_["dataset"])
     if settings_["num_validation"] is None:
         settings_["num_validation"] = info.num_validation
     if stream is not None:
@@ -169,6 +169,11 @@ def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
         raise UsageError(
             f"flag --num_validation={num_validation}: expected less than the {info.num_train} "
             f"training images of {dataset}"
+        )
+    if PARTS["model"][chosen["model"]].uses_labels and info.class_names is None:
+        raise UsageError(
+            f"--model {chosen['model']} needs labels, and {dataset} has none: choose another "
+            "--model, or a --dataset with labels"
         )
     num_labels = chosen.get("num_labels")
     if num_labels is not None and num_labels > num_train:
@@ -201,7 +206,7 @@ def run_name(values: FlagValues) -> str:
     chosen = settings(values)
     flags = {**read_by(chosen), "stream": training.STREAM}
     defaults = {name: flag.default for name, flag in flags.items()}
-    defaults["num_validation"] = data.DATASETS[chosen["dataset"]].num_validation
+    defaults["num_validation"] = data.describe(chosen["dataset"]).num_validation
     abbreviations = {name: flag.abbreviation for name, flag in flags.items() if flag.abbreviation}
     name = values.run_name or runs.name_run(chosen, defaults, abbreviations)
     if len(name.encode()) > MAX_NAME_BYTES:

@@ -1,7 +1,7 @@
 """Images and labels by name, split, and served in batches.
 
     describe(name) → DatasetInfo     shape, counts, classes, value range: no image is read for it
-    sources/                         where images come from: one module per kind of source
+    sources/                         loading of images: one module per kind of source
     splits                           training, validation and test images
     batches, streaming, loading      what a model trains on
     cache, memory                    decoded images on disk and in memory

@@ -23,7 +23,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -85,9 +85,9 @@ def _pick(arrays: Arrays, positions: np.ndarray | None) -> Arrays:
 
 
 def _sha256(images: np.ndarray, labels: np.ndarray | None) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(images))
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
     if labels is not None:
-        digest.update(labels.astype("<i8"))
+        digest.update(labels.astype("<i8").data)
     return digest.hexdigest()
 
 
@@ -163,7 +163,7 @@ def read(
                 with file.zip.open("images.npy") as images:
                     rows = _read_rows(images, (count, *info.image_shape), chosen, digest.update)
                 if labels is not None:
-                    digest.update(labels.astype("<i8"))
+                    digest.update(labels.astype("<i8").data)
                 if info.sha256.get(split) not in (None, digest.hexdigest()):
                     raise ValueError(f"its images are not those of {info.name}")
                 return rows, None if labels is None else labels[chosen]
@@ -219,7 +219,9 @@ def write(path: Path, source: str, images: np.ndarray, labels: np.ndarray | None
     the same file at the same time finds a complete one. It is not flushed to the disk first: if
     a crash truncates it, the checksums do not match.
     """
-    arrays = {"images": images} if labels is None else {"images": images, "labels": labels}
+    arrays: dict[str, Any] = {"images": images}
+    if labels is not None:
+        arrays["labels"] = labels
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(suffix=".npz", prefix=f".{path.stem}.", dir=path.parent)

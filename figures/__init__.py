@@ -1,7 +1,7 @@
-"""What is drawn: arrays in, a matplotlib figure out, in one style (``figures/style.py``).
+"""Figures: arrays in, a matplotlib figure out, in one style (``figures/style.py``).
 
-Images are (num_images, height, width, channels) in [0, 1]; one channel is drawn as ink on
-paper, three as RGB.
+Images are (num_images, height, width, channels) in [0, 1]: one channel is drawn as ink on paper,
+three as RGB, four as RGBA on white paper, and the mean of any other number as ink on paper.
 """
 
 import figures.own_defaults  # noqa: F401  # before anything imports matplotlib

@@ -1,48 +1,38 @@
-"""How much each latent dimension carries."""
+"""Bar chart of the KL by latent dimension."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.style import CLASS_COLORS, FAINT, INK, new_axes, new_figure, styled
+from catalog.metrics import METRICS
+from figures.style import CLASS_COLORS, FAINT, INK, annotate, new_axes, new_figure, styled
 
 
 @styled
 def draw_kl_per_dimension(kl: np.ndarray, active: np.ndarray, title: str, subtitle: str) -> Figure:
-    """Draws a bar for each dimension, the largest first, unused ones grey.
+    """Draws a bar for each latent dimension, the largest first, inactive ones gray.
 
     Args:
         kl: (latent_dim,), mean KL in nats.
-        active: (latent_dim,), whether the dimension is in use.
+        active: (latent_dim,), whether the dimension is active.
     """
     order = np.argsort(-kl, kind="stable")
     num_dims = len(kl)
     width = float(np.clip(0.3 * num_dims, 2.8, 8.0))
     figure = new_figure(width + 0.9, 2.9, title, subtitle)
     axes = new_axes(figure, 0.6, 0.5, width, 2.2)
-    axes.bar(
-        np.arange(num_dims),
-        kl[order],
-        width=0.8,
-        color=[CLASS_COLORS[0] if active[index] else FAINT for index in order],
-    )
+    colors = [CLASS_COLORS[0] if active[index] else FAINT for index in order]
+    axes.bar(np.arange(num_dims), kl[order], width=0.8, color=colors)
     if num_dims <= 30:
         axes.set_xticks(np.arange(num_dims), [str(index + 1) for index in order])
-        axes.set_xlabel("latent dimension, by KL")
+        axes.set_xlabel("latent dimension, sorted by KL")
     else:
-        axes.set_xlabel("latent dimensions in the order of their KL")
+        axes.set_xlabel("latent dimensions, sorted by KL")
     axes.set_xlim(-0.8, num_dims - 0.2)
-    axes.set_ylabel("KL, nats an image")
+    axes.set_ylabel(f"KL, {METRICS['kl'].unit}")
     if not active.all():
-        axes.annotate(
-            f"grey: {int((~active).sum())} not active",
-            (1, 1),
-            (0, -4),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=INK,
-        )
+        text = f"gray: {int((~active).sum())} not active"
+        corner = {"xycoords": "axes fraction", "ha": "right", "va": "top", "color": INK}
+        annotate(axes, text, (1, 1), (0, -4), **corner)
     return figure

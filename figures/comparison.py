@@ -1,4 +1,4 @@
-"""Several runs in one figure, always in the same order and with the same colours."""
+"""Comparisons of several runs, always in the same order and with the same colors."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from figures.grids import choose_columns, choose_gap, show, tile
-from figures.style import FAINT, INK, new_axes, new_figure, styled
+from catalog.metrics import METRICS
+from figures.curves import select_metrics
+from figures.grids import add_sheet, choose_columns, choose_gap, tile
+from figures.style import FAINT, INK, annotate, new_axes, new_figure, styled
 
 _LETTER, _LINE = 0.075, 0.14  # inches: a wide letter and a line, at the style's 8 points
 _LABEL = 24  # letters in a line of a run's label
-_HEADINGS = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}
 
 History = Sequence[Mapping[str, float]]
 
@@ -27,25 +28,32 @@ History = Sequence[Mapping[str, float]]
 def draw_compared_curves(
     histories: Sequence[History], labels: Sequence[str], title: str, subtitle: str
 ) -> Figure:
-    """Draws loss, reconstruction and KL of several runs, training above validation.
+    """Draws each metric of training and validation for several runs, training above validation.
+
+    The objective is not drawn: it is measured on training images only, and runs that lower
+    different objectives do not compare by it.
 
     Args:
-        histories: of each run, a row an epoch with ``epoch``, those of the three names that
-            its model has, and each with ``val_``.
-        labels: of each run.
+        histories: for each run, one row per epoch: ``epoch``, the metrics of its model and
+            those of the validation images, ``val_<name>``.
+        labels: of the runs.
+
+    Raises:
+        ValueError: if a history has a metric that ``catalog.metrics`` does not declare.
     """
-    shown = [name for name in _HEADINGS if any(name in history[0] for history in histories)]
+    metrics = select_metrics({name for history in histories for name in history[0]})
+    shown = {name: metric for name, metric in metrics.items() if metric.is_validated}
     legend = _Legend(labels)
     width, beside, below = 2.1, 0.6, 0.7
     height = max(1.9, (legend.height - below) / 2)
     total = 0.7 + len(shown) * (width + beside) + legend.width
     figure = new_figure(total, 2 * (height + below), title, subtitle)
-    for column, name in enumerate(shown):
-        both = []
+    unit = ""
+    for column, (name, metric) in enumerate(shown.items()):
+        limits = _find_limits(histories, (name, f"val_{name}"))
         for row, (prefix, split) in enumerate((("val_", "validation"), ("", "training"))):
             left, bottom = 0.8 + column * (width + beside), 0.45 + row * (height + below)
             axes = new_axes(figure, left, bottom, width, height)
-            both.append(axes)
             for place, history in enumerate(histories):
                 if name in history[0]:
                     epochs = [entry["epoch"] for entry in history]
@@ -53,21 +61,22 @@ def draw_compared_curves(
                     look = _choose_line(place, len(labels))
                     axes.plot(epochs, values, marker="o" if len(epochs) == 1 else "", **look)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-            axes.set_title(f"{_HEADINGS[name]}, {split}", loc="left", y=1, pad=13)
+            axes.set_title(f"{metric.heading}, {split}", loc="left", y=1, pad=13)
+            axes.set_ylim(*limits)
             if row == 0:
                 axes.set_xlabel("epoch")
-            if column == 0:
-                axes.set_ylabel("nats an image")
-        limits = _find_limits(histories, (name, f"val_{name}"))
-        for axes in both:
-            axes.set_ylim(*limits)
+            if metric.unit != unit:
+                axes.set_ylabel(metric.unit)
+        unit = metric.unit
     legend.draw(figure, 0.7 + len(shown) * (width + beside))
     return figure
 
 
 def _find_limits(histories: Sequence[History], names: Sequence[str]) -> tuple[float, float]:
-    """Returns the reach of the values but for the first twentieth of the epochs: the steep
-    beginning would leave no room for what tells the runs apart."""
+    """Returns limits of the axis that hold all values after the first twentieth of the epochs.
+
+    The steep beginning would leave no room for the differences between the runs.
+    """
     values = np.array(
         [
             row[name]
@@ -86,35 +95,47 @@ def _find_limits(histories: Sequence[History], names: Sequence[str]) -> tuple[fl
 def draw_compared_measures(
     measures: Mapping[str, Sequence[tuple[float, float] | None]],
     kl: Sequence[np.ndarray | None],
-    active: Sequence[tuple[int, int]],
+    active: Sequence[tuple[int, int] | None],
     labels: Sequence[str],
     title: str,
     subtitle: str,
 ) -> Figure:
-    """Draws a run a row: its figures as dots with their values; below, where its KL is.
+    """Draws a table of dots with values, one row per run, and the KL by dimension below.
+
+    The legend says which runs have no KL by dimension, the subtitle if none has.
 
     Args:
-        measures: heading → of each run the mean and its standard error, None where the model
-            has no such figure.
-        kl: of each run, (latent_dim,), mean KL of its dimensions in nats; None without.
-        active: of each run, the active units and latent_dim.
-        labels: of each run.
+        measures: heading → mean and standard error for each run; None where the model has no
+            such measure.
+        kl: for each run (latent_dim,), the mean KL of each dimension in nats; None for an
+            autoencoder, and for a prior without a KL by dimension.
+        active: for each run its active units and latent_dim; None if they are not known.
+        labels: of the runs.
     """
     count = len(labels)
     wrapped, label_width = _wrap(labels, 2)
     width, beside, row, with_kl = 1.5, 0.2, 0.3, any(of_one is not None for of_one in kl)
     height = row * count
-    legend = _Legend(labels)
+    legend = _Legend(
+        [
+            text + " (no KL by dimension)" * (of_one is None)
+            for text, of_one in zip(labels, kl, strict=True)
+        ]
+    )
     kl_height = max(2.1, legend.height - 0.3)
     below = kl_height + 0.75 if with_kl else 0.0
-    columns = len(measures) + 1
-    total = label_width + 0.3 + columns * (width + beside)
-    figure = new_figure(total, height + below + 0.6, title, subtitle)
+    if not with_kl:
+        subtitle += " · no KL by dimension for these models and priors"
     panels: dict[str, list[tuple[float, float, str] | None]] = {
         heading: [of_one and (*of_one, _write(of_one[0])) for of_one in values]
         for heading, values in measures.items()
     }
-    panels["active units"] = [(used, 0.0, f"{used} of {of}") for used, of in active]
+    if any(active):
+        panels[METRICS["active_units"].heading] = [
+            of_one and (of_one[0], 0.0, f"{of_one[0]} of {of_one[1]}") for of_one in active
+        ]
+    total = max(label_width + 0.3 + len(panels) * (width + beside), 3.6)
+    figure = new_figure(total, height + below + 0.6, title, subtitle)
     for column, (heading, values) in enumerate(panels.items()):
         left = label_width + 0.2 + column * (width + beside)
         axes = new_axes(figure, left, below + 0.25, width, height)
@@ -132,13 +153,13 @@ def draw_compared_measures(
 
 def _draw_dots(axes: Axes, values: Sequence[tuple[float, float, str] | None], count: int) -> None:
     """Draws (value, error, text), the first on top."""
-    there = [
+    ends = [
         value[0] + sign * value[1]
         for value in values
         if value is not None and np.isfinite(value[:2]).all()
         for sign in (-1, 1)
     ]
-    low, high = (min(there), max(there)) if there else (0.0, 1.0)
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     reach = (high - low) or abs(high) or 1.0
     axes.set_xlim(low - 0.1 * reach, high + 0.85 * reach)  # the texts stand to the right
     axes.set_ylim(count - 0.5, -0.5)
@@ -151,20 +172,13 @@ def _draw_dots(axes: Axes, values: Sequence[tuple[float, float, str] | None], co
         middle, error, text = value or (low, 0.0, "none")
         if value is not None:
             axes.errorbar(middle, place, xerr=error, fmt="o", ms=5, color=color, elinewidth=1)
-        axes.annotate(
-            text,
-            (middle + error, place),
-            (6, 0),
-            textcoords="offset points",
-            va="center",
-            color=INK if value is not None else FAINT,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-            annotation_clip=False,
-        )
+        color = INK if value is not None else FAINT
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+        annotate(axes, text, (middle + error, place), (6, 0), va="center", color=color, bbox=paper)
 
 
 def _draw_sorted_kl(axes: Axes, kl: Sequence[np.ndarray | None]) -> None:
-    """Draws the KL of each run's dimensions, the largest first, as far as there is any."""
+    """Draws the KL by dimension of each run, the largest first, up to where it vanishes."""
     longest, reach = 1, 1
     for place, of_one in enumerate(kl):
         if of_one is None:
@@ -179,9 +193,9 @@ def _draw_sorted_kl(axes: Axes, kl: Sequence[np.ndarray | None]) -> None:
     axes.set_xlim(0.5, end + 0.5)
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
-    beyond = f"; beyond {end}, up to {longest}, none has 0.01" if end < longest else ""
-    axes.set_xlabel(f"a run's latent dimensions in the order of their KL{beyond}")
-    axes.set_ylabel("nats an image")
+    beyond = f"; all below 0.01 from {end + 1} to {longest}" if end < longest else ""
+    axes.set_xlabel(f"latent dimensions of each run, sorted by KL{beyond}")
+    axes.set_ylabel(METRICS["kl"].unit)
     axes.set_title("KL of each latent dimension, the largest first", loc="left", y=1, pad=13)
 
 
@@ -193,12 +207,12 @@ def draw_compared_reconstructions(
     title: str,
     subtitle: str,
 ) -> Figure:
-    """Draws a row of images, and below it a row of reconstructions a run.
+    """Draws a row of images, and below it a row of reconstructions for each run.
 
     Args:
         images: (num_images, height, width, channels) in [0, 1].
-        reconstructions: of each run, of the same shape.
-        labels: of each run.
+        reconstructions: for each run, of the same shape.
+        labels: of the runs.
     """
     gap = choose_gap(images)
     sheet = tile(np.concatenate([images, *reconstructions]), len(images), gap)
@@ -207,20 +221,11 @@ def draw_compared_reconstructions(
     row_height = height / (len(labels) + 1)
     wrapped, label_width = _wrap(["test images", *labels], max(1, int(row_height / _LINE)))
     figure = new_figure(max(label_width + width + 0.3, 3.6), height + 0.12, title, subtitle)
-    axes = new_axes(figure, label_width + 0.2, 0.12, width, height)
-    axes.set_axis_off()
-    show(axes, sheet)
+    axes = add_sheet(figure, sheet, label_width + 0.2, 0.12, width)
     for row, text in enumerate(wrapped):
-        axes.annotate(
-            text,
-            (-0.5, row * (images.shape[1] + gap) + images.shape[1] / 2 - 0.5),
-            (-6, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            weight="normal" if row else "bold",
-            annotation_clip=False,
-        )
+        place = (-0.5, row * (images.shape[1] + gap) + images.shape[1] / 2 - 0.5)
+        weight = "normal" if row else "bold"
+        annotate(axes, text, place, (-6, 0), ha="right", va="center", weight=weight)
     return figure
 
 
@@ -231,8 +236,8 @@ def draw_compared_samples(
     """Draws a sheet of images for each run, side by side, at most three in a row.
 
     Args:
-        samples: of each run, (num_images, height, width, channels) in [0, 1].
-        labels: of each run.
+        samples: for each run, (num_images, height, width, channels) in [0, 1].
+        labels: of the runs.
     """
     columns = min(3, len(labels))
     gap = choose_gap(samples[0])
@@ -246,27 +251,17 @@ def draw_compared_samples(
     figure = new_figure(
         max(0.12 + columns * (width + 0.25), 3.6), rows * (height + heading + 0.12), title, subtitle
     )
+    above = {"xycoords": "axes fraction", "va": "bottom", "weight": "bold"}
     for index, sheet in enumerate(sheets):
         row, column = divmod(index, columns)
         bottom = 0.12 + (rows - 1 - row) * (height + heading + 0.12)
-        axes = new_axes(figure, 0.12 + column * (width + 0.25), bottom, width, height)
-        axes.set_axis_off()
-        show(axes, sheet)
-        axes.annotate(
-            "\n".join(lines[index]),
-            (0, 1),
-            (0, 3),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            va="bottom",
-            weight="bold",
-            annotation_clip=False,
-        )
+        axes = add_sheet(figure, sheet, 0.12 + column * (width + 0.25), bottom, width)
+        annotate(axes, "\n".join(lines[index]), (0, 1), (0, 3), **above)
     return figure
 
 
 class _Legend:
-    """Names the runs' colours in a column at the right of a figure.
+    """The names of the runs' colors, in a column at the right of a figure.
 
     Attributes:
         width, height: of the column, in inches.
@@ -278,7 +273,7 @@ class _Legend:
         self.height = sum(_LINE * len(lines) + 0.08 for lines in self.lines)
 
     def draw(self, figure: Figure, left: float, top: float | None = None) -> None:
-        """Writes it from a height on, in inches; from the top of the drawing, if not given."""
+        """Draws the legend down from ``top``, in inches; from the top of the figure by default."""
         width, height = figure.get_size_inches()
         y = height - 0.85 if top is None else top
         for lines, color in zip(self.lines, _shades(len(self.lines)), strict=True):
@@ -290,23 +285,23 @@ class _Legend:
 
 
 def _wrap(labels: Sequence[str], num_lines: int) -> tuple[list[str], float]:
-    """Returns the labels in at most so many lines, and the width in inches that they take."""
+    """Returns the labels in at most so many lines, and their width in inches."""
     letters = max(8, -(-max(map(len, labels)) // num_lines), min(_LABEL, max(map(len, labels))))
     wrapped = [textwrap.wrap(text, letters) for text in labels]
     for index, text in enumerate(labels):
-        if len(wrapped[index]) > num_lines:  # broken between words it takes more: break anywhere
+        if len(wrapped[index]) > num_lines:  # between words it takes more lines: break anywhere
             wrapped[index] = [text[at : at + letters] for at in range(0, len(text), letters)]
     longest = max(len(line) for lines in wrapped for line in lines)
     return ["\n".join(lines) for lines in wrapped], 0.1 + _LETTER * longest
 
 
 def _choose_line(place: int, count: int) -> dict[str, Any]:
-    """Returns a line's colour and width: the later the thinner, so that those it lies on show."""
+    """Returns a line's color and width: later lines are thinner, so that all can be seen."""
     return {"color": _shades(count)[place], "linewidth": 1 + 1.4 * (count - 1 - place) / count}
 
 
 def _shades(count: int) -> list[Any]:
-    """Returns colours from dark to light, which keep their order with any colour vision."""
+    """Returns colors from dark to light, which keep their order with any color vision."""
     return list(colormaps["viridis"](np.linspace(0, 0.88, count)))
 
 

@@ -1,45 +1,69 @@
-"""Losses over epochs."""
+"""Training curves: the metrics of a history over epochs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from figures.style import FAINT, TRAINING_COLOR, VALIDATION_COLOR, new_axes, new_figure, styled
+from catalog.metrics import METRICS, Metric, name_columns
+from figures.style import (
+    FAINT,
+    TRAINING_COLOR,
+    VALIDATION_COLOR,
+    annotate,
+    keep_apart,
+    new_axes,
+    new_figure,
+    styled,
+)
 
-_PANELS = {
-    "loss": "loss",
-    "reconstruction": "reconstruction",
-    "kl": "KL",
-    "objective": "objective",
-    "classification": "classification",
-    "accuracy": "accuracy",  # a part of the images, not nats
-}
+_BESIDE = 1.15  # inches between columns: the names of the curves, the numbers of the axis
+_BELOW = 0.8  # inches between rows: the label of the axis, the heading
+_SPLITS = (("", "training", TRAINING_COLOR), ("val_", "validation", VALIDATION_COLOR))
 
-_BESIDE = 1.15  # inches from panel to panel: the curves' names, the axis' numbers
-_BELOW = 0.8  # inches between rows: the axis' name, the heading
+
+def select_metrics(columns: Iterable[str]) -> dict[str, Metric]:
+    """Returns the metrics of training among a history's columns, in the catalog's order.
+
+    Raises:
+        ValueError: if a column is not declared in ``catalog.metrics``.
+    """
+    columns = set(columns)
+    undeclared = columns.difference(name_columns())
+    if undeclared:
+        raise ValueError(
+            f"Received undeclared metrics: {', '.join(sorted(undeclared))}. "
+            "Expected those of catalog/metrics.py: declare them there."
+        )
+    return {
+        name: metric for name, metric in METRICS.items() if metric.is_trained and name in columns
+    }
 
 
 @styled
 def draw_curves(
     history: Sequence[Mapping[str, float]], best_epoch: int | None, title: str, subtitle: str
 ) -> Figure:
-    """Draws loss, reconstruction and KL side by side, training and validation in each.
+    """Draws a panel for each metric of training, training and validation images in each.
 
-    The objective, what the optimiser lowers, is beside them where it is not the loss; it is
-    of training alone. A classifier's loss and accuracy follow.
+    The objective, which is measured on training images only, is left out where it equals the
+    loss.
 
     Args:
-        history: a row an epoch with ``epoch``, ``objective``, those of the other names that
-            the model has, and each of these with ``val_``.
-        best_epoch: marked, where it is known.
+        history: one row per epoch: ``epoch``, the metrics and those of the validation images,
+            ``val_<name>``.
+        best_epoch: the epoch to mark, if it is known.
+
+    Raises:
+        ValueError: if the history has a metric that ``catalog.metrics`` does not declare.
     """
     width, height = 1.95, 2.0
-    panels = {name: heading for name, heading in _PANELS.items() if name in history[0]}
-    objective, loss = ([row.get(name) for row in history] for name in ("objective", "loss"))
-    if str(objective) == str(loss):  # nan, too
+    panels = select_metrics(history[0])
+    objective, loss = ([row.get(name, np.nan) for row in history] for name in ("objective", "loss"))
+    if np.array_equal(objective, loss, equal_nan=True):
         panels.pop("objective", None)
     num_columns = len(panels) if len(panels) <= 4 else 3
     num_rows = -(-len(panels) // num_columns)
@@ -47,53 +71,28 @@ def draw_curves(
         num_columns * (width + _BESIDE) + 0.2, num_rows * (height + _BELOW), title, subtitle
     )
     epochs = [row["epoch"] for row in history]
-    for panel, (name, heading) in enumerate(panels.items()):
+    unit = ""
+    for panel, (name, metric) in enumerate(panels.items()):
         row, column = divmod(panel, num_columns)
         left, bottom = column * (width + _BESIDE), (num_rows - 1 - row) * (height + _BELOW)
         axes = new_axes(figure, 0.6 + left, 0.45 + bottom, width, height)
         ends = []
-        for prefix, label, color in (
-            ("", "training", TRAINING_COLOR),
-            ("val_", "validation", VALIDATION_COLOR),
-        ):
-            if prefix + name not in history[0]:
-                continue
-            values = [of_epoch[prefix + name] for of_epoch in history]
-            axes.plot(epochs, values, color=color, linewidth=1.3, marker=_marker(epochs))
-            ends.append((values[-1], label, color))
+        for prefix, label, color in _SPLITS:
+            if prefix + name in history[0]:
+                values = [of_epoch[prefix + name] for of_epoch in history]
+                marker = "o" if len(epochs) == 1 else ""
+                axes.plot(epochs, values, color=color, linewidth=1.3, marker=marker)
+                ends.append((values[-1], label, color))
         low, high = axes.get_ylim()
-        for place, (_, label, color) in zip(
-            _keep_apart([end[0] for end in ends], 0.075 * (high - low)), ends, strict=True
-        ):
-            axes.annotate(
-                label,
-                (epochs[-1], place),
-                (5, 0),
-                textcoords="offset points",
-                color=color,
-                va="center",
-                annotation_clip=False,
-            )
+        places = keep_apart([end[0] for end in ends], 0.075 * (high - low))
+        for place, (_, label, color) in zip(places, ends, strict=True):
+            annotate(axes, label, (epochs[-1], place), (5, 0), color=color, va="center")
         if best_epoch is not None:
             axes.axvline(best_epoch, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        axes.set_title(heading, loc="left", y=1, pad=13)  # above the axis' exponent, if any
+        axes.set_title(metric.heading, loc="left", y=1, pad=13)  # above the axis' exponent, if any
         axes.set_xlabel("epoch")
-        if column == 0 and name != "accuracy":
-            axes.set_ylabel("nats an image")
+        if column == 0 or metric.unit != unit:
+            axes.set_ylabel(metric.unit)
+        unit = metric.unit
     return figure
-
-
-def _keep_apart(values: list[float], gap: float) -> list[float]:
-    """Returns two heights at least ``gap`` apart, in the order and around the mean of two."""
-    if len(values) == 1:
-        return values
-    first, second = values
-    if abs(first - second) >= gap:
-        return values
-    middle, half = (first + second) / 2, gap / 2
-    return [middle + half, middle - half] if first >= second else [middle - half, middle + half]
-
-
-def _marker(epochs: Sequence[float]) -> str:
-    return "o" if len(epochs) == 1 else ""

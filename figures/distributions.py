@@ -1,4 +1,4 @@
-"""How losses are distributed over images of several kinds."""
+"""Distributions of losses over groups of images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from figures.style import CLASS_COLORS, FAINT, INK, new_axes, new_figure, styled
+from catalog.metrics import METRICS
+from figures.style import CLASS_COLORS, FAINT, INK, annotate, new_axes, new_figure, styled
 
 _WHISKERS = (0.01, 0.99)
 _ROW = 0.5  # a group's height, in inches
@@ -21,14 +22,14 @@ _WIDE = 12  # above this ratio of the largest to the smallest loss the axis is l
 def draw_loss_distributions(
     rows: Sequence[tuple[str, np.ndarray, Mapping[str, float] | None]], title: str, subtitle: str
 ) -> Figure:
-    """Draws a box a group: median and quartiles, whiskers from 1 % to 99 % of the images.
+    """Draws a box plot for each group: median, quartiles, whiskers from 1 % to 99 %.
 
-    The axis is logarithmic where the losses reach far; where there are negative ones too (of a
-    density), logarithmic to both sides of 0.
+    The axis is logarithmic where the losses span orders of magnitude, and logarithmic on both
+    sides of 0 where some losses of a density are negative.
 
     Args:
-        rows: of each group its title, its losses in nats an image, (num_images,), and the
-            ``area`` under the ROC curve and its ``standard_error``, where there is one.
+        rows: for each group its title, its losses in nats per image, (num_images,), and the
+            ``area`` under the ROC curve with its ``standard_error``, or None.
     """
     height = _ROW * len(rows)
     label_width = 0.072 * max(len(title) for title, _, _ in rows) + 0.2
@@ -48,24 +49,10 @@ def draw_loss_distributions(
         axes.fill_betweenx(reach, first, third, facecolor=color, edgecolor=color, zorder=3)
         axes.plot([median, median], reach, color=INK, linewidth=1.6, zorder=4)
         if auc is not None:
-            axes.annotate(
-                f"{auc['area']:.3f} ± {auc['standard_error']:.3f}",
-                (1, place),
-                (10, 0),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                va="center",
-                annotation_clip=False,
-            )
-    axes.annotate(
-        "AUC",
-        (1, 1),
-        (10, 2),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        weight="bold",
-        annotation_clip=False,
-    )
+            text = f"{auc['area']:.3f} ± {auc['standard_error']:.3f}"
+            right = {"xycoords": ("axes fraction", "data"), "va": "center"}
+            annotate(axes, text, (1, place), (10, 0), **right)
+    annotate(axes, "AUC", (1, 1), (10, 2), xycoords="axes fraction", weight="bold")
     _set_scale(axes, np.array([np.quantile(losses, _WHISKERS) for _, losses, _ in rows]), width)
     axes.set_ylim(-0.55, len(rows) - 0.45)
     axes.set_yticks(places, [title for title, _, _ in rows])
@@ -73,12 +60,12 @@ def draw_loss_distributions(
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=FAINT, alpha=0.25, linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.set_xlabel("loss, nats an image", color=INK)
+    axes.set_xlabel(f"loss, {METRICS['loss'].unit}", color=INK)
     return figure
 
 
 def _set_scale(axes: Axes, ends: np.ndarray, width: float) -> None:
-    """Scales the axis to losses between these ends, with ticks that can be read.
+    """Scales the axis to these losses and sets its ticks.
 
     Args:
         ends: (num_groups, 2), each group's whiskers; the first are those of the test images.
@@ -109,7 +96,7 @@ def _set_scale(axes: Axes, ends: np.ndarray, width: float) -> None:
 
 
 def _keep_readable(axes: Axes, wanted: Sequence[float], width: float) -> list[float]:
-    """Returns those ticks that are in sight and half an inch from those before them."""
+    """Returns the ticks inside the axes that are half an inch from all earlier ones."""
     low, high = axes.transData.transform([(end, 0) for end in axes.get_xlim()])[:, 0]
     kept: list[float] = []
     spots: list[float] = []

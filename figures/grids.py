@@ -8,12 +8,33 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import FAINT, new_axes, new_figure, styled
+from figures.style import FAINT, annotate, new_axes, new_figure, styled, write_name
 
 _INCHES = 0.42  # the side of one image
 _MARGIN = 0.12
 _LETTER, _NAME = 0.056, 0.13  # a letter's width and a line's height at 6 points, in inches
 _MIN_WIDTH = 3.6  # of a figure, so that its title fits
+_MAX_COLUMNS = 12  # of pairs with a class each
+
+
+def to_rgb(images: np.ndarray) -> np.ndarray:
+    """Returns the colors in which images of any number of channels are drawn.
+
+    Three channels are RGB, four RGBA on white paper. Any other number is drawn as ink on paper,
+    as dark as the mean of the channels is high.
+
+    Args:
+        images: (num_images, height, width, channels) in [0, 1].
+
+    Returns:
+        (num_images, height, width, 3) in [0, 1].
+    """
+    channels = images.shape[-1]
+    if channels == 3:
+        return images
+    if channels == 4:
+        return 1 - images[..., 3:] * (1 - images[..., :3])
+    return np.repeat(1 - images.mean(axis=-1, keepdims=True), 3, axis=-1)
 
 
 def tile(images: np.ndarray, num_columns: int, gap: int = 0) -> np.ndarray:
@@ -22,26 +43,45 @@ def tile(images: np.ndarray, num_columns: int, gap: int = 0) -> np.ndarray:
     Args:
         images: (num_images, height, width, channels) in [0, 1].
         num_columns: images in a row; the last row may be short.
-        gap: pixels of paper between neighbours.
+        gap: pixels of paper between neighbors.
 
     Returns:
-        (height, width, 3) in [0, 1], one channel turned into ink on paper.
+        (height, width, 3), float32 in [0, 1]; for the colors see ``to_rgb``.
     """
-    num_images, height, width, channels = images.shape
+    num_images, height, width, _ = images.shape
     num_rows = -(-num_images // num_columns)
     sheet = np.ones(
         (num_rows * (height + gap) - gap, num_columns * (width + gap) - gap, 3), np.float32
     )
-    for index, image in enumerate(images):
+    for index, image in enumerate(to_rgb(images)):
         row, column = divmod(index, num_columns)
         top, left = row * (height + gap), column * (width + gap)
-        sheet[top : top + height, left : left + width] = 1 - image if channels == 1 else image
+        sheet[top : top + height, left : left + width] = image
     return sheet
 
 
 def show(axes: Axes, sheet: np.ndarray, **kwargs) -> None:
     """Shows a tiled sheet, each pixel a sharp square."""
     axes.imshow(sheet, interpolation="nearest", vmin=0, vmax=1, **kwargs)
+
+
+def add_sheet(figure: Figure, sheet: np.ndarray, left: float, bottom: float, width: float) -> Axes:
+    """Adds a tiled sheet without ticks, placed in inches from the lower left corner."""
+    axes = new_axes(figure, left, bottom, width, width * sheet.shape[0] / sheet.shape[1])
+    axes.set_axis_off()
+    show(axes, sheet)
+    return axes
+
+
+def _draw_sheet(
+    sheet: np.ndarray, width: float, title: str, subtitle: str, header: float = 0.0
+) -> tuple[Figure, Axes]:
+    """Draws one tiled sheet of a width in inches, below a header of a height in inches."""
+    height = width * sheet.shape[0] / sheet.shape[1]
+    figure = new_figure(
+        max(width + 2 * _MARGIN, _MIN_WIDTH), height + header + _MARGIN, title, subtitle
+    )
+    return figure, add_sheet(figure, sheet, _MARGIN, _MARGIN, width)
 
 
 @styled
@@ -52,14 +92,8 @@ def draw_images(images: np.ndarray, title: str, subtitle: str) -> Figure:
         images: (num_images, height, width, channels) in [0, 1].
     """
     num_columns = choose_columns(len(images))
-    sheet = tile(images, num_columns, gap=choose_gap(images))
-    width = max(num_columns * _INCHES, 1.0)
-    height = width * sheet.shape[0] / sheet.shape[1]
-    figure = new_figure(max(width + 2 * _MARGIN, _MIN_WIDTH), height + _MARGIN, title, subtitle)
-    axes = new_axes(figure, _MARGIN, _MARGIN, width, height)
-    axes.set_axis_off()
-    show(axes, sheet)
-    return figure
+    sheet = tile(images, num_columns, choose_gap(images))
+    return _draw_sheet(sheet, max(num_columns * _INCHES, 1.0), title, subtitle)[0]
 
 
 @styled
@@ -70,31 +104,28 @@ def draw_named_images(
 
     Args:
         images: (num_images, height, width, channels) in [0, 1].
-        names: (num_images,); images are as wide as the longest of all.
+        names: (num_images,); all images are at least as wide as the longest.
     """
+    return _draw_named(images, names, title, subtitle, _INCHES, choose_gap(images))
+
+
+def _draw_named(
+    images: np.ndarray, names: Sequence[str], title: str, subtitle: str, inches: float, gap: int
+) -> Figure:
+    """Draws named images at least so many inches wide and so many pixels apart."""
+    names = [write_name(name, 16) for name in names]
     num_columns = choose_columns(len(images))
-    side = max(_INCHES, _LETTER * max(map(len, names)) + 0.04)  # inches
-    pixels = images.shape[2] / side  # an inch
-    room = int(np.ceil(_NAME * pixels))  # rows for the name
-    paper = 0.0 if images.shape[3] == 1 else 1.0
-    named = np.pad(images, ((0, 0), (room, 0), (0, 0), (0, 0)), constant_values=paper)
-    gap = choose_gap(images)
+    side = max(inches, _LETTER * max(map(len, names)) + 0.04)
+    pixels = images.shape[2] / side  # per inch
+    room = int(np.ceil(_NAME * pixels))  # rows of pixels for the name
+    named = np.pad(to_rgb(images), ((0, 0), (room, 0), (0, 0), (0, 0)), constant_values=1)
     sheet = tile(named, num_columns, gap)
-    width, height = sheet.shape[1] / pixels, sheet.shape[0] / pixels
-    figure = new_figure(max(width + 2 * _MARGIN, _MIN_WIDTH), height + _MARGIN, title, subtitle)
-    axes = new_axes(figure, _MARGIN, _MARGIN, width, height)
-    axes.set_axis_off()
-    show(axes, sheet)
+    figure, axes = _draw_sheet(sheet, sheet.shape[1] / pixels, title, subtitle)
     for index, name in enumerate(names):
         row, column = divmod(index, num_columns)
-        axes.text(
-            column * (named.shape[2] + gap) + (named.shape[2] - 1) / 2,
-            row * (named.shape[1] + gap) + room - 0.5,
-            name,
-            ha="center",
-            va="bottom",
-            size=6,
-        )
+        left = column * (named.shape[2] + gap) + (named.shape[2] - 1) / 2
+        top = row * (named.shape[1] + gap) + room - 0.5
+        axes.text(left, top, name, ha="center", va="bottom", size=6)
     return figure
 
 
@@ -102,7 +133,7 @@ def draw_named_images(
 def draw_reconstructions(
     images: np.ndarray,
     reconstructions: np.ndarray,
-    column_names: Sequence[str],
+    column_names: Sequence[str] | None,
     title: str,
     subtitle: str,
 ) -> Figure:
@@ -111,48 +142,36 @@ def draw_reconstructions(
     Args:
         images: (num_pairs, height, width, channels) in [0, 1], row by row.
         reconstructions: of the same shape.
-        column_names: the class of each column of pairs; as many columns as names.
+        column_names: the classes that the images have in turn, or None without classes. Few
+            classes have several columns each. More than twelve have none: every pair stands
+            below its own name.
     """
-    num_columns = len(column_names)
-    gap = choose_gap(images)
     pairs = np.concatenate([images, reconstructions], axis=2)  # side by side
-    ours = tile(pairs, num_columns, gap=3 * gap)
-    width = num_columns * 2 * _INCHES
-    height = width * ours.shape[0] / ours.shape[1]
-    header = 0.42
-    figure = new_figure(
-        max(width + 2 * _MARGIN, _MIN_WIDTH), height + header + _MARGIN, title, subtitle
-    )
-    axes = new_axes(figure, _MARGIN, _MARGIN, width, height)
-    axes.set_axis_off()
-    show(axes, ours)
+    gap = 3 * choose_gap(images)
+    column_names = column_names or [""]
+    if len(column_names) > _MAX_COLUMNS:
+        names = [column_names[index % len(column_names)] for index in range(len(pairs))]
+        subtitle += " · right of each image: its reconstruction"
+        return _draw_named(pairs, names, title, subtitle, 2 * _INCHES, gap)
+    repeats = max(1, min(choose_columns(len(pairs)), 10) // len(column_names))
+    column_names = [write_name(name, 14) for name in column_names] * repeats
+    num_columns = len(column_names)
+    size = 6 if max(map(len, column_names)) > 11 else None
+    sheet = tile(pairs, num_columns, gap)
+    figure, axes = _draw_sheet(sheet, num_columns * 2 * _INCHES, title, subtitle, header=0.42)
     pair_width = pairs.shape[2]
     for column, name in enumerate(column_names):
-        left = column * (pair_width + 3 * gap) - 0.5
-        for place, text in ((0.25, "$x$"), (0.75, r"$\hat{x}$")):
-            axes.annotate(
-                text,
-                (left + place * pair_width, -0.5),
-                (0, 3),
-                textcoords="offset points",
-                ha="center",
-                color=FAINT,
-                annotation_clip=False,
-            )
-        axes.annotate(
-            name,
-            (left + pair_width / 2, -0.5),
-            (0, 15),
-            textcoords="offset points",
-            ha="center",
-            weight="bold",
-            annotation_clip=False,
-        )
+        left = column * (pair_width + gap) - 0.5
+        for part, text in ((0.25, "$x$"), (0.75, r"$\hat{x}$")):
+            place = (left + part * pair_width, -0.5)
+            annotate(axes, text, place, (0, 3), ha="center", color=FAINT)
+        place = (left + pair_width / 2, -0.5)
+        annotate(axes, name, place, (0, 15), ha="center", weight="bold", size=size)
     return figure
 
 
 def choose_columns(count: int) -> int:
-    """Returns how many of so many images stand in a row: about as many as there are rows."""
+    """Returns the columns for so many images: about as many as there are rows."""
     num_columns = int(np.ceil(np.sqrt(count)))
     return 10 * int(np.ceil(num_columns / 10)) if count >= 50 else num_columns
 

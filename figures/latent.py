@@ -1,8 +1,9 @@
-"""Maps of the latent space, coloured by class."""
+"""The latent space: maps and histograms of latent variables, colored by class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
@@ -10,46 +11,59 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from figures.style import CLASS_COLORS, FAINT, new_axes, new_figure, styled
+from figures.style import (
+    FAINT,
+    annotate,
+    class_colors,
+    new_axes,
+    new_figure,
+    styled,
+    write_name,
+)
 
 _SIDE = 5.0  # of the map, in inches
+_MAX_NAMED = 20  # classes with a name on the map, or with a histogram of their own
 _HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
 
 
 @styled
 def draw_latent_map(
     points: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
+    labels: np.ndarray | None,
+    class_names: Sequence[str] | None,
     axis_names: tuple[str, str] | None,
     title: str,
     subtitle: str,
 ) -> Figure:
-    """Draws points in the plane, each class in its colour with its name on it.
+    """Draws points in the plane, each class in its color with its name on it.
+
+    Of more than 20 classes only the 20 with the most points are named; the subtitle says so.
 
     Args:
         points: (num_images, 2).
-        labels: (num_images,), indices into ``class_names``.
-        class_names: at most ten.
+        labels: (num_images,), indices into ``class_names``; None without labels, and all points
+            have one color.
+        class_names: (num_classes,); None without labels.
         axis_names: of the coordinates; None if they mean nothing, as in t-SNE.
     """
+    named, subtitle = _choose_classes(labels, class_names, subtitle, "named")
     figure = new_figure(_SIDE + 0.85, _SIDE + 0.5, title, subtitle)
     left, bottom = (0.65, 0.42) if axis_names else (0.35, 0.25)
     axes = new_axes(figure, left, bottom, _SIDE, _SIDE)
     # One shuffled scatter: no class lies on top of all others because it was drawn last.
     order = np.random.default_rng(0).permutation(len(points))
-    colors = np.array(CLASS_COLORS)[labels[order]]
-    size = np.clip(30_000 / len(points), 2, 16)
+    colors = np.array(class_colors(len(class_names or [""])))
+    classes = np.zeros(len(points), np.int64) if labels is None or not named else labels
     axes.scatter(
         points[order, 0],
         points[order, 1],
-        c=colors,
-        s=size,
+        c=colors[classes[order]],
+        s=np.clip(30_000 / len(points), 2, 16),
         alpha=0.75,
         linewidths=0,
         rasterized=True,
     )
-    # As far as 99.8 % reach: a single far point would leave most of the paper empty.
+    # Limits contain 99.8 % of the points: one far point would leave most of the paper empty.
     low, high = np.quantile(points, [0.001, 0.999], axis=0)
     margin = np.where(high > low, 0.06 * (high - low), 0.5)  # points may all coincide
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
@@ -62,68 +76,56 @@ def draw_latent_map(
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_visible(False)
-    present = [index for index in range(len(class_names)) if np.any(labels == index)]
-    anchors = np.array([_densest(points[labels == index]) for index in present])
-    spots = _spread(anchors, axes)
-    for index, spot in zip(present, spots, strict=True):
-        axes.text(
-            spot[0],
-            spot[1],
-            class_names[index],
-            color=_darken(CLASS_COLORS[index]),
-            weight="bold",
-            size=10,
-            ha="center",
-            va="center",
-            path_effects=_HALO,
-        )
+    if not named:
+        return figure
+    size = 10 if len(named) <= 10 else 8  # points
+    names = [write_name(name, 16) for name in named.values()]
+    # A label's width and height in parts of the map.
+    room = np.array([max(0.17, 0.0155 * max(map(len, names))), 0.05]) * size / 10
+    spots = _spread(np.array([_densest(points[classes == index]) for index in named]), room, axes)
+    for index, name, (x, y) in zip(named, names, spots, strict=True):
+        look: dict[str, Any] = {"color": _darken(colors[index]), "path_effects": _HALO}
+        axes.text(x, y, name, size=size, weight="bold", ha="center", va="center", **look)
     return figure
 
 
 @styled
 def draw_latent_histograms(
     z: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
+    labels: np.ndarray | None,
+    class_names: Sequence[str] | None,
     axis_name: str,
     title: str,
     subtitle: str,
 ) -> Figure:
-    """Draws where each class lies on a line, one row a class on a common axis.
+    """Draws a histogram for each class on a common axis, the first class on top.
+
+    Of more than 20 classes only the 20 with the most images are shown; the subtitle says so.
 
     Args:
         z: (num_images,).
-        labels: (num_images,), indices into ``class_names``.
+        labels: (num_images,), indices into ``class_names``; None without labels, and all images
+            have one histogram.
+        class_names: (num_classes,); None without labels.
     """
-    present = [index for index in range(len(class_names)) if np.any(labels == index)]
-    row = 0.42
-    height = row * len(present)
+    named, subtitle = _choose_classes(labels, class_names, subtitle, "shown")
+    colors = class_colors(len(class_names or [""]))
+    rows = [
+        (write_name(name, 13), colors[index], z[labels == index]) for index, name in named.items()
+    ]
+    rows = rows or [("", colors[0], z)]
+    height = 0.42 * max(len(rows), 2)
     figure = new_figure(6.4, height + 0.6, title, subtitle)
     axes = new_axes(figure, 1.15, 0.45, 5.0, height)
     edges = np.histogram_bin_edges(z, bins=80)
-    tallest = max(np.histogram(z[labels == index], edges)[0].max() for index in present)
-    for place, index in enumerate(reversed(present)):
-        counts, _ = np.histogram(z[labels == index], edges)
-        axes.stairs(
-            place + 0.9 * counts / tallest,
-            edges,
-            baseline=place,
-            fill=True,
-            color=CLASS_COLORS[index],
-        )
+    tallest = max(np.histogram(values, edges)[0].max() for _, _, values in rows)
+    for place, (name, color, values) in enumerate(reversed(rows)):
+        tops = place + 0.9 * np.histogram(values, edges)[0] / tallest
+        axes.stairs(tops, edges, baseline=place, fill=True, color=color)
         axes.axhline(place, color=FAINT, linewidth=0.4)
-        axes.annotate(
-            class_names[index],
-            (0, place + 0.3),
-            (-6, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            weight="bold",
-            color=_darken(CLASS_COLORS[index]),
-        )
-    axes.set_ylim(0, len(present))
+        look = {"ha": "right", "va": "center", "weight": "bold", "color": _darken(color)}
+        annotate(axes, name, (0, place + 0.3), (-6, 0), xycoords=("axes fraction", "data"), **look)
+    axes.set_ylim(0, len(rows))
     axes.set_xlim(edges[0], edges[-1])
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -131,8 +133,22 @@ def draw_latent_histograms(
     return figure
 
 
+def _choose_classes(
+    labels: np.ndarray | None, class_names: Sequence[str] | None, subtitle: str, verb: str
+) -> tuple[dict[int, str], str]:
+    """Returns the largest classes, index → name, and the subtitle, which says how many."""
+    if labels is None or class_names is None:
+        return {}, subtitle
+    sizes = np.bincount(labels, minlength=len(class_names))
+    present = np.count_nonzero(sizes)
+    largest = np.sort(np.argsort(-sizes, kind="stable")[: min(present, _MAX_NAMED)])
+    if present > _MAX_NAMED:
+        subtitle += f" · {verb}: the {_MAX_NAMED} largest of {present} classes"
+    return {int(index): class_names[index] for index in largest}, subtitle
+
+
 def _densest(points: np.ndarray) -> np.ndarray:
-    """Returns the middle of the points where they lie closest, in 5×5 cells of a grid."""
+    """Returns the median of the densest part of the points: 5×5 cells of a 20×20 grid."""
     counts, x_edges, y_edges = np.histogram2d(points[:, 0], points[:, 1], bins=20)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(counts, 2), (5, 5))
     column, row = np.unravel_index(np.argmax(windows.sum(axis=(2, 3))), counts.shape)
@@ -141,11 +157,19 @@ def _densest(points: np.ndarray) -> np.ndarray:
     return np.median(points[((low <= points) & (points <= high)).all(axis=1)], axis=0)
 
 
-def _spread(anchors: np.ndarray, axes: Axes) -> np.ndarray:
-    """Moves labels apart until none covers another: pairs too close push each other away."""
+def _spread(anchors: np.ndarray, room: np.ndarray, axes: Axes) -> np.ndarray:
+    """Moves texts apart until none covers another: pairs too close push each other away.
+
+    Args:
+        anchors: (num_texts, 2), where the texts belong.
+        room: (2,), their width and height in parts of the axes.
+
+    Returns:
+        (num_texts, 2), where to write them.
+    """
     low, high = np.array([axes.get_xlim(), axes.get_ylim()]).T
-    spots = (anchors - low) / (high - low)
-    room = np.array([0.17, 0.05])  # a label's width and height in parts of the map
+    edge = room / 2 + 0.005
+    spots = np.clip((anchors - low) / (high - low), edge, 1 - edge)
     ranks = np.sign(np.arange(len(spots))[:, None] - np.arange(len(spots)))
     for _ in range(200):
         difference = spots[:, None] - spots[None, :]
@@ -155,7 +179,7 @@ def _spread(anchors: np.ndarray, axes: Axes) -> np.ndarray:
             break
         push = np.where(difference[..., 1] == 0, ranks, np.sign(difference[..., 1]))
         spots[:, 1] += 0.25 * (push * overlap[..., 1] * hit).sum(axis=1)
-        spots = np.clip(spots, [0.09, 0.03], [0.91, 0.97])
+        spots = np.clip(spots, edge, 1 - edge)
     return low + spots * (high - low)
 
 

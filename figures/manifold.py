@@ -1,4 +1,4 @@
-"""Decoded images over a plane of the latent space."""
+"""Manifolds: decoded images over a plane of the latent space."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def draw_manifold(
     title: str,
     subtitle: str,
 ) -> Figure:
-    """Draws one or more grids of images side by side, the axes ticked in z.
+    """Draws one or more grids of images side by side; the axes show z.
 
     Args:
         panels: for each, the images (rows · columns, height, width, channels) in [0, 1],
             the top row first; the values of z along x, (columns,); those along y, (rows,),
-            the bottom row first; and the panel's heading. One row: a line, not a plane.
-        axis_names: of x, and of y for a plane.
+            the bottom row first; and the panel's heading. One row is a line, not a plane.
+        axis_names: of x, and of y if there is more than one row.
     """
     rows = len(panels[0][2])
     columns = len(panels[0][1])

@@ -1,7 +1,8 @@
-"""What a model makes of the same images and the same z as it trains."""
+"""Snapshots of a training: reconstructions and samples after so many steps, and animations."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,16 +10,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from figures.grids import choose_gap, show, tile
-from figures.style import FAINT, new_axes, new_figure, styled
+from figures.curves import select_metrics
+from figures.grids import add_sheet, choose_gap, tile
+from figures.style import FAINT, annotate, new_figure, styled
 
-_NAMES = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}
 _COLUMNS = 10
 _INCHES = 0.36  # the width of an image
 _HEADING = 0.3
+_LETTERS = 62  # in a line of losses
 _MAX_FRAMES = 200
-_SECONDS = 10.0  # that an animation takes, about
-_LAST_SECONDS = 2.0  # that its last frame stays
+_SECONDS = 10.0  # duration of an animation, about
+_LAST_SECONDS = 2.0  # for which its last frame is shown
 
 
 @styled
@@ -30,55 +32,46 @@ def draw_snapshot(
     title: str,
     subtitle: str,
 ) -> Figure:
-    """Draws images above their reconstructions, and samples below. Always of the same size.
+    """Draws images above their reconstructions, and samples below; the size never changes.
 
     Args:
         images: (at most ten, height, width, channels) in [0, 1].
         reconstructions: of the same shape.
         samples: (num_samples, height, width, channels), ten in a row.
         losses: name → mean over the epoch so far, written below; may be empty.
+
+    Raises:
+        ValueError: if a loss is not declared in ``catalog.metrics``.
     """
     gap = choose_gap(samples)
     sheets = [
         tile(np.concatenate([images, reconstructions]), len(images), gap),
         tile(samples, min(len(samples), _COLUMNS), gap),
     ]
-    told = ", ".join(f"{_NAMES[name]} {losses[name]:.2f}" for name in _NAMES if name in losses)
-    headings = ["images, and below them their reconstructions", "samples: the same z at all times"]
+    headings = ["images, and their reconstructions below", "samples, always from the same z"]
     per_inch = (samples.shape[2] + gap) / _INCHES  # pixels
     heights = [sheet.shape[0] / per_inch for sheet in sheets]
     width = max(_COLUMNS * _INCHES + 0.3, 3.6)
     figure = new_figure(width, sum(heights) + 2 * _HEADING + 0.3, title, subtitle)
-    bottom = 0.3 + heights[1] + _HEADING
-    for sheet, heading, height in zip(sheets, headings, heights, strict=True):
-        axes = new_axes(figure, 0.12, bottom, sheet.shape[1] / per_inch, height)
-        axes.set_axis_off()
-        show(axes, sheet)
-        _write_above(axes, heading)
-        bottom = 0.3
-    told = f"epoch so far: {told}" if told else ""
-    figure.text(0.1 / width, 0.1 / figure.get_figheight(), told, size=7, color=FAINT)
+    bottoms = [0.3 + heights[1] + _HEADING, 0.3]
+    for sheet, heading, bottom in zip(sheets, headings, bottoms, strict=True):
+        axes = add_sheet(figure, sheet, 0.12, bottom, sheet.shape[1] / per_inch)
+        annotate(axes, heading, (0, 1), (0, 3), xycoords="axes fraction", va="bottom")
+    metrics = select_metrics(losses).items()
+    values = [f"{metric.heading} {losses[name]:.{metric.digits}f}" for name, metric in metrics]
+    lines = textwrap.wrap(f"epoch so far: {', '.join(values)}", _LETTERS) if values else [""]
+    below = (0.1, "baseline") if len(lines) == 1 else (0.02, "bottom")  # two lines at most
+    place = (0.1 / width, below[0] / figure.get_figheight())
+    figure.text(*place, "\n".join(lines), va=below[1], size=7, color=FAINT)
     return figure
 
 
-def _write_above(axes, text: str) -> None:
-    axes.annotate(
-        text,
-        (0, 1),
-        (0, 3),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="bottom",
-        annotation_clip=False,
-    )
-
-
 def save_animation(paths: Sequence[Path], path: Path) -> None:
-    """Writes a GIF of PNG files of one size, at half of it, that goes on for ever.
+    """Writes a looping GIF of PNG files of one size, at half their size.
 
     Args:
-        paths: in the order of time; of more than 200, as many evenly spaced, the last among
-            them.
+        paths: in the order of time; of more than 200, 200 evenly spaced ones are shown, the
+            last among them.
         path: of the GIF.
     """
     count = min(len(paths), _MAX_FRAMES)

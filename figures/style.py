@@ -1,19 +1,21 @@
-"""The one style: sizes, colours, titles, and how a figure becomes files."""
+"""The style of all figures: sizes, colors, titles, texts, and saving."""
 
 from __future__ import annotations
 
 import functools
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-# Petroff (2021), arXiv:2107.02270: ten colours that stay apart with any colour vision.
+# Petroff (2021), arXiv:2107.02270: ten colors that stay apart with any color vision.
 CLASS_COLORS = (
     "#3f90da",
     "#ffa90e",
@@ -27,7 +29,7 @@ CLASS_COLORS = (
     "#92dadd",
 )
 TRAINING_COLOR, VALIDATION_COLOR = "#717581", "#bd1f01"
-# Of lines in one picture: marker and dashes tell them apart in black and white too.
+# Lines of one figure: markers and dashes tell them apart in black and white too.
 LINE_LOOKS: tuple[dict[str, Any], ...] = (
     {"color": CLASS_COLORS[0], "marker": "o", "linestyle": "-"},
     {"color": CLASS_COLORS[6], "marker": "^", "linestyle": "--"},
@@ -73,12 +75,13 @@ def styled(draw: _Drawing) -> _Drawing:
 
 
 def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
-    """Returns an empty figure with a title, and below it which run and images are shown.
+    """Returns an empty figure with a title and a subtitle.
 
     Args:
-        width, height: in inches, the title's half inch not counted.
-        title: what is drawn.
-        subtitle: the run, the dataset and whatever else one must know to read it.
+        width, height: in inches; the title adds half an inch to the height, and each line of
+            the subtitle after the first a little more.
+        title: what the figure shows.
+        subtitle: the run, the dataset and whatever else a reader must know.
     """
     lines = textwrap.wrap(subtitle, int((width - 0.2) / _SUBTITLE_INCHES)) or [""]
     total = height + 0.55 + _LINE * (len(lines) - 1)
@@ -90,18 +93,70 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
 
 
 def new_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Adds axes at a place given in inches from the figure's lower left corner."""
+    """Adds axes, placed in inches from the figure's lower left corner."""
     total_width, total_height = figure.get_size_inches()
     return figure.add_axes(
         (left / total_width, bottom / total_height, width / total_width, height / total_height)
     )
 
 
+def annotate(
+    axes: Axes, text: str, place: tuple[float, float], offset: tuple[float, float], **kwargs: Any
+) -> None:
+    """Writes a text at an offset, in points, from a place inside or outside the axes."""
+    axes.annotate(text, place, offset, textcoords="offset points", annotation_clip=False, **kwargs)
+
+
+def keep_apart(values: Sequence[float], gap: float) -> list[float]:
+    """Returns positions near the values, in the same order and at least ``gap`` apart."""
+    order = np.argsort(values, kind="stable")
+    places = np.array(values, np.float64)[order]
+    for _ in range(100):
+        close = np.diff(places) < gap * (1 - 1e-9)
+        if not close.any():
+            break
+        missing = np.where(close, gap - np.diff(places), 0) / 2
+        places[:-1] -= missing
+        places[1:] += missing
+    result = np.empty(len(places))
+    result[order] = places
+    return list(result)
+
+
+def class_colors(count: int) -> list[str]:
+    """Returns a color for each class, as ``#rrggbb``.
+
+    The first ten are ``CLASS_COLORS``. Each further ten repeat their hues, darker and lighter in
+    turn, so that classes with neighboring numbers always differ in hue.
+    """
+    colors = list(CLASS_COLORS[:count])
+    rounds = -(-count // 10)
+    for place in range(1, rounds):
+        towards = place % 2  # even rounds darken, odd ones lighten
+        amount = 0.6 * ((place + 1) // 2) / (rounds // 2)
+        colors += [
+            to_hex((1 - amount) * np.array(to_rgb(color)) + amount * towards)
+            for color in CLASS_COLORS[: count - 10 * place]
+        ]
+    return colors
+
+
+def write_name(name: str, letters: int = 20) -> str:
+    """Returns a class's name as plain text on one line, cut to a number of letters."""
+    name = " ".join(name.split())
+    if len(name) > letters:
+        name = f"{name[: letters - 1]}…"
+    return name.replace("$", r"\$")  # not mathematics
+
+
 @styled
 def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG or a PDF, as the path ends; text in a PDF stays sharp at any size.
+    """Writes a PNG or PDF file, as the path's suffix says; text in a PDF stays text.
 
-    The bytes depend on the figure alone: no date and no version is written into them.
+    The bytes depend on the figure only: they contain no date and no version.
+
+    Raises:
+        KeyError: if the suffix is neither ``.png`` nor ``.pdf``.
     """
     metadata = {
         ".png": {"Software": None},

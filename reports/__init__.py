@@ -1,1 +1,1 @@
-"""What the published runs came to: docs/results.md, from the runs' own files."""
+"""The page of results, docs/results.md, written from the files of published runs."""

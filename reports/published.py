@@ -1,4 +1,4 @@
-"""The runs that docs/results.md is made of, as docs/results/ keeps them.
+"""The published runs in docs/results/, from which docs/results.md is written.
 
 docs/results/<recipe>/<run>/
     run.json, history.csv   as training wrote them
@@ -34,7 +34,7 @@ COMPARED = ("curves.png", "measures.png", "reconstructions.png", "samples.png")
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """One finished run and what was measured of it."""
+    """A finished run and its measurements."""
 
     folder: Path
 
@@ -53,34 +53,34 @@ class Published:
 
     @property
     def minutes(self) -> float:
-        """That the training takes where all epochs are as long as the one in the middle.
+        """Training time: the number of epochs times their median time.
 
-        Some were stopped for a while, or waited for another.
+        The sum would count the hours for which a training was stopped.
         """
         seconds = [row["seconds"] for row in self.history]
         return statistics.median(seconds) * len(seconds) / 60
 
     def measured(self, name: str) -> dict[str, Any] | None:
-        """Returns ``name``.json as evaluate.py wrote it, None if that was not measured."""
+        """Returns ``name``.json as evaluate.py wrote it, or None if there is no such file."""
         path = self.folder / f"{name}.json"
         return json.loads(path.read_text()) if path.is_file() else None
 
 
 def published(root: Path, recipe: str) -> list[Published]:
-    """Returns the runs of a recipe, by latent dimension and name."""
+    """Returns the runs of a recipe, sorted by latent dimension and name."""
     found = [Published(path.parent) for path in sorted((root / recipe).glob("*/run.json"))]
     return sorted(found, key=lambda run: run.flags["latent_dim"])
 
 
 def find_figures(folder: Path) -> list[Path]:
-    """Returns the figures of a recipe's folder: those of each run, then of its comparison."""
+    """Returns the figures of a recipe: those of each run, then those of its comparison."""
     found = [run.folder / name for run in published(folder.parent, folder.name) for name in FIGURES]
     found += [folder / "comparison" / name for name in COMPARED]
     return [path for path in found if path.is_file()]
 
 
 def find_finished(trained: Path) -> list[tuple[runs.Run, dict[str, Any]]]:
-    """Returns the finished runs of a folder of runs, with what run.json holds; oldest first."""
+    """Returns the finished runs in a folder with their records (run.json), oldest first."""
     found = [runs.Run(path.parent) for path in sorted(trained.glob("*/run.json"))]
     records = [(run, run.read_record()) for run in found]
     finished = [(run, record) for run, record in records if record["status"] == "finished"]
@@ -90,7 +90,7 @@ def find_finished(trained: Path) -> list[tuple[runs.Run, dict[str, Any]]]:
 def _choose(
     finished: Sequence[tuple[runs.Run, dict[str, Any]]], wanted: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[runs.Run, dict[str, Any]]]:
-    """Returns the newest run of each of these settings that has one, by name.
+    """Returns the newest run with each of these settings, if there is one: name → run, record.
 
     A flag that a run does not have is younger than the run, and says nothing of it.
     """
@@ -113,17 +113,17 @@ def collect(
     finished: Sequence[tuple[runs.Run, dict[str, Any]]],
     result: Path,
 ) -> list[Path]:
-    """Copies the finished runs of a recipe, and what was measured of them, to its folder.
+    """Copies the finished runs of a recipe and their measurements to its folder.
 
     Args:
         folder: docs/results/<recipe>.
-        wanted: the settings of each of the recipe's runs. Of several finished runs that agree
-            with them the newest is taken.
-        finished: see ``find_finished``.
-        result: what evaluate.py wrote, a folder for each run.
+        wanted: the settings of each of the recipe's runs. If several finished runs have them,
+            the newest is copied.
+        finished: from ``find_finished``.
+        result: the folder of evaluate.py's results, which has a folder for each run.
 
     Returns:
-        the folders written.
+        The folders written.
     """
     written = []
     for name, (run, _) in _choose(finished, wanted).items():
@@ -139,7 +139,7 @@ def collect_comparison(
     finished: Sequence[tuple[runs.Run, dict[str, Any]]],
     result: Path,
 ) -> list[Path]:
-    """Copies what ``evaluate.py --compare`` drew of the runs of these settings, if it did."""
+    """Copies the figures of ``evaluate.py --compare`` for runs with these settings, if any."""
     records = {name: record for name, (_, record) in _choose(finished, wanted).items()}
     if not records:
         return []
@@ -148,9 +148,9 @@ def collect_comparison(
 
 
 def _copy(paths: Sequence[Path], folder: Path) -> list[Path]:
-    """Copies those of the files that there are; returns the folder if there were any."""
-    there = [path for path in paths if path.is_file()]
-    for path in there:
+    """Copies the files that exist; returns the folder if there are any."""
+    existing = [path for path in paths if path.is_file()]
+    for path in existing:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / path.name)
-    return [folder] if there else []
+    return [folder] if existing else []

@@ -201,7 +201,7 @@ def _read_records(
     import tensorflow as tf
 
     height, width, channels = info.image_shape
-    color_type = {1: 0, 3: 2}[channels]
+    color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     header = struct.pack(
         ">8sI4sIIBB", b"\x89PNG\r\n\x1a\n", 13, b"IHDR", height, width, 8, color_type
     )

@@ -51,7 +51,7 @@ class Encoder(layers.GaussianEncoder):
         kernel_sizes, strides: of each convolution, the same in both directions.
         paddings: of each: ``"same"``, for outputs of size ⌈size / stride⌉, or rows and columns of
             zeros on every side.
-        activation: after each convolution: of ``catalog.networks.ACTIVATIONS``, one or one for each.
+        activation: after each convolution: one of ``ACTIVATIONS``, or one for each.
         dropout, seed, initializer, init_stddev: of every layer, as of ``HiddenLayer``.
     """
 

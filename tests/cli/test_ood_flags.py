@@ -14,7 +14,7 @@ def test_there_is_no_second_dataset_unless_one_is_named():
     for name in data.DATASETS:
         flags = cli.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", name])
         assert flags.ood_dataset == name
-    with pytest.raises(cli.UsageError, match="expected mnist, fashion_mnist or digits"):
+    with pytest.raises(cli.UsageError, match="expected mnist, fashion_mnist, digits or patches"):
         cli.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", "noise"])
 
 

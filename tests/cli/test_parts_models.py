@@ -75,6 +75,7 @@ def test_the_model_shows_in_a_runs_name(words, name):
             "--model classifier_vae --dataset digits --num_validation 437 --num_labels 1001",
             "expected at most the 1000 images",
         ),
+        ("--model classifier_vae --dataset patches", "needs labels, and patches has none: choose"),
         ("--model classifier_vae --classifier_dims 3,x", "flag --classifier_dims=3,x: expected"),
         ("--model classifier_vae --classifier_loss relu", "expected softmax or sigmoid"),
     ],

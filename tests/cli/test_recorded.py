@@ -41,6 +41,18 @@ def test_text_of_earlier_versions_is_parsed():
     assert (checked["prior"], checked["objective"]) == ("standard_normal", "elbo")
 
 
+PUBLISHED = sorted((cli.ROOT / "docs" / "results").glob("*/*/run.json"))
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.parent.name)
+def test_runs_of_earlier_versions_are_accepted(path):
+    recorded = json.loads(path.read_text())["flags"]
+    types = {flag.name: flag.type for flag in cli.TRAIN_FLAGS}
+    checked = cli.check_recorded(recorded)
+    for name, value in recorded.items():
+        assert checked[name] == value or checked[name] == types[name].parse(str(value))
+
+
 @pytest.mark.parametrize(
     ("flags", "part"),
     [

@@ -200,7 +200,7 @@ BAD_TRAIN = [
     ("--seed=-1", "flag --seed=-1: expected a whole number of at least 0"),
     ("--seed 2147483648", "at most 2147483647"),
     ("--latent_dim 99999999999999999999", "flag --latent_dim=99999999999999999999: expected"),
-    ("--dataset imagenet", "flag --dataset=imagenet: expected mnist, fashion_mnist or digits"),
+    ("--dataset imagenet", "flag --dataset=imagenet: expected mnist, fashion_mnist"),
     ("--dataset fashionmnist", "did you mean fashion_mnist"),
     ("--binarize Dynamic", "expected none, dynamic or static; did you mean dynamic?"),
     ("--activation sigmoid", "flag --activation=sigmoid: expected tanh, relu, elu, leaky_relu,"),

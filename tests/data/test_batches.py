@@ -10,13 +10,13 @@ from data.batches import ResidentBatches, even_size
 from models import noise
 
 NUM_IMAGES = 23
-GREY = np.array([0, 64, 128, 255], np.uint8)
+GRAY = np.array([0, 64, 128, 255], np.uint8)
 DRAWS = {"none": None, "dynamic": noise.uniform}
 
 
 @pytest.fixture(scope="module")
 def numbered():
-    """Images whose pixels all say which image it is."""
+    """Images whose pixels all have the image's number as their value."""
     return np.tile(np.arange(NUM_IMAGES, dtype=np.uint8)[:, None, None, None], (1, 2, 2, 1))
 
 
@@ -25,7 +25,7 @@ def fetch(batches, positions, step):
 
 
 def take(batches, epochs=1, first_step=0):
-    """The pixels of the batches of some epochs, of the first from a step on."""
+    """Returns the pixels of the batches of some epochs; the first begins at a step."""
     total = batches.steps_per_epoch
     found = []
     for epoch in range(epochs):
@@ -36,12 +36,12 @@ def take(batches, epochs=1, first_step=0):
 
 
 def numbers(batches):
-    """Which images the batches hold, in order."""
+    """Returns the numbers of the images in some batches, in order."""
     return np.round(np.concatenate(batches)[:, 0, 0, 0] * 255).astype(int).tolist()
 
 
-def grey_images(count):
-    return np.tile(GREY.reshape(1, 2, 2, 1), (count, 1, 1, 1))
+def gray_images(count):
+    return np.tile(GRAY.reshape(1, 2, 2, 1), (count, 1, 1, 1))
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
@@ -60,7 +60,7 @@ def test_the_last_batch_of_an_epoch_holds_what_is_left(numbered):
     assert [len(batch) for batch in batches] == [5, 5, 5, 5, 3] * 2
 
 
-def test_a_batch_larger_than_the_dataset_is_the_whole_dataset(numbered):
+def test_a_batch_larger_than_the_dataset_is_the_complete_dataset(numbered):
     resident = ResidentBatches(numbered, 100, seed=0)
     assert resident.element == tf.TensorSpec([NUM_IMAGES], tf.int32)
     assert [len(batch) for batch in take(resident, epochs=2)] == [NUM_IMAGES] * 2
@@ -91,12 +91,12 @@ def test_the_order_does_not_depend_on_the_batch_size(numbered):
 
 
 @pytest.mark.parametrize("first_step", range(6))
-def test_an_epoch_from_a_step_on_is_the_tail_of_the_whole_epoch(numbered, first_step):
+def test_an_epoch_from_a_step_on_is_the_tail_of_the_epoch(numbered, first_step):
     batches = ResidentBatches(numbered, 5, seed=0)
     for epoch in (0, 7):
-        whole = [positions.tolist() for positions in batches.epoch(epoch)]
+        complete = [positions.tolist() for positions in batches.epoch(epoch)]
         tail = [positions.tolist() for positions in batches.epoch(epoch, first_step)]
-        assert tail == whole[first_step:]
+        assert tail == complete[first_step:]
 
 
 @pytest.mark.parametrize("binarize", DRAWS)
@@ -118,17 +118,17 @@ def test_pixels_are_those_that_numpy_picks_as_float32_from_0_to_1():
     assert (batch.min(), batch.max()) == (0, 1)
 
 
-def test_dynamic_binarisation_draws_white_as_often_as_a_pixel_is_grey():
+def test_dynamic_binarization_draws_white_as_often_as_a_pixel_is_gray():
     count, epochs = 2000, 3
-    drawn = np.concatenate(take(ResidentBatches(grey_images(count), 500, 0, noise.uniform), epochs))
+    drawn = np.concatenate(take(ResidentBatches(gray_images(count), 500, 0, noise.uniform), epochs))
     assert drawn.dtype == np.float32
     assert set(np.unique(drawn)) == {0, 1}
-    expected = GREY / 255
+    expected = GRAY / 255
     standard_error = np.sqrt(expected * (1 - expected) / (count * epochs))
     assert np.all(np.abs(drawn.mean(axis=0).ravel() - expected) <= 5 * standard_error)
 
 
-def test_dynamic_binarisation_draws_anew_in_every_step():
+def test_dynamic_binarization_draws_again_in_every_step():
     """Two batches of one image: within an epoch, and from epoch to epoch."""
     images = np.full((2, 16, 16, 1), 128, np.uint8)
     batches = take(ResidentBatches(images, 1, 0, noise.uniform), epochs=3)

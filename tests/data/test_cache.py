@@ -65,6 +65,7 @@ def decode():
 
 def load(folder, decode, split="train", info=INFO):
     images, labels = cache.load(folder, info, split, decode)
+    assert labels is not None
     assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
     np.testing.assert_array_equal(images, IMAGES)
     np.testing.assert_array_equal(labels, LABELS)
@@ -155,14 +156,14 @@ def test_a_truncated_cache_is_decoded_again_with_a_message(folder, kept, decode,
 def test_no_altered_byte_anywhere_gives_other_images(folder, kept, decode):
     load(folder, decode)
     (file,) = kept.iterdir()
-    whole = file.read_bytes()
-    for position in range(len(whole)):
-        altered = bytearray(whole)
+    content = file.read_bytes()
+    for position in range(len(content)):
+        altered = bytearray(content)
         altered[position] ^= 0xFF
         file.write_bytes(altered)
         load(folder, decode)  # checks what comes back
-        file.write_bytes(whole)
-    assert decode.calls > len(whole) / 2
+        file.write_bytes(content)
+    assert decode.calls > len(content) / 2
 
 
 def test_an_altered_pixel_is_noticed(folder, kept, decode, capsys):
@@ -301,7 +302,7 @@ def test_a_cache_that_cannot_be_made_is_reported_and_does_no_harm(folder, kept, 
 
 
 def test_a_read_only_folder_is_reported_in_one_line(folder, kept, decode, monkeypatch, capsys):
-    def mkstemp(**where):  # permissions do not stop root, who may run the tests
+    def mkstemp(**arguments):  # permissions do not stop root, who may run the tests
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(tempfile, "mkstemp", mkstemp)

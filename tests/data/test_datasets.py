@@ -48,8 +48,8 @@ def test_embedded_images_have_the_catalogs_counts_shapes_and_labels(name):
         assert split.images.shape == (count, *info.image_shape)
         assert split.images.dtype == np.uint8
         assert (split.images.min(), split.images.max()) == info.value_range
-        if info.class_names is None:
-            assert split.labels is None
+        if info.class_names is None or split.labels is None:
+            assert split.labels is info.class_names is None
         else:
             assert split.labels.dtype == np.int64
             assert set(split.labels) == set(range(len(info.class_names)))

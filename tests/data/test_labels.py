@@ -1,4 +1,4 @@
-"""Labels that are hidden, and labels that travel with their images."""
+"""Hidden labels, and labels in batches with their images."""
 
 import numpy as np
 import pytest
@@ -27,12 +27,12 @@ def data_dir(small_mnist, tmp_path):
 
 
 def make_labels(counts):
-    """``counts[k]`` labels of class k, in no order."""
+    """Returns ``counts[k]`` labels of class k, in random order."""
     ordered = np.repeat(np.arange(len(counts)), counts)
     return np.random.default_rng(0).permutation(ordered)
 
 
-# ------------------------------------------------------------------ which are hidden
+# --------------------------------------------------------------------- hidden labels
 
 
 @pytest.mark.parametrize("num_labels", [1, 9, 10, 100, 101, 109, 1000])
@@ -70,18 +70,18 @@ def test_the_seed_draws_them_and_more_of_them_hold_the_fewer():
     assert np.all(more[once])
 
 
-def test_every_image_is_as_likely_to_be_labelled_as_any_other():
+def test_every_image_is_as_likely_to_be_labeled_as_any_other():
     true = make_labels([30, 30])
     drawn = np.mean([labels.hide(true, 12, seed) >= 0 for seed in range(2000)], axis=0)
     standard_error = np.sqrt(0.2 * 0.8 / 2000)
     assert np.all(np.abs(drawn - 0.2) < 5 * standard_error)
 
 
-# -------------------------------------------------------------- beside their images
+# ------------------------------------------------------------------ labels in batches
 
 
 def numbered(count):
-    """Images that can be told apart, and labels that follow from them."""
+    """Returns images that all differ, and labels that follow from their numbers."""
     images = np.zeros((count, 2, 3, 1), np.uint8)
     images[:, 0, 0, 0] = np.arange(count)
     return images, (7 * np.arange(count) % 11) - 1
@@ -91,12 +91,12 @@ def numbered(count):
 def test_batches_without_labels_are_the_same_images(binarize_with):
     images, true = numbered(23)
     plain = ResidentBatches(images, 5, 0, binarize_with)
-    labelled = ResidentBatches(images, 5, 0, binarize_with, labels=true)
-    assert plain.element == labelled.element
-    for step, positions in enumerate(labelled.epoch(2)):
-        where = tf.constant(positions), tf.constant(step, tf.int64)
-        pixels, found = labelled.fetch(*where)
-        np.testing.assert_array_equal(pixels, plain.fetch(*where))
+    labeled = ResidentBatches(images, 5, 0, binarize_with, labels=true)
+    assert plain.element == labeled.element
+    for step, positions in enumerate(labeled.epoch(2)):
+        arguments = tf.constant(positions), tf.constant(step, tf.int64)
+        pixels, found = labeled.fetch(*arguments)
+        np.testing.assert_array_equal(pixels, plain.fetch(*arguments))
         np.testing.assert_array_equal(found, true[positions])
         assert found.dtype == tf.int32
 
@@ -139,10 +139,10 @@ def test_labels_do_not_change_the_order_of_what_is_streamed(data_dir):
     assert [image for image, _ in streamed_pairs(with_labels, epoch=1)] == order
 
 
-# --------------------------------------------------------------- from flags to batches
+# ------------------------------------------------------------ from settings to batches
 
 
-def test_the_same_images_are_labelled_in_memory_and_streamed(data_dir):
+def test_the_same_images_are_labeled_in_memory_and_streamed(data_dir):
     found = {}
     for stream in (False, True):
         training, validation, held_out = loading.load_batches(

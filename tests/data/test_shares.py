@@ -1,4 +1,4 @@
-"""Several workers' shares of the images: together all of them, each its own and no other."""
+"""Several workers' shares of the images: disjoint, and together all images."""
 
 import itertools
 
@@ -16,12 +16,12 @@ CASES = [(23, 6, 1), (23, 6, 2), (23, 6, 3), (24, 6, 3), (25, 6, 2), (5, 6, 2), 
 
 
 def numbered(count):
-    """Images whose pixels all say which image it is."""
+    """Images whose pixels all have the image's number as their value."""
     return np.tile(np.arange(count, dtype=np.uint8)[:, None, None, None], (1, 2, 2, 1))
 
 
 def encode(images):
-    """Streamed images that are stored as they are, each with the number of its record."""
+    """Returns images as if they were stored on disk, unencoded."""
 
     def read(first, stop):
         return tf.data.Dataset.from_tensor_slices({"image": images[first:stop]})
@@ -48,7 +48,7 @@ def make_streamed(count, batch_size, share):
 
 
 def numbers(batches, epoch=0, first_step=0):
-    """Which images a worker has of each batch of an epoch."""
+    """Returns the numbers of a worker's images in each batch of an epoch."""
     found = []
     for step, batch in enumerate(batches.epoch(epoch, first_step), start=first_step):
         pixels = batches.fetch(tf.constant(batch), tf.constant(step, tf.int64)).numpy()
@@ -99,7 +99,7 @@ def test_every_full_batch_is_shared_evenly_and_all_have_as_many_steps(
 
 @MAKERS
 def test_no_two_workers_shuffle_alike(make):
-    # Alike, neighbours by place would be in the same batch in every epoch.
+    # Alike, images with the same position in each share would be in the same batch in every epoch.
     first, second = make_all(make, 24, 6, 2)
     places = [np.concatenate(numbers(worker)) for worker in (first, second)]
     assert np.any(places[0] != places[1] - 12)
@@ -107,7 +107,7 @@ def test_no_two_workers_shuffle_alike(make):
 
 @MAKERS
 @pytest.mark.parametrize("first_step", [1, 3])
-def test_a_workers_epoch_from_a_step_on_is_the_tail_of_the_whole(make, first_step):
+def test_a_workers_epoch_from_a_step_on_is_the_tail_of_the_epoch(make, first_step):
     for batches in make_all(make, 23, 6, 2):
         assert numbers(batches, 1, first_step) == numbers(batches, 1)[first_step:]
 
@@ -121,8 +121,8 @@ def test_one_worker_alone_has_the_batches_that_it_has_without_shares(make):
     assert sorted(itertools.chain(*numbers(make(23, 6, ALONE), 4))) == list(range(23))
 
 
-def test_records_of_other_workers_are_neither_read_past_nor_decoded():
-    """Read are those from a worker's first to its last, decoded its own alone."""
+def test_records_of_other_workers_are_neither_skipped_nor_decoded():
+    """A worker reads from its first record to its last, and decodes its own images only."""
     images, decoded, ranges = numbered(40), [], []
     plain = encode(images)
 
@@ -154,12 +154,12 @@ def test_records_of_other_workers_are_neither_read_past_nor_decoded():
 
 @pytest.mark.parametrize("binarize", ["none", "static", "dynamic"])
 def test_the_shares_of_a_split_are_the_split(binarize):
-    whole = splits.load_train_and_validation("digits", binarize=binarize)
+    complete = splits.load_train_and_validation("digits", binarize=binarize)
     shares = [
         splits.load_train_and_validation("digits", binarize=binarize, share=Share(worker, 3))
         for worker in range(3)
     ]
-    for place, split in enumerate(whole):
+    for place, split in enumerate(complete):
         parts = [share[place] for share in shares]
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
         np.testing.assert_array_equal(np.concatenate([p.images for p in parts]), split.images)

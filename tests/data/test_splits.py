@@ -20,7 +20,7 @@ def as_set(images):
 
 
 def binarized_and_gray(name):
-    """The same images twice, in the same order."""
+    """Returns the same images binarized and gray, in the same order."""
     if name == "test":
         return splits.load_test("digits", binarize="static"), splits.load_test("digits")
     position = ("train", "validation").index(name)
@@ -42,14 +42,14 @@ def test_training_and_validation_images_are_the_official_training_images():
     found = {
         image.tobytes(): label
         for split in splits.load_train_and_validation("digits")
-        for image, label in zip(split.images, split.labels, strict=True)
+        for image, label in zip(split.images, np.array(split.labels), strict=True)
     }
     assert found == expected
 
 
 def test_validation_holds_every_class():
     _, validation = splits.load_train_and_validation("digits")
-    assert set(validation.labels) == set(range(10))
+    assert set(np.array(validation.labels)) == set(range(10))
 
 
 @pytest.mark.parametrize("num_validation", [0, 1, 500, 1436])
@@ -66,7 +66,7 @@ def test_splits_and_their_binarized_images_are_those_of_every_earlier_run():
         train, validation = splits.load_train_and_validation("digits", binarize=binarize)
         test = splits.load_test("digits", binarize=binarize)
         for name, split in (("train", train), ("validation", validation), ("test", test)):
-            content = split.images.tobytes() + split.labels.tobytes()
+            content = split.images.tobytes() + np.array(split.labels).tobytes()
             found[f"{name}, binarize {binarize}"] = hashlib.sha256(content).hexdigest()
     assert found == json.loads((GOLDEN / "digits_splits.json").read_text())
 
@@ -99,7 +99,7 @@ def test_static_binarization_turns_a_pixel_white_as_often_as_it_is_gray(name):
 
 
 def test_static_noise_differs_between_splits(monkeypatch):
-    """The same gray pixels in two splits must not come out alike."""
+    """The same gray pixels in two splits must not be binarized alike."""
 
     def load(info, split, data_dir, positions=None):
         count = info.num_images(split) if positions is None else len(positions)
@@ -120,7 +120,7 @@ def test_dynamic_binarization_leaves_training_images_gray_for_the_batches_to_dra
 
 
 def test_dynamic_binarization_fixes_validation_and_test_images():
-    """The images to choose and to measure by do not move between epochs or runs."""
+    """The images that models are selected and measured by are the same in all epochs and runs."""
     for _ in range(2):
         _, dynamic = splits.load_train_and_validation("digits", binarize="dynamic")
         _, static = splits.load_train_and_validation("digits", binarize="static")

@@ -1,4 +1,4 @@
-"""Training images that stay on disk: the right ones, in an order that can be repeated."""
+"""Training images that stay on disk: the same images, in a reproducible order."""
 
 import os
 
@@ -29,8 +29,8 @@ def stream(data_dir):
     encoded, positions, _ = splits.stream_train_and_load_validation("mnist", data_dir)
 
     def make(batch_size=5, seed=0, binarize_with=None, buffer_size=16):
-        how = (batch_size, seed, binarize_with)
-        return streaming.StreamedBatches(encoded, positions, *how, buffer_size=buffer_size)
+        settings = (batch_size, seed, binarize_with)
+        return streaming.StreamedBatches(encoded, positions, *settings, buffer_size=buffer_size)
 
     return make
 
@@ -48,11 +48,12 @@ def test_every_epoch_holds_every_training_image_once_and_no_other(data_dir, stre
 @pytest.mark.parametrize("binarize", ["none", "dynamic"])
 @pytest.mark.parametrize("num_validation", [None, 1, 59])
 def test_the_validation_images_are_those_held_out_in_memory(data_dir, num_validation, binarize):
-    how = ("mnist", data_dir, num_validation, binarize)
-    resident, expected = splits.load_train_and_validation(*how)
-    _, positions, found = splits.stream_train_and_load_validation(*how)
+    arguments = ("mnist", data_dir, num_validation, binarize)
+    resident, expected = splits.load_train_and_validation(*arguments)
+    _, positions, found = splits.stream_train_and_load_validation(*arguments)
     np.testing.assert_array_equal(found.images, expected.images)
     np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.labels is not None
     assert (found.images.dtype, found.labels.dtype) == (np.uint8, np.int64)
     assert len(positions) == len(resident)
 
@@ -68,7 +69,7 @@ def test_batches_are_those_of_resident_images_but_for_their_order(stream, make_i
     np.testing.assert_array_equal(pixels, batch.astype(np.float32) / np.float32(255))
 
 
-def test_a_batch_larger_than_the_dataset_is_the_whole_dataset(stream):
+def test_a_batch_larger_than_the_dataset_is_the_complete_dataset(stream):
     (batch,) = stream(batch_size=1000).epoch(0)
     assert batch.shape == (NUM_TRAIN, 28, 28, 1)
 
@@ -87,11 +88,11 @@ def test_the_order_does_not_depend_on_the_batch_size(stream):
 
 
 @pytest.mark.parametrize("first_step", [0, 1, 7, 9])
-def test_an_epoch_from_a_step_on_is_the_tail_of_the_whole_epoch(stream, first_step):
-    whole = list(stream().epoch(3))
+def test_an_epoch_from_a_step_on_is_the_tail_of_the_epoch(stream, first_step):
+    complete = list(stream().epoch(3))
     tail = list(stream().epoch(3, first_step))
     assert len(tail) == 10 - first_step
-    for found, expected in zip(tail, whole[first_step:], strict=True):
+    for found, expected in zip(tail, complete[first_step:], strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -102,7 +103,7 @@ def test_an_image_moves_forward_by_no_more_than_the_buffer(data_dir, stream):
         assert stored.index(image) < place + 4
 
 
-def test_dynamic_binarisation_is_a_function_of_seed_and_step(stream):
+def test_dynamic_binarization_is_a_function_of_seed_and_step(stream):
     batch = tf.constant(next(stream().epoch(0)))
     drawn = [
         stream(seed=seed, binarize_with=noise.uniform)
@@ -170,7 +171,7 @@ def test_the_memory_available_is_some_and_no_more_than_there_is():
     assert 0 < free <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-# ---------------------------------------------------------------------- whole runs
+# ------------------------------------------------------------------------ complete runs
 
 FLAGS = ("--hidden_dim", "8", "--latent_dim", "2", "--batch_size", "10", "--run_name", "streamed")
 
@@ -178,19 +179,19 @@ FLAGS = ("--hidden_dim", "8", "--latent_dim", "2", "--batch_size", "10", "--run_
 def test_a_streamed_run_trains_goes_on_streamed_and_is_evaluated(
     data_dir, in_process, tmp_path, monkeypatch, capsys
 ):
-    """Stopped after an epoch, it ends with the bits of a run that was not."""
-    where = ("--data_dir", data_dir)
+    """A run that is stopped after an epoch ends bit-identical to one that is not."""
+    folder = ("--data_dir", data_dir)
     found = []
     for epochs in (("2",), ("1", "2")):
         for position, count in enumerate(epochs):
             keras.utils.clear_session()
             # It does not fit while the first begins; it does when that goes on.
             monkeypatch.setattr(memory, "available", lambda free=position * 2**30: free)
-            how = ["--resume"] if position else ["--overwrite"]
-            in_process("train", *FLAGS, *where, "--num_epochs", count, *how)
-            told = capsys.readouterr().out
-            assert "streamed from the disk, shuffled 10,000 at a time: " in told
-            assert ("more than a quarter" in told) == (position == 0)
+            start = ["--resume"] if position else ["--overwrite"]
+            in_process("train", *FLAGS, *folder, "--num_epochs", count, *start)
+            printed = capsys.readouterr().out
+            assert "streamed from the disk, shuffled 10,000 at a time: " in printed
+            assert ("more than a quarter" in printed) == (position == 0)
         run = runs.Run(tmp_path / "trained_model" / "streamed")
         assert run.read_record()["flags"]["stream"] == "1"
         assert run.read_record()["num_train"] == NUM_TRAIN
@@ -212,7 +213,7 @@ def test_a_streamed_run_trains_goes_on_streamed_and_is_evaluated(
         (["--binarize", "static"], 1, "type --binarize dynamic, or --stream 0"),
     ],
 )
-def test_what_cannot_be_streamed_is_told_in_one_line(
+def test_what_cannot_be_streamed_is_reported_in_one_line(
     words, status, part, data_dir, in_process, monkeypatch, capsys
 ):
     monkeypatch.setattr(memory, "available", lambda: 0)

@@ -20,7 +20,7 @@ from evaluation import RequestError, export_samples, generate, generate_class, s
 from evaluation.session import Session
 from tests.evaluation.sessions import make_session as make_any_session
 
-CLOTHES = DATASETS["fashion_mnist"].class_names
+CLOTHES = DATASETS["fashion_mnist"].class_names or ()
 _EDGES = scipy.stats.norm.ppf(np.arange(1, 10) / 10).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Figures of several runs: their texts, and that each run's line, row and colour is its own."""
+"""Comparisons of runs: their texts, and each run's own curve, row and color."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONG = [
     f"fashion_mnist_vae_hd500_ld{latent_dim}_e50_nv5000_bin-dynamic_nh3_act-leaky_relu_beta0.25"
     for latent_dim in LATENT_DIMS
 ]
-WORDY = [f"a run with a name of its own, {count}" for count in range(6)]
+WORDY = [f"a run with a name of several words, {count}" for count in range(6)]
 LABELS = {"short": SHORT, "two": SHORT[-2:], "long": LONG, "words": WORDY}
 
 
@@ -120,7 +120,7 @@ def test_every_run_is_named_in_full(name):
         assert "".join(label.split()) in written
 
 
-def test_each_run_has_its_curve_in_its_colour_and_training_is_above_validation():
+def test_each_run_has_its_curve_in_its_color_and_training_is_above_validation():
     histories = [make_history(40, end) for end in (100.0, 80.0)]
     for history in histories:
         for row in history:
@@ -153,6 +153,35 @@ def test_a_model_without_a_kl_has_no_curve_of_it():
     assert not any("KL" in axes.get_title(loc="left") for axes in alone.axes)
 
 
+def test_every_metric_of_training_and_validation_is_drawn_but_not_the_objective():
+    history = [
+        row | {"accuracy": 0.9, "val_accuracy": 0.8, "objective": 7.0}
+        for row in make_history(3, 100.0)
+    ]
+    figure = figures.draw_compared_curves([history, history], ["a", "b"], "Title", SUBTITLE)
+    headings = [axes.get_title(loc="left") for axes in figure.axes]
+    names = ("loss", "reconstruction", "KL", "accuracy")
+    splits = ("validation", "training")
+    assert headings == [f"{name}, {split}" for name in names for split in splits]
+    units = [axes.get_ylabel() for axes in figure.axes]
+    assert units == [*["nats per image"] * 2, *[""] * 4, *["fraction of labeled images"] * 2]
+
+
+def test_runs_without_kl_by_dimension_or_active_units_are_named():
+    kl = [np.array([3.0, 1.0]), None]
+    figure = figures.draw_compared_measures({}, kl, [(2, 2), None], ["a", "b"], "T", SUBTITLE)
+    legend = [text.get_text() for text in figure.texts[2:]]
+    assert legend == ["a", "b (no KL by dimension)"]
+    active = figure.axes[0]
+    assert [text.get_text() for text in active.texts] == ["2 of 2", "none"]
+    values = {"nats": [(7.0, 0.1), (5.0, 0.2)]}
+    figure = figures.draw_compared_measures(
+        values, [None] * 2, [None] * 2, ["a", "b"], "T", SUBTITLE
+    )
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["nats"]
+    assert "no KL by dimension" in " ".join(figure.texts[1].get_text().split())
+
+
 def test_the_axes_leave_out_the_steep_beginning_and_nothing_after_it():
     history = make_history(100, 100.0)
     figure = figures.draw_compared_curves([history, history], ["a", "b"], "Title", SUBTITLE)
@@ -171,7 +200,7 @@ def test_a_run_that_diverged_can_be_drawn_beside_another():
         assert all(np.isfinite(axes.get_ylim()).all() for axes in figure.axes)
 
 
-def test_the_kl_of_the_dimensions_is_sorted_and_the_empty_ones_are_cut_off_and_said_to_be():
+def test_the_kl_by_dimension_is_sorted_and_the_label_says_which_dimensions_are_cut_off():
     kl = [np.array([0.5, 3.0, 1.0]), np.concatenate([[2.0, 4.0], np.full(98, 1e-3)])]
     figure = figures.draw_compared_measures(
         {}, kl, [(3, 3), (2, 100)], ["a", "b"], "Title", SUBTITLE
@@ -182,14 +211,14 @@ def test_the_kl_of_the_dimensions_is_sorted_and_the_empty_ones_are_cut_off_and_s
     np.testing.assert_array_equal(np.asarray(hundred.get_ydata())[:3], [4.0, 2.0, 1e-3])
     end = axes.get_xlim()[1]
     assert 3 < end < 20
-    assert f"beyond {end - 0.5:g}, up to 100, none has 0.01" in axes.get_xlabel()
+    assert f"all below 0.01 from {end + 0.5:g} to 100" in axes.get_xlabel()
 
 
-def test_nothing_is_said_to_be_cut_off_where_nothing_is():
+def test_the_label_does_not_mention_dimensions_cut_off_if_none_is():
     kl = [np.array([3.0, 1.0, 0.5]), np.array([3.0])]
     figure = figures.draw_compared_measures({}, kl, [(3, 3), (1, 1)], ["a", "b"], "T", SUBTITLE)
     (axes,) = (axes for axes in figure.axes if axes.get_title(loc="left").startswith("KL of each"))
-    assert "beyond" not in axes.get_xlabel()
+    assert "below" not in axes.get_xlabel()
     assert axes.get_xlim() == (0.5, 3.5)
 
 

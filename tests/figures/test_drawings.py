@@ -1,4 +1,4 @@
-"""Every figure: its text is on the paper, nothing covers anything, and it is made again alike."""
+"""Texts of every figure: all lie on the paper, and none covers another."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-import data
 import figures
-from evaluation.classify import METHODS
+from catalog.metrics import METRICS
 from tests.figures.texts import find_texts, overlap
 
-CLOTHES = data.DATASETS["fashion_mnist"].class_names
-DIGITS = data.DATASETS["digits"].class_names
+CLOTHES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+DIGITS = tuple("0123456789")
+METHODS = (
+    "SVM on z",
+    "SVM on z + neighborhood",
+    "SVM on z + neighborhood + shifts",
+    "nearest neighbors on z",
+    "SVM on pixels",
+)
 SHORT = "digits · run demo · epoch 1"
 LONG_NAME = "fashion_mnist_vae_hd500_ld10_e50_nv5000_bin-dynamic_nh3_act-leaky_relu_beta0.25_"
 LONG = f"fashion_mnist · run {LONG_NAME} · epoch 50"
@@ -52,8 +61,8 @@ def draw_reconstructions(count: int, shape: tuple[int, int, int], names, subtitl
 def draw_latent_map(count: int, names, axis_names, subtitle: str, spread: float = 1.0) -> Figure:
     generator = np.random.default_rng(count)
     labels = generator.integers(0, 10, count)
-    centres = generator.normal(size=(10, 2)) * spread
-    points = centres[labels] + generator.normal(size=(count, 2))
+    centers = generator.normal(size=(10, 2)) * spread
+    points = centers[labels] + generator.normal(size=(count, 2))
     title = f"Posterior means of {count:,} training images"
     if axis_names is None:
         subtitle += " · 10 dimensions mapped to the plane by t-SNE"
@@ -113,11 +122,10 @@ def draw_curves(
 
 def draw_accuracy(num_labels: int, reach: float, subtitle: str) -> Figure:
     generator = np.random.default_rng(num_labels)
-    names = [title for title, _, _ in METHODS.values()]
     numbers = [100, 600, 1000, 3000, 10_000][:num_labels]
     lines = {
         name: [(number, 0.8 + reach * generator.normal(), 0.01) for number in numbers]
-        for name in names
+        for name in METHODS
     }
     title = "Accuracy on 10,000 test images with few labels"
     subtitle += " · mean and standard deviation over 5 balanced subsets of the images trained on"
@@ -132,12 +140,12 @@ def draw_confusions(full: bool, names, subtitle: str) -> Figure:
     return figures.draw_confusions(shares, names, title, subtitle)
 
 
-def draw_loss_distributions(centres: list[float], spread: float, subtitle: str) -> Figure:
+def draw_loss_distributions(centers: list[float], spread: float, subtitle: str) -> Figure:
     generator = np.random.default_rng(0)
     titles = ("fashion_mnist, test images", "samples from the prior", "uniform noise")
     rows = [
         (name, centre + spread * generator.normal(size=1000), AUC if place else None)
-        for place, (name, centre) in enumerate(zip(titles, centres, strict=True))
+        for place, (name, centre) in enumerate(zip(titles, centers, strict=True))
     ]
     subtitle += " · box: median and quartiles, whiskers: 1 % and 99 % of the images"
     return figures.draw_loss_distributions(rows, "Which images the model finds unlikely", subtitle)
@@ -190,7 +198,7 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
                 f"confusions {full}, {length}",
                 functools.partial(draw_confusions, full, names, subtitle),
             )
-        for centres, spread in (
+        for centers, spread in (
             ([100.0, 110.0, 120.0], 5.0),
             ([100.0, 110.0, 3265.0], 5.0),
             ([0.02, 5.0, 4e9], 0.001),
@@ -200,8 +208,8 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
             ([7.0, 7.0, 7.0], 0.0),
         ):
             yield (
-                f"distributions around {centres}, {length}",
-                functools.partial(draw_loss_distributions, centres, spread, subtitle),
+                f"distributions around {centers}, {length}",
+                functools.partial(draw_loss_distributions, centers, spread, subtitle),
             )
         for num_epochs, scale in itertools.product((1, 50), (1e-5, 100.0, 1e9)):
             yield (
@@ -319,6 +327,7 @@ def test_the_objective_is_drawn_where_it_is_not_the_loss_and_of_training_alone(o
     figure = draw_curves(5, 100.0, SHORT, objective=objective)
     headings = [axes.get_title(loc="left") for axes in figure.axes]
     assert headings == ["loss", "reconstruction", "KL", "objective"][:panels]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["nats per image", *[""] * (panels - 1)]
     if panels == 4:
         (line,) = figure.axes[3].get_lines()[:-1]  # the last marks the best epoch
         drawn = np.asarray(line.get_ydata(), float)
@@ -329,6 +338,29 @@ def test_a_diverged_run_has_no_objective_of_its_own():
     nan = dict.fromkeys([*LOSSES, *(f"val_{name}" for name in LOSSES), "objective"], np.nan)
     figure = figures.draw_curves([{"epoch": 1.0, **nan}], None, "Losses over epochs", SHORT)
     assert len(figure.axes) == 3
+
+
+def test_every_metric_of_training_is_drawn_in_the_catalogs_order_with_its_unit():
+    trained = {name: metric for name, metric in METRICS.items() if metric.is_trained}
+    names = [*reversed(trained), *(f"val_{name}" for name in trained if name != "objective")]
+    history = [{"epoch": epoch} | {n: k / epoch for k, n in enumerate(names)} for epoch in (1, 2)]
+    figure = figures.draw_curves(history, None, "Title", SHORT)
+    headings = [axes.get_title(loc="left") for axes in figure.axes]
+    assert headings == [metric.heading for metric in trained.values()]
+    units = {axes.get_title(loc="left"): axes.get_ylabel() for axes in figure.axes}
+    assert units["accuracy"] == METRICS["accuracy"].unit
+
+
+def test_an_undeclared_metric_is_an_error():
+    history = [{"epoch": 1.0, "loss": 1.0, "val_loss": 1.0, "surprise": 2.0}]
+    images = make_images(3, (8, 8, 1))
+    for draw in (
+        lambda: figures.draw_curves(history, None, "Title", SHORT),
+        lambda: figures.draw_compared_curves([history, history], ["a", "b"], "Title", SHORT),
+        lambda: figures.draw_snapshot(images, images, images, history[0], "Title", SHORT),
+    ):
+        with pytest.raises(ValueError, match=r"undeclared metrics: surprise.*catalog/metrics.py"):
+            draw()
 
 
 def test_every_method_has_a_line_and_more_than_can_be_told_apart_are_refused():

@@ -1,4 +1,4 @@
-"""Pictures of a training: their texts, their places, and animations of them."""
+"""Snapshots of a training: their texts, their layout, and their animations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import figures
 from tests.figures.texts import find_texts, overlap
 
 LONG = "run fashion_mnist_vae_hd500_ld10_e50_nv5000_bin-dynamic_nh3_act-leaky_relu_beta0.25_x"
-LOSSES = {"loss": 12345.678, "reconstruction": 12340.1, "kl": 5.5, "objective": 1.0}
+LOSSES = {"objective": 1.0, "loss": 12345.678, "reconstruction": 12340.1, "kl": 5.5}
+CLASSIFIER = {**LOSSES, "classification": 1234.5, "accuracy": 0.98765, "objective": 12345.6}
 
 
 def draw(shape=(8, 8, 1), count=10, losses=LOSSES, subtitle=LONG) -> Figure:
@@ -25,7 +26,7 @@ def draw(shape=(8, 8, 1), count=10, losses=LOSSES, subtitle=LONG) -> Figure:
     )
 
 
-@pytest.mark.parametrize("losses", [{}, LOSSES])
+@pytest.mark.parametrize("losses", [{}, LOSSES, CLASSIFIER])
 @pytest.mark.parametrize("subtitle", ["run demo", LONG])
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (20, 32, 3), (32, 20, 3)])
 @pytest.mark.parametrize("count", [1, 10])
@@ -41,14 +42,17 @@ def test_texts_lie_on_the_paper_and_cover_nothing(shape, count, losses, subtitle
         assert not overlap(box, other_box), f"{one!r} and {other!r}"
 
 
-def test_all_snapshots_of_a_run_have_one_size_whatever_their_losses():
-    sizes = {tuple(draw(losses=losses).get_size_inches()) for losses in ({}, LOSSES)}
+def test_the_size_does_not_depend_on_the_losses():
+    sizes = {tuple(draw(losses=losses).get_size_inches()) for losses in ({}, LOSSES, CLASSIFIER)}
     assert len(sizes) == 1
 
 
-def test_the_losses_are_told_by_name():
-    texts = [text for text, _ in find_texts(draw())[1]]
-    assert "epoch so far: loss 12345.68, reconstruction 12340.10, KL 5.50" in texts
+def test_the_losses_are_written_by_name_in_the_catalogs_order():
+    texts = [text for text, _ in find_texts(draw(losses=CLASSIFIER))[1]]
+    assert (
+        "epoch so far: loss 12345.68, reconstruction 12340.10, KL 5.50,\n"
+        "classification 1234.50, accuracy 0.9877, objective 12345.60"
+    ) in texts
     assert not any("epoch so far" in text for text, _ in find_texts(draw(losses={}))[1])
 
 
@@ -74,13 +78,13 @@ def write_pictures(folder: Path, count: int) -> list[Path]:
 @pytest.mark.parametrize("count", [1, 2, 150, 250])
 def test_an_animation_ends_with_the_last_picture_and_has_at_most_200(tmp_path, count):
     figures.save_animation(write_pictures(tmp_path, count), tmp_path / "all.gif")
-    greys, milliseconds = [], 0
+    grays, milliseconds = [], 0
     with Image.open(tmp_path / "all.gif") as animation:
         for frame in ImageSequence.Iterator(animation):
-            greys.append(int(np.asarray(frame.convert("L"))[0, 0]))
+            grays.append(int(np.asarray(frame.convert("L"))[0, 0]))
             milliseconds += frame.info["duration"]
-    assert len(greys) == min(count, 200)
+    assert len(grays) == min(count, 200)
     assert 2000 <= milliseconds <= 13_000
-    assert greys == sorted(greys)
-    assert greys[0] <= 1
-    assert abs(greys[-1] - (count - 1)) <= 1
+    assert grays == sorted(grays)
+    assert grays[0] <= 1
+    assert abs(grays[-1] - (count - 1)) <= 1

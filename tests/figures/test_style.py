@@ -1,4 +1,4 @@
-"""What all figures share: their files' bytes, and their colours."""
+"""The style: bytes of the files, colors, and positions of texts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_the_same_arrays_give_the_same_files_on_any_day_and_in_any_style(
     saved, tmp_path, monkeypatch
 ):
-    # What a date would be taken from, and what a user may have in a matplotlibrc.
+    # A source of dates, and settings that a user may have in a matplotlibrc.
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     with matplotlib.rc_context({"font.size": 30, "savefig.dpi": 40, "axes.linewidth": 9}):
         again = save_all(tmp_path / "second")
@@ -101,7 +101,7 @@ def test_no_file_says_when_or_by_which_version_it_was_made(saved):
             assert word not in content, f"{word!r} in {name}"
 
 
-def test_a_format_that_is_not_known_is_refused(tmp_path):
+def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(KeyError, match="svg"):
         figures.save(draw_all()["kl"], tmp_path / "kl.svg")
 
@@ -114,9 +114,9 @@ def test_drawing_and_saving_leave_the_settings_of_matplotlib_as_they_were(tmp_pa
     assert dict(matplotlib.rcParams) == before
 
 
-# ------------------------------------------------------------------------- colours
+# ------------------------------------------------------------------------- colors
 
-# Machado, Oliveira and Fernandes (2009), severity 1.0: how a dichromat sees linear RGB.
+# Machado, Oliveira and Fernandes (2009), severity 1.0: linear RGB as a dichromat sees it.
 VISION: dict[str, Any] = {
     "trichromat": np.eye(3),
     "deuteranope": [
@@ -141,13 +141,13 @@ TO_XYZ = np.array(
 )
 
 # One just noticeable difference is 2.3 (Mahy et al., 1994) for patches side by side. Dots of
-# a few pixels apart from each other need several: five. Matplotlib's own ten colours fall to
+# a few pixels apart from each other need several: five. Matplotlib's own ten colors fall to
 # 4.6 for protanopes, which is why they are not used.
 ENOUGH = 5 * 2.3
 
 
 def smallest_distance(colors: Sequence[str], vision: str) -> float:
-    """Returns the smallest CIE 1976 distance between two of the colours as they are seen."""
+    """Returns the smallest CIE 1976 distance between two of the colors as they are seen."""
     encoded = np.array([to_rgb(color) for color in colors])  # (num_colors, 3)
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.transpose(VISION[vision]), 0, 1)
@@ -165,19 +165,41 @@ def test_the_distance_is_that_of_the_cie():
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_ten_classes_and_two_curves_stay_apart_with_any_colour_vision(vision):
+def test_ten_classes_and_two_curves_stay_apart_with_any_color_vision(vision):
     assert len(style.CLASS_COLORS) == 10
     assert smallest_distance(style.CLASS_COLORS, vision) > ENOUGH
     assert smallest_distance([style.TRAINING_COLOR, style.VALIDATION_COLOR], vision) > ENOUGH
     assert smallest_distance([look["color"] for look in style.LINE_LOOKS], vision) > ENOUGH
 
 
-def test_lines_are_told_apart_without_colour():
+@pytest.mark.parametrize("count", [1, 2, 10, 11, 62, 300])
+def test_many_classes_have_colors_of_their_own_and_neighbors_stay_apart(count):
+    colors = style.class_colors(count)
+    assert len(set(colors)) == count
+    assert tuple(colors[:10]) == style.CLASS_COLORS[:count]
+    for pair in itertools.pairwise(colors):
+        assert smallest_distance(pair, "trichromat") > ENOUGH
+
+
+def test_texts_are_kept_apart_in_their_order():
+    assert style.keep_apart([1.0, 5.0], 2.0) == [1.0, 5.0]
+    places = style.keep_apart([3.0, 1.0, 1.0, 9.0], 1.0)
+    assert np.all(np.diff(np.array(places)[[1, 2, 0, 3]]) >= 1 - 1e-6)
+    assert style.keep_apart([2.0], 1.0) == [2.0]
+
+
+def test_names_are_plain_text_on_one_line():
+    assert style.write_name("Ankle boot") == "Ankle boot"
+    assert style.write_name("a\n cost of $x$") == r"a cost of \$x\$"
+    assert style.write_name("x" * 30, 16) == f"{'x' * 15}…"
+
+
+def test_lines_are_told_apart_without_color():
     for name in ("marker", "linestyle"):
         assert len({look[name] for look in style.LINE_LOOKS}) == len(style.LINE_LOOKS)
 
 
-def test_colours_that_do_not_stay_apart_are_noticed():
+def test_colors_that_do_not_stay_apart_are_noticed():
     tab10 = matplotlib.color_sequences["tab10"]
     assert smallest_distance(tab10, "trichromat") > ENOUGH
     assert smallest_distance(tab10, "protanope") < ENOUGH

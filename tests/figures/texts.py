@@ -1,4 +1,4 @@
-"""Where the texts of a drawn figure lie: for tests that none is cut off or covered."""
+"""Positions of the texts of a drawn figure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.transforms import Bbox
 
 
 def find_texts(figure: Figure) -> tuple[tuple[int, int], list[tuple[str, Bbox]]]:
-    """Returns a figure's width and height, and every text on it with its box, in pixels."""
+    """Returns a figure's width and height, and every visible text with its box, in pixels."""
     figure.draw_without_rendering()  # by Agg, which places everything and paints nothing
     hidden: set[Text] = set()
     for axes in figure.axes:

@@ -226,7 +226,7 @@ def train(num_labels, loss, epochs, weight=12.0):
     )
     model.build((None, 8, 8, 1))
     model.compile(optimizer=keras.optimizers.Adam(0.005), jit_compile=True)
-    labels = labels_module.hide(train_split.labels, num_labels, seed=0)
+    labels = labels_module.hide(np.array(train_split.labels), num_labels, seed=0)
     arrays = (train_split.images / np.float32(255), labels)
     batches = tf.data.Dataset.from_tensor_slices(arrays).shuffle(2000, 0).batch(43)
     model.fit(batches, epochs=epochs, verbose=0, shuffle=False)

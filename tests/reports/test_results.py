@@ -1,4 +1,4 @@
-"""The results page: what it says of published runs, and of those that are not there."""
+"""The page of results: published runs, missing runs, and the collection of both."""
 
 from __future__ import annotations
 
@@ -34,35 +34,37 @@ def mean(value):
 
 
 def cells(page, first):
-    """The cells of the only row of a table that begins so."""
+    """Returns the cells of the only row whose first cell has this text."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines()]
     (row,) = [row for row in rows if row[0] == first]
     return row
 
 
-def test_what_is_not_there_is_called_missing(tmp_path):
+def test_runs_that_do_not_exist_are_reported_as_not_run(tmp_path):
     page = results.write_page(tmp_path / "results")
-    assert cells(page, "this recipe, 10,000 test images")[1:] == [results.MISSING] * 3
+    assert cells(page, "reproduction, 10,000 test images")[1:] == [results.MISSING] * 3
     assert cells(page, "ours, SVM on z")[1:] == [results.MISSING] * 4
     for recipe in results.RECIPES:
         assert f"`{recipe}`: {results.MISSING}" in page
 
 
 @pytest.mark.parametrize(("error", "missed"), [(15.0, False), (19.0, True)])
-def test_squared_error_and_kl_are_added_and_held_against_the_published_sum(tmp_path, error, missed):
+def test_squared_error_and_kl_are_added_and_compared_with_the_published_sum(
+    tmp_path, error, missed
+):
     root = tmp_path / "results"
     metrics = {"squared_error_plus_kl": mean(error + 10.5), "kl": mean(10.5)}
     publish(root, "conv_mse", "a", {"latent_dim": 8}, metrics=metrics)
-    row = cells(results.write_page(root), "this recipe, 10,000 test images")
+    row = cells(results.write_page(root), "reproduction, 10,000 test images")
     assert row[1:3] == [f"{error:.2f}", "10.50"]
-    assert row[3] == ("**29.50**, missed" if missed else "25.50")
+    assert row[3] == ("**29.50**" if missed else "25.50")
 
 
-def test_a_training_that_was_stopped_for_hours_takes_as_long_as_its_median_epochs(tmp_path):
+def test_the_training_time_does_not_count_hours_for_which_it_was_stopped(tmp_path):
     root = tmp_path / "results"
     history = [{"epoch": place, "seconds": seconds} for place, seconds in enumerate((60, 7000, 90))]
     publish(root, "conv", "a", {"latent_dim": 2}, history=history)
-    assert "```\n4 minutes.\n" in results.write_page(root)  # 3 of 90 seconds
+    assert "```\nTraining time: 4 minutes.\n" in results.write_page(root)  # 3 of 90 seconds
 
 
 def test_each_dimension_has_its_own_run(tmp_path):
@@ -72,7 +74,7 @@ def test_each_dimension_has_its_own_run(tmp_path):
         publish(root, "dimensions", f"ld{dim}", {"latent_dim": dim}, metrics=metrics)
     page = results.write_page(root)
     assert cells(page, "2") == ["2", "142", "140.25", "2.50", "2", results.MISSING, "135"]
-    assert cells(page, "20")[2:5] == ["**107.50**, missed", "20.50", "17"]
+    assert cells(page, "20")[2:5] == ["**107.50**", "20.50", "17"]
     assert cells(page, "8")[2] == results.MISSING
 
 
@@ -92,9 +94,19 @@ def test_the_objective_of_the_last_epoch_is_weighted_by_the_runs_beta(tmp_path):
         },
     )
     page = results.write_page(root)
-    rows = [line for line in page.splitlines() if line.startswith("| this recipe")]
-    assert rows[0] == "| this recipe | 205.00 | **210.00**, missed |"
-    assert rows[1].startswith("| this recipe, SVM on z | **0.700 ± 0.020**, missed | not run")
+    rows = [line for line in page.splitlines() if line.startswith("| reproduction")]
+    assert rows[0] == "| reproduction | 205.00 | **210.00** |"
+    assert rows[1].startswith("| reproduction, SVM on z | **0.700** ± 0.020 | not run")
+
+
+@pytest.mark.parametrize("method", ["svm_neighbourhood", "svm_neighborhood"])
+def test_methods_are_found_in_the_spelling_of_old_and_new_files(tmp_path, method):
+    root = tmp_path / "results"
+    row = {"labels": 600, "method": method, "mean": 0.7, "standard_deviation": 0.02}
+    flags = {"latent_dim": 50}
+    publish(root, "fashion_m1_ours", "m1", flags, classification={"accuracy": [row]})
+    found = cells(results.write_page(root), "ours, SVM on z and neighbor graph")
+    assert found[2] == "0.700 ± 0.020"
 
 
 def test_runs_of_a_recipe_are_found_by_their_settings_and_copied(tmp_path):
@@ -116,7 +128,7 @@ def test_runs_of_a_recipe_are_found_by_their_settings_and_copied(tmp_path):
     assert [run.flags["latent_dim"] for run in published(root, "recipe")] == [2]
 
 
-def test_figures_that_compare_a_recipes_runs_are_copied_beside_them(tmp_path):
+def test_figures_that_compare_the_runs_of_a_recipe_are_copied_too(tmp_path):
     trained, result, folder = (tmp_path / name for name in ("trained", "result", "recipe"))
     records = {}
     for name, dim in (("a", 2), ("b", 3), ("of other settings", 4)):

@@ -42,7 +42,7 @@ if __name__ == "__main__":
     WHOLE = splits.load_train_and_validation("digits")[0]
     IMAGES = WHOLE.images[:NUM_IMAGES]
     # Of 30: often a replica's share has none, or a batch.
-    SOME_LABELS = labels.hide(WHOLE.labels[:NUM_IMAGES], 30, seed=0)
+    SOME_LABELS = labels.hide(np.array(WHOLE.labels)[:NUM_IMAGES], 30, seed=0)
 
     def read(first: int, stop: int) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices({"image": IMAGES[first:stop]})

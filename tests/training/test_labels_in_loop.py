@@ -30,7 +30,7 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def train() -> splits.Split:
     split, _ = splits.load_train_and_validation("digits")
-    return splits.Split(split.images, labels_module.hide(split.labels, 200, seed=0))
+    return splits.Split(split.images, labels_module.hide(np.array(split.labels), 200, seed=0))
 
 
 def make_model() -> keras.Model:

@@ -122,9 +122,10 @@ def test_a_folder_that_is_no_run_stands_in_the_way(folder):
     assert calls(folder) == []
 
 
-def test_with_resume_unfinished_runs_continue_and_missing_ones_start(folder):
+def test_with_resume_stopped_runs_are_resumed_and_missing_ones_begun(folder):
     write_run(folder, "run_ld2", settings(2), "finished", 5)
     write_run(folder, "stopped", settings(4), "training", 3)
+    write_run(folder, "finished with fewer epochs", settings(8, num_epochs=3), "finished", 3)
     assert train_each(folder, resume=True) == 0
     assert calls(folder) == [
         "--resume --latent_dim=4 --run_name=stopped",

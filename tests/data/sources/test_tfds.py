@@ -394,3 +394,23 @@ def test_a_failed_download_is_one_line_with_its_reason(tmp_path, monkeypatch):
     assert message.startswith(f"mnist is not in {tmp_path} and cannot be downloaded (")
     assert "ConnectionError: no route to host)" in message
     assert "long story" not in message
+
+
+def test_a_downloaded_dataset_is_read_like_a_prepared_one(
+    small_mnist, make_images, tmp_path, monkeypatch, capsys
+):
+    import tensorflow_datasets
+
+    class Builder:
+        def __init__(self, data_dir, version):
+            self.data_dir = data_dir
+
+        def download_and_prepare(self):
+            small_mnist(self.data_dir, COUNTS)
+
+    monkeypatch.setattr(tensorflow_datasets, "builder_cls", lambda name: Builder)
+    info = dataclasses.replace(data.describe("mnist"), num_train=12, num_test=5, sha256={})
+    for _ in range(2):
+        images, _ = tfds.load(info, "test", str(tmp_path))
+        np.testing.assert_array_equal(images, make_images(5)[0])
+    assert capsys.readouterr().out.count("downloading it") == 1

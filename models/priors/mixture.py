@@ -1,0 +1,62 @@
+"""A learned mixture of Gaussians."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from models import noise
+from models.distributions import DiagonalGaussian
+from models.priors.prior import Prior
+
+
+def build(settings: Mapping[str, Any]) -> Mixture:
+    """Returns the prior with the flag ``num_components``."""
+    return Mixture(settings["num_components"], settings["seed"])
+
+
+@keras.saving.register_keras_serializable(package="models")
+class Mixture(Prior):
+    """p(z) = Σ_j π_j N(z; m_j, diag(s_j²)), with learned weights π, means m and variances s².
+
+    The mixture of Gaussians of Dilokthanakul et al. (2016) and Tomczak and Welling (2018, table
+    1, "MoG"). Its KL from the posterior has no closed form and is estimated from samples.
+
+    Args:
+        num_components: number of Gaussians. They start with equal weights, means drawn from
+            N(0, I) and variances of 1.
+        seed: of the first means.
+    """
+
+    def __init__(self, num_components: int = 10, seed: int = 0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.num_components = num_components
+        self.seed = seed
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        shape = (self.num_components, self.latent_dim)
+        first_means = keras.initializers.RandomNormal(
+            stddev=1.0, seed=noise.derive_seed(self.seed, "prior")
+        )
+        self.logits = self.add_weight((self.num_components,), "zeros", name="logits")
+        self.means = self.add_weight(shape, first_means, name="means")
+        self.log_vars = self.add_weight(shape, "zeros", name="log_vars")
+
+    def log_prob(self, z):
+        """Returns log p(z) in nats: shape (…, batch)."""
+        components = DiagonalGaussian(self.means, self.log_vars)
+        log_joint = components.log_prob(z[..., None, :]) + ops.log_softmax(self.logits)
+        return ops.logsumexp(log_joint, axis=-1)
+
+    def sample(self, num_samples: int, seed: int):
+        """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""
+        of_component, of_z = noise.derive_seed(seed, "component"), noise.derive_seed(seed, "z")
+        chosen = keras.random.categorical(self.logits[None], num_samples, seed=of_component)[0]
+        component = DiagonalGaussian(
+            ops.take(self.means, chosen, 0), ops.take(self.log_vars, chosen, 0)
+        )
+        return component.sample(keras.random.normal((num_samples, self.latent_dim), seed=of_z))

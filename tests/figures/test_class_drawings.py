@@ -1,0 +1,132 @@
+"""Figures of any number of classes, and of images without labels."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import figures
+from tests.figures.texts import find_texts, overlap
+
+TEXTS = ("Posterior means of 2,000 test images", "emnist · run demo · epoch 1")
+
+
+def make_images(count: int, shape: tuple[int, int, int]) -> np.ndarray:
+    return np.random.default_rng(0).random((count, *shape)).astype(np.float32)
+
+
+def make_points(
+    count: int, names: Sequence[str] | None
+) -> tuple[np.ndarray, np.ndarray | None, Sequence[str] | None]:
+    generator = np.random.default_rng(count)
+    if names is None:
+        return generator.normal(size=(count, 2)), None, None
+    labels = generator.integers(0, len(names), count)
+    centers = 3 * generator.normal(size=(len(names), 2))
+    return centers[labels] + generator.normal(size=(count, 2)), labels, names
+
+
+def draw_map(count: int, names: Sequence[str] | None) -> Figure:
+    return figures.draw_latent_map(*make_points(count, names), ("$z_1$", "$z_2$"), *TEXTS)
+
+
+def draw_histograms(count: int, names: Sequence[str] | None) -> Figure:
+    points, labels, names = make_points(count, names)
+    return figures.draw_latent_histograms(points[:, 0], labels, names, "$z_1$", *TEXTS)
+
+
+def draw_reconstructions(
+    count: int, names: Sequence[str] | None, shape: tuple[int, int, int] = (28, 28, 1)
+) -> Figure:
+    images = make_images(count, shape)
+    return figures.draw_reconstructions(images, images, names and names[:count], *TEXTS)
+
+
+def draw_named_images(count: int, names: Sequence[str]) -> Figure:
+    every = [names[index % len(names)] for index in range(count)]
+    return figures.draw_named_images(make_images(count, (8, 8, 1)), every, *TEXTS)
+
+
+def draw_confusions(names: Sequence[str]) -> Figure:
+    # Zeros are not written: comparing the texts of a full matrix would be slow.
+    return figures.draw_confusions(np.eye(len(names)), names, *TEXTS)
+
+
+def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """Few and many classes, none, long names and names that look like mathematics."""
+    for count in (1, 2, 11, 13, 26, 40, 62, 300):
+        for kind, names in (
+            ("short", [str(index) for index in range(count)]),
+            ("long", [f"{index}: a $cos$t, Tinca tinca\n(Linnaeus)" for index in range(count)]),
+        ):
+            about = f"of {count} classes, {kind}"
+            yield f"confusions {about}", functools.partial(draw_confusions, names)
+            yield f"named images {about}", functools.partial(draw_named_images, 80, names)
+            for num in (7, 2000):
+                yield f"map {num} {about}", functools.partial(draw_map, num, names)
+            yield f"histograms {about}", functools.partial(draw_histograms, 2000, names)
+            for num in (3, 80):
+                yield f"pairs {num} {about}", functools.partial(draw_reconstructions, num, names)
+    for count in (1, 7, 50, 137):
+        for shape in ((8, 8, 2), (28, 28, 4)):
+            about = f"pairs {count} of {shape} without labels"
+            yield about, functools.partial(draw_reconstructions, count, None, shape)
+        yield f"map {count} without labels", functools.partial(draw_map, count, None)
+        yield f"histograms {count} without labels", functools.partial(draw_histograms, count, None)
+
+
+CASES = dict(cases())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_text_lies_on_a_page_of_bounded_size_and_covers_no_other(name):
+    figure = CASES[name]()
+    assert max(figure.get_size_inches()) <= 13
+    (width, height), texts = find_texts(figure)
+    for text, box in texts:
+        assert box.x0 >= 0, text
+        assert box.x1 <= width, text
+        assert box.y0 >= 0, text
+        assert box.y1 <= height, text
+    for (one, box), (other, other_box) in itertools.combinations(texts, 2):
+        assert not overlap(box, other_box), f"{one!r} and {other!r}"
+
+
+def test_of_many_classes_the_largest_are_named_and_the_subtitle_says_so():
+    labels = np.concatenate([np.arange(62), np.repeat(np.arange(40, 60), 5)])
+    points = np.random.default_rng(0).normal(size=(len(labels), 2))
+    names = [f"class {index}" for index in range(62)]
+    for verb, figure in (
+        ("named", figures.draw_latent_map(points, labels, names, None, *TEXTS)),
+        ("shown", figures.draw_latent_histograms(points[:, 0], labels, names, "z", *TEXTS)),
+    ):
+        written = {text.get_text() for text in figure.axes[0].texts}
+        assert written == set(names[40:60])
+        (_, subtitle) = figure.texts
+        assert subtitle.get_text() == f"{TEXTS[1]} · {verb}: the 20 largest of 62 classes"
+
+
+def test_images_without_labels_have_one_color_and_no_name():
+    points = np.random.default_rng(0).normal(size=(50, 2))
+    figure = figures.draw_latent_map(points, None, None, None, *TEXTS)
+    (scatter,) = figure.axes[0].collections
+    assert len(np.unique(scatter.get_facecolor(), axis=0)) == 1
+    assert not figure.axes[0].texts
+    figure = figures.draw_latent_histograms(points[:, 0], None, None, "z", *TEXTS)
+    histogram: Any
+    (histogram,) = figure.axes[0].patches
+    assert histogram.get_data().values.max() > 0
+
+
+def test_the_columns_of_few_classes_are_repeated_and_each_image_stands_below_its_class():
+    images = make_images(20, (8, 8, 1))
+    figure = figures.draw_reconstructions(images, images, ["a", "b"], *TEXTS)
+    named: list[Any] = [text for text in figure.axes[0].texts if text.get_text() in ("a", "b")]
+    assert [text.get_text() for text in named] == ["a", "b"] * 2
+    assert sorted(named, key=lambda text: text.xy[0]) == named
