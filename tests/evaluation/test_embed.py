@@ -40,10 +40,12 @@ def test_the_fewest_points_that_can_be_asked_for_are_mapped(clusters):
     assert np.all(np.isfinite(embed(clusters[:10], 0)))
 
 
-def test_it_says_how_far_it_is_in_one_line(clusters, capsys):
+def test_it_says_first_that_it_takes_long_and_then_how_far_it_is(clusters, capsys):
     embed(clusters, 0)
     printed = capsys.readouterr().out
-    assert printed == "\rt-SNE of 60 points: 1000 of 1000 iterations\n"
+    first, second = printed.split("\n", 1)
+    assert first == "t-SNE of 60 points: 10,000 take a minute or more"
+    assert second == "\rt-SNE of 60 points: 1000 of 1000 iterations\n"
 
 
 def test_points_that_all_coincide_are_mapped_too():
