@@ -133,10 +133,26 @@ def resume(
     try:
         if progress["position"] // steps_per_epoch != len(progress["history"]):
             raise ValueError("its history does not fit its position")
+        values = _from_earlier_version(values, model)
         restore(model, values)
     except ValueError as error:
         raise _damaged(run.checkpoint_path, error) from error
     return values, progress
+
+
+def _from_earlier_version(
+    values: Mapping[str, np.ndarray], model: keras.Model
+) -> dict[str, np.ndarray]:
+    """Leaves out the metric of an objective that the model does not track.
+
+    With --l2, earlier versions tracked the objective even if only the penalty was added to the
+    loss.
+    """
+    arrays = {name.partition(" ")[2]: array for name, array in sorted(values.items())}
+    if len(arrays) < len(values) or "objective" in (metric.name for metric in model.metrics):
+        return dict(values)
+    kept = [name for name in arrays if not name.startswith("objective/")]
+    return {f"{number:04d} {name}": arrays[name] for number, name in enumerate(kept)}
 
 
 class Checkpointer(keras.callbacks.Callback):

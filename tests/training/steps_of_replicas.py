@@ -92,7 +92,7 @@ if __name__ == "__main__":
             **KINDS[kind],
         )
         with strategy.scope() if strategy else contextlib.nullcontext():
-            model = models.build((8, 8, 1), settings)
+            model = models.build((8, 8, 1), settings, 10)
             compile_with_adam(model, {**settings, "learning_rate": 0.003}, 13)
         loop: CompiledLoop
         if strategy:

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import cli
 import models
 import runs
 from tests.settings import make_settings
-from training import checkpoint
+from training import checkpoint, fit
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SETTINGS = make_settings(
     hidden_dim=(6, 6),
     dropout=0.2,
@@ -258,3 +260,40 @@ def test_an_npy_file_in_the_place_of_a_checkpoint_is_reported(tmp_path):
         np.save(file, np.zeros(3))
     with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read"):
         checkpoint.load(path)
+
+
+VARIABLES = json.loads((GOLDEN / "checkpoint_variables.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("words", VARIABLES)
+def test_a_checkpoint_of_an_earlier_version_is_restored(policy, tmp_path, words):
+    """VARIABLES has the names and shapes in checkpoints written before --l2 moved into Adam."""
+    sizes = [] if "conv" in words else ["--hidden_dim", "6"]
+    argv = ["train.py", "--dataset", "digits", *sizes, "--latent_dim", "3", *words.split()]
+    settings = cli.settings(cli.parse_train(argv))
+    keras.utils.clear_session()
+    model = models.build((8, 8, 1), settings, 10, 1293)
+    fit.compile_with_adam(model, settings, 13)
+
+    rng = np.random.default_rng(0)
+    old = {
+        name: np.asarray(rng.integers(1, 100, shape)) for name, shape in VARIABLES[words].items()
+    }
+    progress = np.frombuffer(json.dumps({**PROGRESS, "position": 13}).encode(), np.uint8)
+    run = runs.Run(tmp_path / "run")
+    run.start({"status": "training", "started": "now", "flags": {}})
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez(file, json=progress, **old)
+
+    runs.commit(run, {runs.CHECKPOINT: write}, 1)
+    resumed = checkpoint.resume(model, run, 13)
+    assert resumed is not None
+    restored = checkpoint.capture(model)
+    check_equal(restored, resumed[0])
+    expected = {name.partition(" ")[2]: value for name, value in old.items()}
+    if "l2" in words and "free_bits" not in words:
+        for name in ("objective/total", "objective/count"):
+            del expected[name]
+    check_equal({name.partition(" ")[2]: value for name, value in restored.items()}, expected)

@@ -71,9 +71,14 @@ def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
         name = f"worker {index}"
         words = (str(STEPS), "multi_worker", f"{name}.npz")
         waiting[name] = start(folder, *words, config=config, PYTHONPATH=str(ROOT))
-    for process in waiting.values():
-        status, _, errors = end(process, 600)  # 25 trainings in total
-        assert status == 0, errors
+    try:
+        for process in waiting.values():
+            status, _, errors = end(process, 600)  # 25 trainings in total
+            assert status == 0, errors
+    finally:
+        for process in waiting.values():
+            process.kill()
+            process.communicate()
     found: dict[str, dict[str, np.ndarray]] = {}
     for name in waiting:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
