@@ -59,7 +59,7 @@ def test_a_session_loads_model_and_images_of_its_run(tmp_path):
 def test_sessions_that_share_images_load_them_once(tmp_path, monkeypatch):
     calls = []
     load = splits.load_test
-    monkeypatch.setattr(splits, "load_test", lambda *args: calls.append(args) or load(*args))
+    monkeypatch.setattr(splits, "load_test", lambda *args: (calls.append(args), load(*args))[1])
     first = save_untrained_run(tmp_path)
     second = Session(first.run, first.record, "best", first.result_dir, first.flags, first.loaded)
     assert first.test[0] is second.test[0] is first.test[0]
