@@ -13,7 +13,7 @@ import data
 import runs
 from catalog.evaluations import EVALUATIONS
 from evaluation import RequestError
-from evaluation.session import Session
+from evaluation.session import Images, Session
 from training import device
 
 
@@ -55,8 +55,8 @@ def compare(flags) -> list[Path]:
     found = runs.find_several(cli.TRAINED_MODEL_DIR, flags.compare)
     records = {run.name: cli.read_record(run) for run in found}
     runs.check_comparable(records)
-    folder, loaded = cli.RESULT_DIR / runs.name_comparison(records), {}
-    values = flags.flag_values_dict()
+    folder, values = cli.RESULT_DIR / runs.name_comparison(records), flags.flag_values_dict()
+    loaded: dict[tuple[str, str], Images] = {}
     sessions = [
         Session(run, records[run.name], flags.checkpoint, folder, values, loaded) for run in found
     ]

@@ -61,14 +61,14 @@ def sample_prior(session: Session, num_samples: int, seed: int | None = None) ->
 
 def classify(session: Session, images: np.ndarray) -> np.ndarray:
     """Returns p(y|z) for z at the posterior mean, (num_images, num_classes) in [0, 1]."""
-    probabilities = _in_batches(session.model.classify, images)  # type: ignore[attr-defined]
+    probabilities = _in_batches(session.model.classify, images)
     _check_finite(session, {"class probabilities": probabilities})
     return probabilities
 
 
 def classify_z(session: Session, z: np.ndarray) -> np.ndarray:
     """Returns p(y|z), (num_samples, num_classes) in [0, 1]."""
-    classify_z = session.model.classify_z  # type: ignore[attr-defined]
+    classify_z = session.model.classify_z
     probabilities = _in_batches(classify_z, z.astype(np.float32))
     _check_finite(session, {"class probabilities": probabilities})
     return probabilities

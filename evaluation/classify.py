@@ -321,7 +321,7 @@ def _draw(
         accuracy = np.trace(matrix) / matrix.sum()
         figure = figures.draw_confusions(
             matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1),
-            session.class_names,
+            session.check_labels("classify"),
             f"SVM on z with {count:,} labels: {100 * accuracy:.1f} % of test images correct",
             f"{session.subtitle} · % of each class, over {over}",
         )

@@ -14,7 +14,7 @@ def run(session: Session) -> list[Path]:
     """Draws the training and validation losses in the history; needs no model."""
     history, record = read_history(session)
     best = record.get("best")
-    subtitle = f"{session.settings['dataset']} · run {session.run.name}"
+    subtitle = session.caption
     if best:
         subtitle += f" · dotted: best validation loss {best['val_loss']:.2f}, epoch {best['epoch']}"
     figure = figures.draw_curves(

@@ -96,7 +96,7 @@ def remove_exported(folder: Path) -> None:
 
 
 def _read_listed(table: Path) -> set[str]:
-    """Returns the files that a labels.csv lists; none if there is none, or it is another table."""
+    """Returns the files that a labels.csv lists; empty for a missing or another table."""
     if table.is_symlink() or not table.is_file():
         return set()
     try:

@@ -44,6 +44,7 @@ def run(session: Session) -> list[Path]:
     z, num_draws = samples.draw_class(session, wanted, session.flags["num_gen"])
     found = f"{len(z):,} in {num_draws:,} draws"
     print(f"  samples that the classifier assigns to {name}: {found}")
+    name = name.replace("$", r"\$")  # not mathematics
     figure = figures.draw_images(
         batching.decode(session, z),
         f"Samples classified as {name}",

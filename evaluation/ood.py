@@ -161,8 +161,8 @@ def _format(measured: dict[str, Any]) -> str:
     """Returns a table of medians and AUCs, with one row per group."""
     kinds = [name for name in METRICS if name in measured["groups"][0]]
     lines = [
-        f"median in {NATS} and area under the ROC curve (AUC) against the",
-        "test images: 1: separated, ½: chance, below ½: scored as more likely",
+        f"median in {NATS}, then the area under the ROC curve (AUC) against",
+        "the test images: 1: separated, ½: chance, below ½: scored as more likely",
         f"samples are {measured['samples_are']}",
         " " * _TITLE + "".join(f"{METRICS[kind].heading:>{_CELL}}" for kind in kinds),
     ]

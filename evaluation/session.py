@@ -105,9 +105,14 @@ class Session:
         return self.record.get("epochs_done")
 
     @property
+    def caption(self) -> str:
+        """Dataset and run, for the line below a figure's title."""
+        return f"{self.settings['dataset']} · run {self.run.name}".replace("$", r"\$")
+
+    @property
     def subtitle(self) -> str:
-        """Dataset, run and epoch, for the line below a figure's title."""
-        return f"{self.settings['dataset']} · run {self.run.name} · epoch {self.epoch}"
+        """Dataset, run and the epoch of its model, for the line below a figure's title."""
+        return f"{self.caption} · epoch {self.epoch}"
 
     def check_model(self) -> None:
         """Raises RunError if the run has no model of this checkpoint, or a damaged one."""

@@ -270,12 +270,12 @@ def test_a_table_as_text_json_and_csv_and_every_figure_as_png_and_pdf(written):
 
 
 def test_text_json_and_csv_say_what_was_measured(written, measured):
-    whole = json.loads(written["classification.json"].read_text())
-    assert measured[0].items() <= whole.items()
-    assert whole["labels_from"] == "the images that the model was trained on"
-    assert (whole["num_train"], whole["num_images"], whole["split"]) == (1293, 360, "test")
+    content = json.loads(written["classification.json"].read_text())
+    assert measured[0].items() <= content.items()
+    assert content["labels_from"] == "the images that the model was trained on"
+    assert (content["num_train"], content["num_images"], content["split"]) == (1293, 360, "test")
     for count in COUNTS:
-        found = whole["confusions_of_svm_latent"][str(count)]
+        found = content["confusions_of_svm_latent"][str(count)]
         np.testing.assert_array_equal(found, measured[1][count])
 
     with written["classification.csv"].open(newline="") as file:

@@ -265,6 +265,18 @@ def test_an_export_that_was_killed_is_replaced(tmp_path, monkeypatch):
     assert len(list(session.result_dir.rglob("*.png"))) == 50
 
 
+def test_a_full_disk_is_reported_with_the_image_that_it_does_not_take(tmp_path, monkeypatch):
+    def fail(image):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tf.io, "encode_png", fail)
+    session = make_session(tmp_path, export_samples=5)
+    with pytest.raises(
+        runs.RunError, match=r"0\.png cannot be written \(No space left on device\)"
+    ):
+        export_samples.run(session)
+
+
 def test_folders_of_classes_are_safe_and_all_different():
     names = ["a/b", "a-b", "..", "", "/etc", "x\x1b[31m", "A-B", "labels.csv", "ü" * 200, " b. "]
     folders = export_samples.name_folders(names)

@@ -40,6 +40,12 @@ def test_the_subtitle_names_the_epoch_of_the_model_that_is_drawn(tmp_path):
     assert session.subtitle == "digits · run a_run · epoch 8"
 
 
+def test_a_name_with_dollars_is_no_mathematics_in_a_figure(tmp_path):
+    session = make_session(tmp_path)
+    session.run = runs.Run(tmp_path / "a$b$")
+    assert session.caption == r"digits · run a\$b\$"
+
+
 # -------------------------------------------------------------------------- loading
 
 
@@ -59,7 +65,12 @@ def test_a_session_loads_model_and_images_of_its_run(tmp_path):
 def test_sessions_that_share_images_load_them_once(tmp_path, monkeypatch):
     calls = []
     load = splits.load_test
-    monkeypatch.setattr(splits, "load_test", lambda *args: calls.append(args) or load(*args))
+
+    def count(*args):
+        calls.append(args)
+        return load(*args)
+
+    monkeypatch.setattr(splits, "load_test", count)
     first = save_untrained_run(tmp_path)
     second = Session(first.run, first.record, "best", first.result_dir, first.flags, first.loaded)
     assert first.test[0] is second.test[0] is first.test[0]
@@ -79,6 +90,16 @@ def test_a_dataset_without_labels_is_refused_where_labels_are_needed(tmp_path):
     session = make_session(tmp_path, info={"class_names": None})
     with pytest.raises(RequestError, match=r"^--classify needs labels, and digits has none$"):
         session.check_labels("classify")
+
+
+def test_a_folder_of_datasets_that_a_run_names_is_trusted_only_where_the_run_could_not_fill_it(
+    tmp_path,
+):
+    session = make_session(tmp_path, record={"data_dir": str(tmp_path / "a_run" / "images")})
+    with pytest.raises(runs.RunError, match="type --data_dir FOLDER"):
+        session.load_images("digits", "test")
+    session = make_session(tmp_path, record=session.record, data_dir="/mine")
+    assert session.data_dir == "/mine"
 
 
 # -------------------------------------------------------------------------- writing
@@ -133,6 +154,17 @@ def test_a_folder_that_cannot_be_made_is_reported_with_the_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(runs.RunError, match=r"result/a\.json cannot be written \("):
         session.write_json("a.json", {})
+
+
+def test_runs_of_one_name_in_two_folders_have_results_of_their_own(tmp_path, in_process):
+    for folder in ("one", "two"):
+        run = save_untrained_run(tmp_path / folder).run
+        in_process("evaluate", "--curves", "--saved_path", str(run.folder))
+    folders = list((tmp_path / "result").iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert folder.name.startswith("untrained-")
+        assert (folder / "curves.png").is_file()
 
 
 # ------------------------------------------------------------------- numbers that are none

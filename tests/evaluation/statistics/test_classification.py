@@ -167,11 +167,11 @@ def test_a_machine_of_copies_is_scikit_learns_on_the_copies_of_its_support_vecto
 )
 def test_what_a_test_image_is_taken_for_depends_on_no_other_test_image(pixels, classify):
     features, labels, test_features, _ = pixels
-    whole = classify(features, labels, test_features, SEED)
+    full = classify(features, labels, test_features, SEED)
     wild = np.concatenate([test_features[:20], np.full((50, 64), 1e3, np.float32)])
     part = classify(features, labels, wild, SEED)
-    np.testing.assert_array_equal(part.predicted[:20], whole.predicted[:20])
-    assert (part.chosen, part.validated) == (whole.chosen, whole.validated)
+    np.testing.assert_array_equal(part.predicted[:20], full.predicted[:20])
+    assert (part.chosen, part.validated) == (full.chosen, full.validated)
 
 
 @pytest.mark.parametrize(
