@@ -7,6 +7,7 @@ import dataclasses
 import gc
 import importlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -31,7 +32,8 @@ ROOMS = ("catalog", "cli", "data", "models", "runs", "figures", "training", "eva
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
-# Folders whose tests do not import TensorFlow (or in a process of their own).
+FILES_PER_PROCESS = 12  # at most, of those that import TensorFlow
+# Folders whose tests do not import it, or in processes of their own only.
 WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
 
 
@@ -39,27 +41,31 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Runs ``pytest`` without paths in several processes, one after the other.
 
     XLA keeps every function that it has compiled until its process ends, several megabytes
-    each: the tests of one folder need up to 2 GB, and all of them in one process 7 GB. The
-    folders without TensorFlow share a process that runs beside the others.
+    each; all tests in one process need 7 GB. The folders without TensorFlow share a process
+    that runs beside the others.
     """
     if config.args_source != pytest.Config.ArgsSource.TESTPATHS:
         return None
     tests = ROOT / "tests"
-    folders = {path.parent.relative_to(tests).parts[:1] for path in tests.rglob("test_*.py")}
     light = [tests / name for name in WITHOUT_TENSORFLOW]
-    heavy = [[tests / name] for (name,) in sorted(folders - {()}) if tests / name not in light]
+    by_folder: dict[str, list[Path]] = {}
+    for path in sorted(tests.rglob("test_*.py")):
+        folder = path.relative_to(tests).parts[0] if path.parent != tests else ""
+        if folder not in WITHOUT_TENSORFLOW:
+            by_folder.setdefault(folder, []).append(path)
     command = [sys.executable, "-m", "pytest", *config.invocation_params.args]
     codes = set()
     with tempfile.TemporaryFile() as output:
         beside = subprocess.Popen([*command, *light], stdout=output, stderr=output)
-        for paths in [*heavy, sorted(tests.glob("test_*.py"))]:
-            print("\n" + ", ".join(str(path.relative_to(ROOT)) for path in paths), flush=True)
-            codes.add(subprocess.run([*command, *paths]).returncode)
-            if config.option.maxfail and codes - {0, pytest.ExitCode.NO_TESTS_COLLECTED}:
-                break
+        for paths in by_folder.values():
+            num_processes = math.ceil(len(paths) / FILES_PER_PROCESS)
+            for first in range(num_processes):
+                codes.add(subprocess.run([*command, *paths[first::num_processes]]).returncode)
+                if config.option.maxfail and codes - {0, pytest.ExitCode.NO_TESTS_COLLECTED}:
+                    beside.terminate()
+                    return max(codes)
         codes.add(beside.wait())
         output.seek(0)
-        print("\n" + ", ".join(str(path.relative_to(ROOT)) for path in light), flush=True)
         print(output.read().decode(), flush=True)
     return max(codes - {pytest.ExitCode.NO_TESTS_COLLECTED}, default=0)
 
