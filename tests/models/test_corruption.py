@@ -59,15 +59,15 @@ def test_every_call_draws_new_noise_and_a_seed_repeats():
 def test_the_encoder_gets_corrupted_images_and_the_likelihood_never(name, tmp_path, monkeypatch):
     keras.utils.clear_session()
     flags = make_settings(model=name, hidden_dim=(5,), latent_dim=3, corruption=1)
-    model = models.build((10, 10, 1), flags)
+    model = models.build((10, 10, 1), flags, num_classes=10, num_train=7)
     images = tf.constant(GRAY[:7])
     batch = (images, tf.zeros(7, tf.int32)) if model.uses_labels else images
     seen: dict[str, list[np.ndarray]] = {"encoder": [], "likelihood": []}
     encode, log_prob = model.encoder.call, model.likelihood.log_prob
 
-    def spy_on_encoder(images, training=False):
+    def spy_on_encoder(images):
         seen["encoder"].append(np.asarray(images))
-        return encode(images, training)
+        return encode(images)
 
     def spy_on_likelihood(images, outputs):
         seen["likelihood"].append(np.asarray(images))

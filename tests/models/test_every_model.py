@@ -29,7 +29,8 @@ CORNERS = [names for names in PRODUCT if sum(map(ne, names, PRODUCT[0])) < 2]
 
 def build(model, network, likelihood, **changes):
     flags = {"model": model, "likelihood": likelihood, "latent_dim": LATENT_DIM, **changes}
-    return models.build(IMAGE_SHAPE, small_settings(network, **flags))
+    settings = small_settings(network, **flags)
+    return models.build(IMAGE_SHAPE, settings, num_classes=10, num_train=16)
 
 
 @pytest.fixture(params=PRODUCT, ids="-".join)

@@ -53,7 +53,7 @@ def opened(images, tmp_path_factory):
     expected = {}
     for model_name, network in itertools.product(MODELS, SMALL_NETWORKS):
         settings = small_settings(network, model=model_name, latent_dim=3, beta=2.0, seed=5)
-        model = models.build((8, 8, 1), settings)
+        model = models.build((8, 8, 1), settings, num_classes=10, num_train=16)
         model.compile(optimizer=models.Adam(0.003, l2=0.01))
         model.fit(tf.data.Dataset.from_tensors(images).repeat(3), verbose=0, shuffle=False)
         name = f"{model_name}-{network}"
