@@ -8,6 +8,8 @@ Importing this package registers every class with Keras, so that
 opens a trained model.
 """
 
+import importlib
+
 import keras
 
 if keras.backend.backend() != "tensorflow":
@@ -16,6 +18,11 @@ if keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow"
     )
 
+from catalog.likelihoods import LIKELIHOODS
+from catalog.models import MODELS
+from catalog.networks import NETWORKS
+from catalog.objectives import OBJECTIVES
+from catalog.priors import PRIORS
 from models import likelihoods, networks, noise, objectives, priors, schedules
 from models.autoencoder import Autoencoder
 from models.build import build
@@ -27,6 +34,16 @@ from models.networks.mlp import Decoder, Encoder
 from models.optimizers import Adam, LossScaleOptimizer
 from models.terms import Terms
 from models.vae import VAE
+
+# Keras opens a file only if the modules of all its classes have been imported.
+for _module in (
+    *MODELS,
+    *(f"networks.{row.module}" for row in NETWORKS.values()),
+    *(f"likelihoods.{name}" for name in LIKELIHOODS),
+    *(f"priors.{name}" for name in PRIORS),
+    *(f"objectives.{name}" for name in OBJECTIVES),
+):
+    importlib.import_module(f"models.{_module}")
 
 __all__ = [
     "VAE",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
+import gc
 import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +30,47 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("catalog", "cli", "data", "models", "runs", "figures", "training", "evaluation", "configs")
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
+
+# Folders whose tests do not import TensorFlow (or in a process of their own).
+WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Runs ``pytest`` without paths in several processes, one after the other.
+
+    XLA keeps every function that it has compiled until its process ends, several megabytes
+    each: the tests of one folder need up to 2 GB, and all of them in one process 7 GB. The
+    folders without TensorFlow share a process that runs beside the others.
+    """
+    if config.args_source != pytest.Config.ArgsSource.TESTPATHS:
+        return None
+    tests = ROOT / "tests"
+    folders = {path.parent.relative_to(tests).parts[:1] for path in tests.rglob("test_*.py")}
+    light = [tests / name for name in WITHOUT_TENSORFLOW]
+    heavy = [[tests / name] for (name,) in sorted(folders - {()}) if tests / name not in light]
+    command = [sys.executable, "-m", "pytest", *config.invocation_params.args]
+    codes = set()
+    with tempfile.TemporaryFile() as output:
+        beside = subprocess.Popen([*command, *light], stdout=output, stderr=output)
+        for paths in [*heavy, sorted(tests.glob("test_*.py"))]:
+            print("\n" + ", ".join(str(path.relative_to(ROOT)) for path in paths), flush=True)
+            codes.add(subprocess.run([*command, *paths]).returncode)
+            if config.option.maxfail and codes - {0, pytest.ExitCode.NO_TESTS_COLLECTED}:
+                break
+        codes.add(beside.wait())
+        output.seek(0)
+        print("\n" + ", ".join(str(path.relative_to(ROOT)) for path in light), flush=True)
+        print(output.read().decode(), flush=True)
+    return max(codes - {pytest.ExitCode.NO_TESTS_COLLECTED}, default=0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def returned_memory() -> Iterator[None]:
+    """Returns the memory that a module's tests have freed to the system."""
+    yield
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # of glibc
+        trim(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -162,7 +162,7 @@ def test_a_resumed_run_with_schedules_continues_at_its_step(
         in_process("train", *words, "--run_name", "stopped", "--resume", "--num_epochs", "3")
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "--learning_rate_schedule cosine, which ends after its 2 epochs" in error
+    assert "--learning_rate_schedule cosine, which ends after 2 epochs" in error
 
     keras.utils.clear_session()
     in_process("train", *words, "--run_name", "stopped", "--resume")

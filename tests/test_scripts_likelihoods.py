@@ -31,7 +31,7 @@ def score(likelihood: str, x: np.ndarray, outputs: np.ndarray, learned: float) -
     logits, *rest = np.moveaxis(outputs.reshape(len(x), 64, -1), -1, 0)
     if likelihood in ("bernoulli", "continuous_bernoulli"):
         pixels = x * logits - np.logaddexp(0, logits)
-        if likelihood == "continuous_bernoulli":  # its normaliser, 2 artanh(1 − 2λ) / (1 − 2λ)
+        if likelihood == "continuous_bernoulli":  # its normalizer, 2 artanh(1 − 2λ) / (1 − 2λ)
             logits = np.where(np.abs(logits) < 1e-4, 1e-4, logits)
             pixels += np.log(logits / np.tanh(logits / 2))
         return pixels.sum(axis=1)

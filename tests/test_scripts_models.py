@@ -32,8 +32,8 @@ def test_a_model_of_every_kind_is_trained_evaluated_and_measured(
     for name in losses:
         assert f"\n  {name} " in printed.out
 
-    labelled = model == "classifier_vae"
-    assert ({"accuracy", "val_accuracy", "classification"} <= history[0].keys()) == labelled
+    labeled = model == "classifier_vae"
+    assert ({"accuracy", "val_accuracy", "classification"} <= history[0].keys()) == labeled
 
     folder = tmp_path / "result" / run.name
     figures = {path.stem for path in folder.glob("*.png")}
@@ -45,7 +45,7 @@ def test_a_model_of_every_kind_is_trained_evaluated_and_measured(
     # the epoch's z is another one; of untrained weights the loss would be 44 nats and more
     best = run.read_record()["best"]["val_loss"]
     assert metrics["reconstruction"]["mean"] < best + 3
-    assert ("accuracy" in metrics) == labelled
+    assert ("accuracy" in metrics) == labeled
 
 
 def test_a_few_labels_are_named_in_the_plan_and_the_accuracy_is_that_of_the_saved_model(
@@ -53,7 +53,7 @@ def test_a_few_labels_are_named_in_the_plan_and_the_accuracy_is_that_of_the_save
 ):
     words = ("--model", "classifier_vae", "--num_labels", "50", "--run_name", "few")
     in_process("train", *SMALL, *words)
-    assert "; 50 of those to train on are labelled" in capsys.readouterr().out
+    assert "; 50 of those to train on are labeled" in capsys.readouterr().out
     in_process("evaluate", "--run_name", "few", "--metrics", "1")
     model = keras.saving.load_model(tmp_path / "trained_model" / "few" / "best.keras")
     assert model.images_per_label == (1437 - 144) / 50

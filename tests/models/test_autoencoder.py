@@ -1,4 +1,4 @@
-"""The autoencoder's loss against NumPy; that it has no noise, and no KL to hold its codes."""
+"""The autoencoder: its loss against NumPy, and that it has neither noise nor KL."""
 
 import keras
 import numpy as np
@@ -6,9 +6,10 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
+from catalog.models import MODELS
+from catalog.networks import NETWORKS
 from data import splits
 from models import VAE, Autoencoder, Decoder, Encoder
-from models.table import MODELS, NETWORKS
 
 IMAGE_SHAPE = (4, 5, 1)
 
@@ -43,21 +44,21 @@ def test_the_loss_is_the_reconstruction_of_a_forward_pass_in_numpy():
     assert set(losses) == {"loss", "reconstruction"}
     for values in losses.values():
         np.testing.assert_allclose(values, expected, rtol=1e-5)
-    np.testing.assert_allclose(model.encode(images)[0], code, rtol=1e-5)
+    np.testing.assert_allclose(model.encode(images).mean, code, rtol=1e-5)
     np.testing.assert_allclose(model.reconstruct(images).numpy().reshape(6, -1), white, rtol=1e-5)
 
 
 def test_its_posterior_is_a_point_infinitely_far_from_any_prior():
     model = make()
-    z_mean, z_log_var = model.encode(make_images())
-    np.testing.assert_array_equal(z_log_var, np.full((6, 3), -np.inf))
-    assert np.all(np.asarray(model.prior.kl(z_mean, z_log_var)) == np.inf)
-    np.testing.assert_array_equal(model.sampling(z_mean, z_log_var), z_mean)
+    posterior = model.encode(make_images())
+    np.testing.assert_array_equal(posterior.log_var, np.full((6, 3), -np.inf))
+    assert np.all(np.asarray(model.prior.kl(posterior)) == np.inf)
+    np.testing.assert_array_equal(model.sampling(posterior)[0], posterior.mean)
 
 
-def test_the_layer_that_it_does_not_use_is_not_trained_nor_counted():
+def test_the_layer_that_it_does_not_use_is_neither_trained_nor_counted():
     model, images = make(), make_images()
-    # 20·7+7 and 7·3+3 in the encoder, 3·7+7 and 7·20+20 in the decoder
+    # 20·7 + 7 and 7·3 + 3 in the encoder, 3·7 + 7 and 7·20 + 20 in the decoder
     assert model.count_params() == 147 + 24 + 28 + 160
     model.compile(optimizer=keras.optimizers.Adam(0.01))
     before = [weight.numpy() for weight in model.encoder.z_log_var.weights]
@@ -66,7 +67,7 @@ def test_the_layer_that_it_does_not_use_is_not_trained_nor_counted():
         np.testing.assert_array_equal(weight, old)
 
 
-def test_trained_alike_it_reconstructs_better_than_a_vae_and_its_codes_spread_beyond_the_prior():
+def test_it_reconstructs_better_than_a_vae_and_its_codes_spread_beyond_the_prior():
     images = splits.load_train_and_validation("digits")[0].images / np.float32(255)
     reconstruction, largest = {}, {}
     for kind in (VAE, Autoencoder):
@@ -80,14 +81,25 @@ def test_trained_alike_it_reconstructs_better_than_a_vae_and_its_codes_spread_be
             shuffle=False,
         )
         reconstruction[kind] = np.mean(model.compute_losses(images)["reconstruction"])
-        largest[kind] = np.max(np.std(model.encode(images)[0], axis=0))
+        largest[kind] = np.max(np.std(model.encode(images).mean, axis=0))
     assert reconstruction[Autoencoder] < reconstruction[VAE] - 2
     assert largest[VAE] < 1.3
     assert largest[Autoencoder] > 1.5
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "autoencoder"])
-def test_the_other_models_read_a_beta(name):
-    assert "beta" in MODELS[name].defaults
-    assert "beta" not in MODELS["autoencoder"].defaults
-    assert all("beta" not in network.defaults for network in NETWORKS.values())
+def test_its_terms_are_one_sample_without_noise_however_many_are_requested():
+    model, images = make(), make_images()
+    terms = model.terms(images, num_samples=5)
+    assert terms.z.shape == (1, 6, 3)
+    np.testing.assert_array_equal(terms.z[0], model.encode(images).mean)
+    np.testing.assert_array_equal(terms.kl, np.zeros(6))
+    np.testing.assert_array_equal(-terms.log_likelihood[0], model.compute_losses(images)["loss"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_other_model_reads_a_beta(name):
+    def reads_beta(row):
+        return "beta" in {flag.name for flag in row.flags}
+
+    assert reads_beta(MODELS[name]) == (name != "autoencoder")
+    assert not any(reads_beta(network) for network in NETWORKS.values())

@@ -1,4 +1,4 @@
-"""The classifier's losses and the whole objective against NumPy; what a few labels teach."""
+"""The classifier's losses and the VAE's with it, against NumPy; accuracy with few labels."""
 
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ def prelu(x, slope):
 
 
 def logits_in_numpy(classifier, z):
-    """The classifier's forward pass in float64."""
+    """Returns the classifier's logits, computed in float64."""
     features = np.asarray(z, np.float64)
     for layer in classifier.hidden:
         features = prelu(dense(layer.dense, features), np.asarray(layer.activate.alpha))
@@ -47,7 +47,7 @@ def logits_in_numpy(classifier, z):
 
 
 def log_loss_in_numpy(logits, labels, loss):
-    """From the definitions: probabilities first, then their logarithms."""
+    """Returns −log p(y|z) from the definitions: probabilities, then their logarithms."""
     if loss == "softmax":
         probabilities = scipy.special.softmax(logits, axis=1)
         return -np.log(probabilities[np.arange(len(labels)), labels])
@@ -84,11 +84,11 @@ def test_the_classifiers_loss_and_its_gradient_are_finite_whatever_the_logits(lo
     losses, gradient = tf.function(differentiate, jit_compile=compiled)(logits)
     assert np.all(np.isfinite(losses))
     assert np.all(np.isfinite(gradient))
-    of_no_choice = {"softmax": np.log(3), "sigmoid": 3 * np.log(2)}[loss]
-    of_the_right_one = {"softmax": 0, "sigmoid": np.log(2)}[loss]
-    assert float(losses[0]) == pytest.approx(of_the_right_one, abs=1e-6)
-    assert float(losses[3]) == pytest.approx(of_no_choice)
-    # p − y: of the first class right and sure, of a wrong one the whole
+    uniform = {"softmax": np.log(3), "sigmoid": 3 * np.log(2)}[loss]
+    correct = {"softmax": 0, "sigmoid": np.log(2)}[loss]
+    assert float(losses[0]) == pytest.approx(correct, abs=1e-6)
+    assert float(losses[3]) == pytest.approx(uniform)
+    # p − y, for a certain and wrong prediction
     np.testing.assert_allclose(gradient[1, :2], [-1, 1], atol=1e-6)
 
 
@@ -125,25 +125,49 @@ def test_losses_are_those_of_a_forward_pass_in_numpy(loss, training):
     expected = losses_in_numpy(model, images, epsilon)
     z_mean, z_log_var = (np.asarray(part, np.float64) for part in model.encode(images))
     logits = logits_in_numpy(model.classifier, z_mean + np.exp(z_log_var / 2) * epsilon)
-    is_labelled = LABELS >= 0
+    is_labeled = LABELS >= 0
     log_loss = log_loss_in_numpy(logits, np.maximum(LABELS, 0), loss)
-    expected["classification"] = np.where(is_labelled, log_loss, 0)
-    expected["stands_for"] = is_labelled * (3.0 if training else 1.0)
+    expected["classification"] = np.where(is_labeled, log_loss, 0)
+    weights = is_labeled * (3.0 if training else 1.0)
     expected["loss"] = (
         expected["reconstruction"]
         + 1.5 * expected["kl"]
-        + 12 * expected["stands_for"] * expected["classification"]
+        + 12 * weights * expected["classification"]
     )
-    called = logits_in_numpy(model.classifier, z_mean).argmax(axis=1)
-    expected["accuracy"] = (called == LABELS).astype(float)
+    predicted = logits_in_numpy(model.classifier, z_mean).argmax(axis=1)
+    expected["accuracy"] = (predicted == LABELS).astype(float)
 
     found = model.compute_losses((images, LABELS), training=training)
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values, rtol=1e-4, err_msg=name)
+    terms = model.terms((images, LABELS), training=training)
+    np.testing.assert_array_equal(terms.weights, weights)
 
 
-def test_of_images_alone_none_is_labelled():
+@pytest.mark.parametrize("training", [False, True])
+def test_the_classifiers_loss_is_averaged_over_the_samples_of_z(training):
+    model, images = make(), make_images()
+    epsilon = draw_noise(model, (6, 3), seed=11, num_samples=3)
+    z_mean, z_log_var = (np.asarray(part, np.float64) for part in model.encode(images))
+    is_labeled = LABELS >= 0
+    log_losses = [
+        log_loss_in_numpy(
+            logits_in_numpy(model.classifier, z_mean + np.exp(z_log_var / 2) * noise),
+            np.maximum(LABELS, 0),
+            "softmax",
+        )
+        for noise in epsilon
+    ]
+    classification = np.where(is_labeled, np.mean(log_losses, axis=0), 0)
+    terms = model.terms((images, LABELS), num_samples=3, training=training)
+    assert terms.log_likelihood.shape == terms.log_q_minus_log_p.shape == (3, 6)
+    np.testing.assert_allclose(terms.reported["classification"], classification, rtol=1e-4)
+    weight = 12 * (3.0 if training else 1.0)
+    np.testing.assert_allclose(terms.added, weight * classification, rtol=1e-4)
+
+
+def test_without_labels_all_images_count_as_unlabeled():
     model, images = make(), make_images()
     epsilon = draw_noise(model, (6, 3), seed=2)
     expected = losses_in_numpy(model, images, epsilon)
@@ -154,8 +178,8 @@ def test_of_images_alone_none_is_labelled():
     assert not np.any(found["accuracy"])
 
 
-def test_the_mean_loss_of_an_epoch_weighs_the_mean_over_the_labelled_images():
-    """What the docstring says of the sum over all images, in batches of any kind."""
+def test_the_mean_loss_of_an_epoch_contains_the_mean_over_the_labeled_images():
+    """As the docstring of ClassifierVAE says, for batches with any number of labels."""
     images = make_images(12)
     labels = np.array([-1, -1, -1, 2, 0, -1, 1, -1, -1, -1, 3, -1], np.int32)
     model = make(images_per_label=12 / 4)
@@ -173,23 +197,23 @@ def test_the_mean_loss_of_an_epoch_weighs_the_mean_over_the_labelled_images():
         for start in (0, 3, 6, 9)
     ]
     of_images = {name: np.concatenate([part[name] for part in losses]) for name in losses[0]}
-    labelled = labels >= 0
+    labeled = labels >= 0
     for name in ("reconstruction", "kl"):
         assert found[name] == pytest.approx(of_images[name].mean(), rel=1e-5)
     for name in ("classification", "accuracy"):
-        assert found[name] == pytest.approx(of_images[name][labelled].mean(), rel=1e-5)
+        assert found[name] == pytest.approx(of_images[name][labeled].mean(), rel=1e-5)
     assert found["loss"] == pytest.approx(
         found["reconstruction"] + 1.5 * found["kl"] + 12 * found["classification"], rel=1e-5
     )
 
 
-def test_a_batch_without_labels_teaches_the_classifier_nothing():
+def test_a_batch_without_labels_leaves_the_classifier_unchanged():
     model = make()
     model.compile(optimizer=keras.optimizers.SGD(0.1))
     before = [variable.numpy() for variable in model.classifier.trainable_variables]
     assert len(before) == 8
-    nothing = np.full(6, -1, np.int32)
-    model.train_step((tf.constant(make_images()), tf.constant(nothing)))
+    unlabeled = np.full(6, -1, np.int32)
+    model.train_step((tf.constant(make_images()), tf.constant(unlabeled)))
     for variable, old in zip(model.classifier.trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable, old)
     model.train_step((tf.constant(make_images()), tf.constant(LABELS)))
@@ -197,20 +221,22 @@ def test_a_batch_without_labels_teaches_the_classifier_nothing():
         assert np.any(variable.numpy() != old), variable.path
 
 
-def test_a_saved_model_keeps_what_its_classifier_is(tmp_path):
+def test_a_saved_model_keeps_its_classifier(tmp_path):
     model = make("sigmoid", weight=7.5, images_per_label=11.25, hidden_dims=(4,))
     model.save(tmp_path / "model.keras")
     opened = keras.saving.load_model(tmp_path / "model.keras")
     assert (opened.classifier_weight, opened.images_per_label) == (7.5, 11.25)
-    assert (opened.classifier.loss_name, opened.classifier.hidden_dims) == ("sigmoid", (4,))
+    assert opened.classifier.loss_name == "sigmoid"
+    assert [layer.units for layer in opened.classifier.hidden] == [4]
+    assert opened.classifier.get_config() == model.classifier.get_config()
     np.testing.assert_array_equal(opened.classify(make_images()), model.classify(make_images()))
 
 
-# ------------------------------------------------------------------------ what it learns
+# ------------------------------------------------------------------------------- accuracy
 
 
 def train(num_labels, loss, epochs, weight=12.0):
-    """Trains on the digits; returns the accuracy on their 360 test images."""
+    """Returns the accuracy on the 360 test images of the digits, after training."""
     train_split, _ = splits.load_train_and_validation("digits")
     test = splits.load_test("digits")
     keras.utils.clear_session()
@@ -230,16 +256,16 @@ def train(num_labels, loss, epochs, weight=12.0):
     arrays = (train_split.images / np.float32(255), labels)
     batches = tf.data.Dataset.from_tensor_slices(arrays).shuffle(2000, 0).batch(43)
     model.fit(batches, epochs=epochs, verbose=0, shuffle=False)
-    called = np.argmax(model.classify(test.images / np.float32(255)), axis=1)
-    return np.mean(called == test.labels)
+    predicted = np.argmax(model.classify(test.images / np.float32(255)), axis=1)
+    return np.mean(predicted == test.labels)
 
 
 @pytest.mark.parametrize(("loss", "least"), [("softmax", 0.9), ("sigmoid", 0.75)])
-def test_with_all_labels_most_digits_are_called_by_their_names(loss, least):
-    """Chance is 0.1. The sigmoids learn later: nine in ten of their labels say no."""
+def test_with_all_labels_most_digits_are_classified_correctly(loss, least):
+    """Chance is 0.1. The sigmoid loss learns later: nine of ten of its targets are 0."""
     assert train(None, loss, epochs=20) > least
 
 
-def test_a_hundred_labels_are_enough_for_most_and_without_weight_they_teach_nothing():
+def test_a_hundred_labels_suffice_for_most_digits_and_without_weight_nothing_is_learned():
     assert train(100, "softmax", epochs=20) > 0.7
     assert train(100, "softmax", epochs=3, weight=0.0) < 0.3

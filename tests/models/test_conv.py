@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import models
-from models import convolutions
+from models.networks import activations, convolutions
 from tests.settings import make_settings
 
 
@@ -29,7 +29,7 @@ def convolve(images, kernel, stride):
 
 
 def spread(features, kernel, stride):
-    """The transpose of ``convolve``: every value adds its kernel to the places it came from."""
+    """The transpose of ``convolve``: each value adds its kernel at the positions it came from."""
     batch, rows, columns, _ = features.shape
     size, _, channels, _ = kernel.shape
     result = np.zeros((batch, (rows - 1) * stride + size, (columns - 1) * stride + size, channels))
@@ -48,7 +48,7 @@ def spread(features, kernel, stride):
     (9, 3, 2, 1),
     (10, 3, 3, 0),
 ])  # fmt: skip
-def test_a_convolution_and_its_way_back_are_those_written_out(size, kernel_size, stride, padding):
+def test_a_convolution_and_its_transpose_are_those_written_out(size, kernel_size, stride, padding):
     source = np.random.default_rng(0)
     layer = convolutions.Convolution(5, kernel_size, stride, padding, "relu", 0.0, 0)
     images = source.normal(size=(2, size, size + 1, 3)).astype(np.float32)
@@ -61,26 +61,26 @@ def test_a_convolution_and_its_way_back_are_those_written_out(size, kernel_size,
     np.testing.assert_allclose(found, expected, atol=2e-5)
     assert layer.compute_output_shape(images.shape) == expected.shape
 
-    back = convolutions.TransposedConvolution(
+    transposed = convolutions.TransposedConvolution(
         3, kernel_size, stride, padding, images.shape[1:3], None, 0.0, 0
     )
-    back.build(expected.shape)
-    whole = spread(expected, back.convolve.kernel.numpy(), stride)
-    whole = np.pad(whole, [(0, 0), (0, stride), (0, stride), (0, 0)])
-    cut = whole[:, padding : padding + size, padding : padding + size + 1]
-    np.testing.assert_allclose(back(found), cut, atol=2e-4)
+    transposed.build(expected.shape)
+    padded = spread(expected, transposed.convolve.kernel.numpy(), stride)
+    padded = np.pad(padded, [(0, 0), (0, stride), (0, stride), (0, 0)])
+    cropped = padded[:, padding : padding + size, padding : padding + size + 1]
+    np.testing.assert_allclose(transposed(found), cropped, atol=2e-4)
 
 
-@pytest.mark.parametrize("padding", ["same", "1"])
+@pytest.mark.parametrize("padding", ["same", 1])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 9, 2), (28, 28, 1), (257, 129, 3), (32, 31, 4)])
 def test_the_decoder_gives_the_shape_of_any_images(shape, padding):
-    model = build(image_shape=shape, filters="3,4", paddings=padding)
+    model = build(image_shape=shape, filters=(3, 4), paddings=(padding,))
     z = np.zeros((2, 2), np.float32)
     assert model.decode(z).shape == (2, *shape)
-    assert model.encode(np.zeros((2, *shape), np.float32))[0].shape == (2, 2)
+    assert model.encode(np.zeros((2, *shape), np.float32)).mean.shape == (2, 2)
 
 
-def test_the_presets_have_the_parameters_of_the_networks_they_are_named_for():
+def test_the_presets_have_the_published_numbers_of_parameters():
     def layer(kernel_size, before, after):
         return kernel_size**2 * before * after + after
 
@@ -110,27 +110,27 @@ def test_the_sizes_between_are_those_published():
     assert [layer.size for layer in model.decoder.convolutions] == [(11, 11), (18, 18), (28, 28)]
 
 
-def test_dropout_is_on_while_training_and_off_else():
-    model = build("conv_leaky", image_shape=(8, 8, 1), decoder_dims="4")
+def test_dropout_is_active_in_training_only():
+    model = build("conv_leaky", image_shape=(8, 8, 1), decoder_dims=(4,))
     images = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
-    still = [np.asarray(model.encoder(images)[0]) for _ in range(2)]
-    moving = [np.asarray(model.encoder(images, training=True)[0]) for _ in range(2)]
-    np.testing.assert_array_equal(still[0], still[1])
-    assert np.all(moving[0] != moving[1])
+    without = [np.asarray(model.encoder(images)[0]) for _ in range(2)]
+    active = [np.asarray(model.encoder(images, training=True)[0]) for _ in range(2)]
+    np.testing.assert_array_equal(without[0], without[1])
+    assert np.all(active[0] != active[1])
 
 
 def test_leaky_and_parametric_slopes():
     values = np.array([[-2.0, 3.0]], np.float32)
     for name, expected in (("leaky_relu", -0.6), ("prelu", -0.5)):
-        layer = models.activations.make(name, 1)
+        layer = activations.make(name, 1)
         np.testing.assert_allclose(layer(values), [[expected, 3.0]], rtol=1e-6)
-    tanh = models.activations.make("tanh", 1)
+    tanh = activations.make("tanh", 1)
     np.testing.assert_allclose(tanh(values), np.tanh(values), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"decoder_dims": "24,50"}, "has 50 units. Expected 49: the convolutions leave 7×7"),
-    ({"kernel_sizes": "30", "paddings": "0"}, "has nothing left of 28 rows or columns"),
+    ({"decoder_dims": (24, 50)}, "has 50 units. Expected 49: the convolutions leave 7×7"),
+    ({"kernel_sizes": (30,), "paddings": (0,)}, "leaves nothing of 28 rows or columns"),
 ])  # fmt: skip
 def test_sizes_that_do_not_fit_are_refused_in_one_line(changes, message):
     with pytest.raises(convolutions.NetworkError) as error:

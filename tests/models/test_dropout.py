@@ -4,13 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from models import Decoder, Dropout, Encoder, HiddenLayer
+from models import Decoder, Encoder
+from models.networks.dropout import Dropout
+from models.networks.layers import HiddenLayer
 
 ONES = np.ones((400, 250), np.float32)
 
 
 def masks(layer, calls=1):
-    """Which features each call keeps."""
+    """Returns which features each call keeps."""
     return [np.asarray(layer(ONES, training=True)) != 0 for _ in range(calls)]
 
 
@@ -25,7 +27,7 @@ def test_outside_training_nothing_changes(rate):
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_a_part_is_set_to_0_and_the_rest_scaled_up(rate):
+def test_a_fraction_is_set_to_0_and_the_rest_scaled_up(rate):
     dropped = np.asarray(Dropout(rate, seed=1)(3 * ONES, training=True))
     kept = dropped[dropped != 0]
     np.testing.assert_allclose(kept, 3 / (1 - rate), rtol=1e-6)
@@ -38,7 +40,7 @@ def check_independent(first, second):
     assert abs(correlation) < 5 / np.sqrt(first.size)
 
 
-def test_every_call_draws_anew_and_a_seed_repeats():
+def test_every_call_draws_new_noise_and_a_seed_repeats():
     first, second = masks(Dropout(0.5, seed=1, name="a"), calls=2)
     check_independent(first, second)
     for expected, found in zip(
@@ -48,7 +50,7 @@ def test_every_call_draws_anew_and_a_seed_repeats():
     check_independent(first, *masks(Dropout(0.5, seed=2, name="a")))
 
 
-def test_no_two_layers_of_a_model_draw_alike():
+def test_no_two_layers_of_a_model_share_their_noise():
     encoder = Encoder(3, (250, 250), dropout=0.5, seed=4, name="encoder")
     decoder = Decoder((2, 2, 1), (250, 250), dropout=0.5, seed=4, name="decoder")
     drawn = [masks(layer.dropout)[0] for layer in (*encoder.hidden, *decoder.hidden)]
@@ -58,15 +60,15 @@ def test_no_two_layers_of_a_model_draw_alike():
             check_independent(first, second)
 
 
-def test_a_network_drops_while_training_only():
+def test_a_network_drops_features_in_training_only():
     encoder = Encoder(3, (30,), dropout=0.5, name="encoder")
     encoder.build((None, 4, 4, 1))
     images = np.random.default_rng(0).random((6, 4, 4, 1)).astype(np.float32)
-    calm, again, training = (
+    first, again, training = (
         np.asarray(encoder(images, training=training)[0]) for training in (False, False, True)
     )
-    np.testing.assert_array_equal(calm, again)
-    assert np.all(np.any(calm != training, axis=1))
+    np.testing.assert_array_equal(first, again)
+    assert np.all(np.any(first != training, axis=1))
 
 
 @pytest.mark.parametrize(

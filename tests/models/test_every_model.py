@@ -1,4 +1,4 @@
-"""What every model in the table must do, with every network and every likelihood."""
+"""Tests of every model with every network and every likelihood."""
 
 import functools
 import importlib
@@ -12,15 +12,17 @@ import pytest
 import tensorflow as tf
 
 import models
+from catalog.likelihoods import LIKELIHOODS
+from catalog.models import MODELS
+from catalog.networks import ACTIVATIONS, NETWORKS
 from data import splits
-from models.table import ACTIVATIONS, LIKELIHOODS, MODELS, NETWORKS
 from tests.models.sizes import SMALL_NETWORKS, small_settings
 
 IMAGE_SHAPE = (8, 8, 1)
 LATENT_DIM = 3
 
 
-# Everything with everything; and, for what takes long, everything with the first of the others.
+# All combinations; and, for slow tests, those that differ from the first in one part.
 PRODUCT = list(itertools.product(MODELS, SMALL_NETWORKS, LIKELIHOODS))
 CORNERS = [names for names in PRODUCT if sum(map(ne, names, PRODUCT[0])) < 2]
 
@@ -42,7 +44,7 @@ def corner(request):
 
 @functools.cache
 def build_once(names):
-    """Returns an untrained model that tests share, and leave as it is."""
+    """Returns an untrained model that tests share without changing it."""
     return build(*names)
 
 
@@ -53,7 +55,7 @@ def images():
 
 
 def batch_for(model, images):
-    """What the model's steps take: every other image is labelled."""
+    """Returns what the model's steps take; every other image is labeled."""
     labels = np.where(np.arange(len(images)) % 2, np.arange(len(images)) % 10, -1)
     return (tf.constant(images), tf.constant(labels)) if model.uses_labels else tf.constant(images)
 
@@ -62,11 +64,13 @@ def copy_weights(model):
     return [weight.numpy() for weight in model.weights]
 
 
-def test_the_modules_that_the_table_names_are_there(names):
-    modules = (names[0], NETWORKS[SMALL_NETWORKS[names[1]]["network"]].module)
-    model, network = (importlib.import_module(f"models.{name}") for name in modules)
+def test_the_modules_that_the_tables_name_exist(names):
+    model = importlib.import_module(f"models.{names[0]}")
+    module = NETWORKS[SMALL_NETWORKS[names[1]]["network"]].module
+    network = importlib.import_module(f"models.networks.{module}")
     likelihood = importlib.import_module(f"models.likelihoods.{names[2]}")
     assert callable(model.build)
+    assert callable(network.build)
     assert callable(likelihood.build)
     assert issubclass(network.Encoder, keras.layers.Layer)
     assert issubclass(network.Decoder, keras.layers.Layer)
@@ -76,8 +80,11 @@ def test_every_public_method_gives_the_shapes_and_ranges_it_promises(names, imag
     model = build_once(names)
     for batch_size in (1, 16):
         batch = images[:batch_size]
-        z_mean, z_log_var = model.encode(batch)
+        z_mean, z_log_var = posterior = model.encode(batch)
+        assert isinstance(posterior, models.DiagonalGaussian)
         assert z_mean.shape == z_log_var.shape == (batch_size, LATENT_DIM)
+        assert model.kl_by_dimension(posterior).shape == (batch_size, LATENT_DIM)
+        assert model.sample_prior(batch_size).shape == (batch_size, LATENT_DIM)
         outputs = (*batch.shape[:-1], batch.shape[-1] * model.likelihood.outputs_per_channel)
         assert model(batch).shape == outputs
         for name, losses in model.compute_losses(batch).items():
@@ -98,7 +105,7 @@ def test_reconstruct_decodes_the_mean_of_the_posterior_without_noise(names, imag
     np.testing.assert_allclose(model.reconstruct(images), model.decode(z_mean), rtol=1e-6)
     np.testing.assert_array_equal(model.reconstruct(images), model.reconstruct(images))
     samples_z = np.any(np.asarray(model(images)) != np.asarray(model(images)))
-    assert samples_z == model.variational
+    assert samples_z == model.is_variational
 
 
 def test_generate_repeats_with_its_seed_and_differs_with_another(names):
@@ -116,14 +123,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corner):
     kernels = [
         (first, second)
         for first, second in zip(once.trainable_variables, other.trainable_variables, strict=True)
-        if np.ptp(first) > 0  # biases begin at 0 whatever the seed
+        if np.ptp(first) > 0  # biases start at 0 for every seed
     ]
     assert len(kernels) >= 4
     for first, second in kernels:
         assert np.any(first.numpy() != second.numpy()), first.path
 
 
-def test_no_two_kernels_begin_alike(names):
+def test_no_two_kernels_have_the_same_initial_values(names):
     model = build_once(names)
     kernels = [weight.numpy() for weight in model.trainable_variables if np.ptp(weight) > 0]
     assert len(kernels) >= 4
@@ -149,14 +156,14 @@ def test_a_gradient_reaches_every_variable(names, images):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("network", SMALL_NETWORKS)
 def test_a_gradient_reaches_every_variable_through_every_activation(network, activation, images):
-    check_gradients(build("vae", network, "bernoulli", activation=activation), images)
+    check_gradients(build("vae", network, "bernoulli", activation=(activation,)), images)
 
 
 def test_one_batch_overfits(corner, images):
-    """Each of sixteen images is told from the others, which takes log 16 = 2.8 nats.
+    """A model learns to reconstruct sixteen images, which are told apart by log 16 = 2.8 nats.
 
-    Of a Bernoulli the loss begins with the 44 nats of 64 coin tosses; densities have no such
-    measure. They are slower on images as black and white as these.
+    With a Bernoulli the loss starts at 44 nats, 64 coin tosses; densities have no such scale, and
+    are slower on black and white images.
     """
     narrow = {"pixel_stddev": 0.3} if corner[2] == "gaussian" else {}
     model = build(*corner, **narrow)
@@ -179,7 +186,7 @@ def test_a_training_step_changes_every_weight_and_a_test_step_none(names, images
     model = build(*names)
     model.compile(optimizer=keras.optimizers.Adam(0.01))
     expected = {metric.name for metric in model.metrics}
-    assert {"loss", "reconstruction", *(["kl"] if model.variational else [])} <= expected
+    assert {"loss", "reconstruction", *(["kl"] if model.is_variational else [])} <= expected
     before = [variable.numpy() for variable in model.trainable_variables]
 
     assert set(model.test_step(batch_for(model, images))) == expected
@@ -193,12 +200,12 @@ def test_a_training_step_changes_every_weight_and_a_test_step_none(names, images
 
 
 def test_a_saved_model_opens_with_its_sizes_and_gives_the_same_outputs(names, images, tmp_path):
-    model = build(*names, activation="silu", beta=2.5, seed=3)
-    for weight in model.trainable_variables:  # none as it begins
+    model = build(*names, activation=("silu",), beta=2.5, seed=3)
+    for weight in model.trainable_variables:  # none keeps its initial value
         weight.assign(weight + 0.05)
     model.save(tmp_path / "model.keras")
     opened = keras.saving.load_model(tmp_path / "model.keras")
-    # By way of JSON, which knows no tuples: what comes from a file has lists.
+    # Through JSON, which has no tuples.
     assert json.dumps(opened.get_config()) == json.dumps(model.get_config())
     np.testing.assert_array_equal(opened.encode(images), model.encode(images))
     np.testing.assert_array_equal(opened.reconstruct(images), model.reconstruct(images))

@@ -1,4 +1,4 @@
-"""Every network for images of any size: it fits and is saved, or is refused in one line."""
+"""Tests of every network with images of many sizes: it fits, or is refused in one line."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import models
-from models.convolutions import NetworkError
+from models.networks import NetworkError
 from tests.models.sizes import SMALL_NETWORKS, small_settings
 
 SHAPES = [(1, 1, 1), (1, 1, 3), (2, 9, 2), (28, 28, 1), (32, 31, 4), (257, 129, 1), (257, 129, 3)]
@@ -17,16 +17,17 @@ SHAPES = [(1, 1, 1), (1, 1, 3), (2, 9, 2), (28, 28, 1), (32, 31, 4), (257, 129, 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian_per_pixel"])
 @pytest.mark.parametrize("network", [name for name in SMALL_NETWORKS if name != "conv_leaky"])
 def test_a_network_gives_images_of_the_size_it_was_built_for(network, likelihood, shape, tmp_path):
-    small = {"filters": "3,4,5"[: 5 if network == "conv_prelu" else 3]} if "conv" in network else {}
+    small = {"filters": (3, 4, 5) if network == "conv_prelu" else (3, 4)}
+    small = small if "conv" in network else {}
     settings = small_settings(network, likelihood=likelihood, latent_dim=2, **small)
-    if network == "conv_prelu" and max(shape) < 10:  # its second features have 4 rows, its kernel 5
-        with pytest.raises(NetworkError, match="has nothing left of") as error:
+    if network == "conv_prelu" and max(shape) < 10:  # 4 rows are left, the last kernel has 5
+        with pytest.raises(NetworkError, match="leaves nothing of") as error:
             models.build(shape, settings)
         assert "\n" not in str(error.value)
         return
     model = models.build(shape, settings)
     images = np.random.default_rng(0).random((2, *shape)).astype(np.float32)
-    assert model.encode(images)[0].shape == (2, 2)
+    assert model.encode(images).mean.shape == (2, 2)
     assert model.reconstruct(images).shape == images.shape
     assert np.all(np.isfinite(model.compute_losses(images)["loss"]))
     model.save(tmp_path / "model.keras")
@@ -35,20 +36,20 @@ def test_a_network_gives_images_of_the_size_it_was_built_for(network, likelihood
 
 
 @pytest.mark.parametrize(
-    ("shape", "places"), [((1, 1, 1), 1), ((2, 9, 2), 3), ((32, 31, 4), 64), ((28, 28, 1), 49)]
+    ("shape", "positions"), [((1, 1, 1), 1), ((2, 9, 2), 3), ((32, 31, 4), 64), ((28, 28, 1), 49)]
 )
-def test_a_decoder_that_begins_dense_needs_a_unit_for_each_place_the_strides_leave(shape, places):
-    small: dict[str, Any] = {"filters": "3,4,5", "latent_dim": 2}
-    model = models.build(shape, small_settings("conv_leaky", decoder_dims=f"6,{places}", **small))
+def test_a_dense_decoder_needs_a_unit_for_each_position_of_the_smallest_features(shape, positions):
+    small: dict[str, Any] = {"filters": (3, 4, 5), "latent_dim": 2}
+    model = models.build(shape, small_settings("conv_leaky", decoder_dims=(6, positions), **small))
     z = np.zeros((1, 2), np.float32)
     assert model.decode(z).shape == (1, *shape)
-    with pytest.raises(NetworkError, match=f"Expected {places}: the conv") as error:
-        models.build(shape, small_settings("conv_leaky", decoder_dims=f"6,{places + 1}", **small))
+    with pytest.raises(NetworkError, match=f"Expected {positions}: the conv") as error:
+        models.build(shape, small_settings("conv_leaky", decoder_dims=(6, positions + 1), **small))
     assert "\n" not in str(error.value)
 
 
 def test_a_kernel_larger_than_the_image_is_refused_in_one_line():
-    settings = small_settings("conv", kernel_sizes="30", paddings="0")
-    with pytest.raises(NetworkError, match="has nothing left of 1 rows or columns") as error:
+    settings = small_settings("conv", kernel_sizes=(30,), paddings=(0,))
+    with pytest.raises(NetworkError, match="leaves nothing of 1 rows or columns") as error:
         models.build((1, 1, 1), settings)
     assert "\n" not in str(error.value)

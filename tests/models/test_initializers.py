@@ -1,4 +1,4 @@
-"""How kernels begin, against the distributions that they are drawn from."""
+"""Initial kernels against the distributions that they are drawn from."""
 
 from typing import Any
 
@@ -8,15 +8,16 @@ import pytest
 import scipy.stats
 
 import models
-from models import initializers
-from models.table import INITIALIZERS
+from catalog.training import INITIALIZERS
+from models.networks import initializers
 from tests.models.sizes import SMALL_NETWORKS, small_settings
 
-# He et al.: a normal distribution cut off at ±2 widths, and scaled to the variance 2 / inputs.
-CUT = scipy.stats.truncnorm(-2, 2)
+# He et al.: a normal distribution truncated at two standard deviations, scaled to variance
+# 2 / inputs.
+TRUNCATED = scipy.stats.truncnorm(-2, 2)
 DISTRIBUTIONS = {
     "glorot_uniform": scipy.stats.uniform(-np.sqrt(6 / 500), 2 * np.sqrt(6 / 500)),
-    "he_normal": scipy.stats.truncnorm(-2, 2, scale=np.sqrt(2 / 300) / CUT.std()),
+    "he_normal": scipy.stats.truncnorm(-2, 2, scale=np.sqrt(2 / 300) / TRUNCATED.std()),
     "normal": scipy.stats.norm(scale=0.02),
 }
 
@@ -33,7 +34,7 @@ def test_values_follow_their_distribution(name):
 
 
 @pytest.mark.parametrize("network", SMALL_NETWORKS)
-def test_all_kernels_of_a_network_begin_as_told_and_its_biases_at_0(network):
+def test_all_kernels_of_a_network_have_the_initializer_and_all_biases_are_0(network):
     settings = small_settings(network, initializer="normal", init_stddev=0.001, latent_dim=3)
     model = models.build((8, 8, 1), settings)
     drawn = kernels(model)
@@ -48,7 +49,7 @@ def test_all_kernels_of_a_network_begin_as_told_and_its_biases_at_0(network):
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
 @pytest.mark.parametrize("network", ["mlp", "conv", "conv_leaky"])
-def test_a_network_made_again_from_its_config_begins_in_the_same_way(network, initializer):
+def test_a_network_made_from_a_config_has_the_same_initializer(network, initializer):
     width: dict[str, Any] = {"init_stddev": 0.25} if initializer == "normal" else {}
     settings = small_settings(network, initializer=initializer, **width)
     model = models.build((8, 8, 1), settings)

@@ -7,11 +7,11 @@ import pytest
 import scipy.special
 
 import models
-from models import activations, mlp
-from models.table import ACTIVATIONS
+from catalog.networks import ACTIVATIONS
+from models.networks import activations, mlp
 from tests.settings import make_settings
 
-# By their definitions; a PReLU's slope before any training.
+# By their definitions, with the initial slope of PReLU.
 FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0),
@@ -24,7 +24,7 @@ FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_an_activation_is_what_it_is_called(name):
+def test_an_activation_follows_its_definition(name):
     values = np.linspace(-6, 6, 25, dtype=np.float32).reshape(5, 5)
     found = activations.make(name, 1)(values)
     np.testing.assert_allclose(found, FUNCTIONS[name](values.astype(np.float64)), atol=2e-6)
@@ -34,10 +34,8 @@ def test_an_activation_is_what_it_is_called(name):
     ("sizes", "names"),
     [([7], ["silu"]), ([7, 5], ["elu", "tanh"]), ([4, 9, 2], ["relu", "gelu", "prelu"])],
 )
-def test_the_decoder_goes_back_through_the_encoders_sizes_and_activations(sizes, names):
-    settings = make_settings(
-        hidden_dim=",".join(map(str, sizes)), activation=",".join(names), latent_dim=3
-    )
+def test_the_decoder_has_the_encoders_sizes_and_activations_in_reverse_order(sizes, names):
+    settings = make_settings(hidden_dim=tuple(sizes), activation=tuple(names), latent_dim=3)
     model = models.build((4, 5, 2), settings)
     source = np.random.default_rng(0)
     for weight in model.trainable_variables:
@@ -69,7 +67,7 @@ def test_the_decoder_goes_back_through_the_encoders_sizes_and_activations(sizes,
 def test_one_activation_stands_for_all_layers_and_a_wrong_number_is_refused():
     once = mlp.Encoder(2, (5, 4), "elu", name="encoder")
     each = mlp.Encoder(2, (5, 4), ["elu", "elu"], name="encoder")
-    assert [layer.activation for layer in once.hidden] == ["elu", "elu"]
-    assert [layer.activation for layer in each.hidden] == ["elu", "elu"]
+    for encoder in (once, each):
+        assert [layer.get_config()["activation"] for layer in encoder.hidden] == ["elu", "elu"]
     with pytest.raises(ValueError, match=r"Expected one, or one for each of the 2 hidden layers"):
         mlp.Encoder(2, (5, 4), ["elu"] * 3, name="encoder")

@@ -1,4 +1,4 @@
-"""The one source of randomness."""
+"""The noise of training steps: repeatable, independent, and of its stated distribution."""
 
 import itertools
 
@@ -23,7 +23,7 @@ def draw(kind):
     return getattr(noise, kind)
 
 
-def test_a_seed_repeats_and_either_number_of_another_makes_other_draws(draw):
+def test_a_seed_repeats_and_changing_either_integer_changes_the_draws(draw):
     once = np.asarray(draw((5, 4), SEED))
     np.testing.assert_array_equal(once, draw((5, 4), SEED))
     for other in ((13, 3), (12, 4), (-12, 3), (3, 12)):
@@ -52,13 +52,13 @@ def test_the_bits_are_the_same_inside_a_compiled_loop(draw):
     np.testing.assert_array_equal(many().numpy(), expected)
 
 
-def test_draws_have_the_distribution_that_they_are_said_to_have(draw, kind):
+def test_draws_have_their_stated_distribution(draw, kind):
     drawn = draw((100_000,), SEED).numpy()
     assert drawn.dtype == np.float32
     assert scipy.stats.kstest(drawn, KINDS[kind]).pvalue > 1e-3
 
 
-def test_draws_of_seeds_that_follow_each_other_are_independent(draw, kind):
+def test_draws_of_consecutive_seeds_are_independent(draw, kind):
     drawn = np.array([draw((5000,), (12, count)) for count in range(6)])
     correlation = np.corrcoef(drawn) - np.eye(6)
     assert np.abs(correlation).max() < 5 / np.sqrt(5000)

@@ -1,4 +1,4 @@
-"""What the optimiser lowers, against NumPy and PyTorch's way of writing it."""
+"""Training objectives and the L2 penalty against NumPy."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import pytest
 import tensorflow as tf
 
 import models
-from models import objectives
+from models import objectives, schedules
+from models.objectives.elbo import apply_free_bits
+from models.priors import StandardNormal
 from tests.settings import make_settings
 
-SETTINGS = make_settings(hidden_dim=5, activation="prelu", latent_dim=3, beta=0.5)
+SIZES = {"hidden_dim": (5,), "activation": ("prelu",), "latent_dim": 3, "beta": 0.5}
 IMAGES = tf.constant(np.random.default_rng(0).random((6, 4, 4, 1)).astype(np.float32))
 
 
-def make_model(optimizer: Any = None, **changes) -> keras.Model:
-    """A model whose weights, biases too, are all different from 0."""
-    model = models.build((4, 4, 1), {**SETTINGS, **changes})
+def make_model(optimizer: Any = None, **changes: Any) -> keras.Model:
+    """Returns a model in which no weight or bias is 0."""
+    model = models.build((4, 4, 1), make_settings(**{**SIZES, **changes}))
     rng = np.random.default_rng(1)
     for variable in model.trainable_variables:
         variable.assign(rng.normal(0, 0.5, variable.shape))
@@ -27,51 +29,118 @@ def make_model(optimizer: Any = None, **changes) -> keras.Model:
     return model
 
 
-def squared_norm_of(model: keras.Model) -> float:
-    weights = [np.asarray(weight, np.float64) for weight in model.trainable_variables]
-    return sum(np.square(weight).sum() for weight in weights)
-
-
-def test_a_model_without_extras_has_no_objective_of_its_own():
+def test_the_default_objective_is_the_loss_and_is_not_reported_twice():
     model = make_model()
-    assert model.objective is None
+    assert type(model.objective) is objectives.Elbo
+    assert model.objective.is_loss
     assert set(model.train_step(IMAGES)) == {"loss", "reconstruction", "kl"}
+    terms = model.terms(IMAGES)
+    np.testing.assert_array_equal(model.objective(terms, model.beta), model.loss_of(terms))
 
 
 @pytest.mark.parametrize("step", ["train_step", "test_step"])
-def test_the_objective_is_tracked_beside_the_losses_which_stay_what_they_are(step):
-    plain, model = make_model(), make_model(l2=0.3)
+def test_the_objective_is_reported_beside_the_losses_which_stay_the_same(step):
+    plain, model = make_model(), make_model(free_bits=2.0)
     expected = getattr(plain, step)(IMAGES)
     found = getattr(model, step)(IMAGES)
     assert set(found) == {*expected, "objective"}
     for name, value in expected.items():
         assert float(found[name]) == float(value), name
-    penalty = 0.5 * 0.3 * squared_norm_of(model)
-    assert penalty > 1
-    assert float(found["objective"]) == pytest.approx(float(expected["loss"]) + penalty, rel=1e-6)
+    kl = kl_in_numpy(*(np.asarray(part, np.float64) for part in plain.encode(IMAGES))).mean(axis=0)
+    added = 0.5 * (np.maximum(2.0, kl) - kl).sum()
+    assert added > 0.5
+    assert float(found["objective"]) == pytest.approx(float(expected["loss"]) + added, rel=1e-6)
 
 
-def test_l2_is_the_weight_decay_that_is_coupled_into_the_gradient_of_a_summed_loss():
+# ----------------------------------------------------------------------- L2 penalty
+
+
+def adam_in_numpy(gradients, weight, learning_rate, decay):
+    """Yields a weight after each step of Adam with coupled weight decay, in float64.
+
+    Kingma and Ba (2015), algorithm 1; the decay is added to the gradient, as PyTorch's
+    ``torch.optim.Adam(weight_decay=…)`` adds it.
+    """
+    first, second = np.zeros_like(weight), np.zeros_like(weight)
+    for step, gradient in enumerate(gradients, start=1):
+        gradient = gradient + decay * weight
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        # Keras adds ε before the correction of the second moment.
+        corrected = np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        weight = weight - learning_rate * corrected * first / (np.sqrt(second) + 1e-7)
+        yield weight
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_adam_with_l2_is_that_of_numpy_with_coupled_weight_decay(decay):
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(4, 3)), rng.normal(size=(20, 4, 3))
+    weight = keras.Variable(start.astype(np.float32))
+    optimizer = models.Adam(0.01, l2=decay)
+    optimizer.build([weight])
+    for gradient, expected in zip(
+        gradients, adam_in_numpy(gradients, start, 0.01, decay), strict=True
+    ):
+        optimizer.apply([tf.constant(gradient, tf.float32)], [weight])
+        np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_without_l2_it_is_keras_adam():
+    rng = np.random.default_rng(1)
+    start, gradients = rng.normal(size=7), rng.normal(size=(5, 7))
+    weights = [keras.Variable(start.astype(np.float32)) for _ in range(2)]
+    for weight, optimizer in zip(
+        weights, (models.Adam(0.01), keras.optimizers.Adam(0.01)), strict=True
+    ):
+        optimizer.build([weight])
+        for gradient in gradients:
+            optimizer.apply([tf.constant(gradient, tf.float32)], [weight])
+    np.testing.assert_array_equal(*weights)
+
+
+def test_l2_is_the_weight_decay_coupled_into_the_gradient_of_a_summed_loss():
     """grad(sum over m images) + decay · w, divided by m, for every weight and bias."""
     decay, count = 0.4, len(IMAGES)
-    plain = make_model(keras.optimizers.SGD(1.0))
-    model = make_model(keras.optimizers.SGD(1.0), l2=decay / count)
+    model = make_model(models.Adam(0.01, l2=decay / count))
     before = [variable.numpy() for variable in model.trainable_variables]
-    plain.train_step(IMAGES)
+    model.sampling.restart(3)
+    with tf.GradientTape() as tape:
+        summed = tf.reduce_sum(model.compute_losses(IMAGES, training=True)["loss"])
+    gradients = tape.gradient(summed, [variable.value for variable in model.trainable_variables])
+    model.sampling.restart(3)
     model.train_step(IMAGES)
     kinds = set()
-    for old, without, with_l2 in zip(
-        before, plain.trainable_variables, model.trainable_variables, strict=True
+    for variable, old, gradient, moment in zip(
+        model.trainable_variables, before, gradients, model.optimizer._momentums, strict=True
     ):
-        summed = count * (old - without.numpy()) + decay * old
+        expected = (gradient.numpy() + decay * old) / count
         np.testing.assert_allclose(
-            old - with_l2.numpy(), summed / count, rtol=1e-5, atol=1e-6, err_msg=with_l2.path
+            10 * moment.numpy(), expected, rtol=1e-4, atol=1e-5, err_msg=variable.path
         )
-        kinds.add(with_l2.name)
+        kinds.add(variable.name)
     assert kinds == {"kernel", "bias", "alpha"}
 
 
-# ------------------------------------------------------------------- free bits
+def test_l2_comes_from_the_weights_and_not_from_the_scaled_loss():
+    """The penalty is added to the gradient after loss scaling has been undone."""
+    scaled, plain = (
+        make_model(optimizer)
+        for optimizer in (
+            models.LossScaleOptimizer(models.Adam(0.01, l2=0.5), initial_scale=2.0**10),
+            models.Adam(0.01, l2=0.5),
+        )
+    )
+    for model in (scaled, plain):
+        model.sampling.restart(3)
+        model.train_step(IMAGES)
+    for ours, theirs in zip(
+        scaled.optimizer.inner_optimizer._momentums, plain.optimizer._momentums, strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+# ------------------------------------------------------------------------- free bits
 
 
 def kl_in_numpy(z_mean: np.ndarray, z_log_var: np.ndarray) -> np.ndarray:
@@ -79,9 +148,7 @@ def kl_in_numpy(z_mean: np.ndarray, z_log_var: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("free_bits", "num_above"), [(1e-9, 3), (0.1, 2), (0.8, 1), (50.0, 0)])
-def test_free_bits_are_equation_15_and_hold_back_the_gradient_of_a_cheap_dimension(
-    free_bits, num_above
-):
+def test_free_bits_are_equation_15_and_stop_the_gradient_of_a_cheap_dimension(free_bits, num_above):
     """Σ_j max(λ, mean KL_j); its gradient is that of the mean KL where that is above λ."""
     rng = np.random.default_rng(0)
     z_mean, z_log_var = rng.normal(0, [0.1, 1, 3], (7, 3)), rng.normal(0, 0.3, (7, 3))
@@ -89,7 +156,8 @@ def test_free_bits_are_equation_15_and_hold_back_the_gradient_of_a_cheap_dimensi
     mu, log_var = tf.constant(z_mean, tf.float32), tf.constant(z_log_var, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch([mu, log_var])
-        kl = objectives.raise_to(free_bits, models.StandardNormal().kl(mu, log_var))
+        posterior = models.DiagonalGaussian(mu, log_var)
+        kl = apply_free_bits(free_bits, StandardNormal().kl(posterior))
         total = tf.reduce_mean(tf.reduce_sum(kl, axis=1))
     assert kl.shape == (7, 3)
     assert float(total) == pytest.approx(np.maximum(free_bits, mean_kl).sum(), rel=1e-5)
@@ -101,15 +169,15 @@ def test_free_bits_are_equation_15_and_hold_back_the_gradient_of_a_cheap_dimensi
     np.testing.assert_allclose(to_log_var, expected, rtol=1e-4, atol=1e-7)
 
 
-# ---------------------------------------------------------------- all of it together
+# ---------------------------------------------------------- free bits and a schedule
 
 SCHEDULE = {"beta_schedule": "linear", "beta_start": 0.1, "beta_steps": 4}
 
 
 @pytest.mark.parametrize("step", [0, 3, 9])
 def test_the_objective_is_the_sum_of_its_equation(step):
-    """The losses tracked beside it stay those of the final β."""
-    model = make_model(**SCHEDULE, free_bits=0.5, l2=0.01)
+    """The losses reported beside it are those of the final β."""
+    model = make_model(**SCHEDULE, free_bits=0.5)
     model.optimizer.iterations.assign(step)
     z_mean, z_log_var = (np.asarray(part, np.float64) for part in model.encode(IMAGES))
     kl = kl_in_numpy(z_mean, z_log_var)
@@ -120,12 +188,11 @@ def test_the_objective_is_the_sum_of_its_equation(step):
     assert found["loss"] == pytest.approx(found["reconstruction"] + 0.5 * found["kl"], rel=1e-6)
     beta = np.interp(step, [0, 4], [0.1, 0.5])
     expected = found["reconstruction"] + beta * np.maximum(0.5, mean_kl).sum()
-    expected += 0.01 / 2 * squared_norm_of(model)
     assert found["objective"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_step_goes_down_the_objective_at_the_beta_of_that_step():
-    """β 0.1 at the first step, ¼ of the way to 0.5 at the second: as two models of those β."""
+def test_a_step_lowers_the_objective_at_the_beta_of_that_step():
+    """β is 0.1 at the first step and 0.2 at the second, as in two models with those β."""
     model = make_model(keras.optimizers.SGD(0.1), **SCHEDULE)
     for beta in (0.1, 0.2):
         constant = make_model(keras.optimizers.SGD(0.1), beta=beta)
@@ -142,7 +209,7 @@ def test_a_step_goes_down_the_objective_at_the_beta_of_that_step():
             np.testing.assert_allclose(theirs, ours, rtol=1e-6, atol=1e-7, err_msg=ours.path)
 
 
-def test_free_bits_above_every_kl_leave_the_encoder_to_the_reconstruction_alone():
+def test_free_bits_above_every_kl_leave_only_the_reconstruction_to_lower():
     free, without = (
         make_model(keras.optimizers.SGD(0.1), free_bits=100.0),
         make_model(keras.optimizers.SGD(0.1), beta=0.0),
@@ -153,23 +220,29 @@ def test_free_bits_above_every_kl_leave_the_encoder_to_the_reconstruction_alone(
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7, err_msg=ours.path)
 
 
+# ---------------------------------------------------------------------------- saving
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"l2": 0.25},
         {"free_bits": 0.5},
         {"beta_schedule": "linear", "beta_start": 0.1, "beta_steps": 9},
         {"beta_schedule": "cyclical", "beta_start": 0.0, "beta_steps": 2, "beta_cycles": 2},
-        {**SCHEDULE, "free_bits": 0.5, "l2": 0.25},
+        {**SCHEDULE, "free_bits": 0.5},
     ],
 )
-def test_an_objective_comes_back_with_its_model(tmp_path, changes):
-    model = make_model(**changes)
+def test_an_objective_and_a_schedule_are_saved_with_their_model(tmp_path, changes):
+    model = make_model(models.Adam(0.003, l2=0.25), **changes)
     for _ in range(3):
         model.train_step(IMAGES)
     model.save(tmp_path / "model.keras")
     opened = keras.saving.load_model(tmp_path / "model.keras")
-    assert opened.objective.get_config() == model.objective.get_config()
+    for name in ("objective", "beta_schedule", "optimizer"):
+        part, expected_part = getattr(opened, name), getattr(model, name)
+        assert type(part) is type(expected_part)
+        assert part.get_config() == expected_part.get_config(), name
+    assert opened.optimizer.l2 == 0.25
     assert int(opened.optimizer.iterations) == 3
     found: list[float] = []
     expected: list[float] = []
@@ -181,16 +254,12 @@ def test_an_objective_comes_back_with_its_model(tmp_path, changes):
     assert found[0] != found[1]
 
 
-def test_the_objective_says_what_it_is():
-    assert str(objectives.choose({"l2": 0.5})) == "loss; plus 0.5/2 · ‖w‖²"
-    both = objectives.choose({**SCHEDULE, "free_bits": 0.25})
-    assert str(both) == (
-        "loss; β linear from 0.1 in 4 steps; KL of a dimension counted as 0.25 at least"
-    )
+def test_an_objective_describes_itself():
+    assert str(objectives.build(make_settings())) == "the loss"
+    built = objectives.build(make_settings(free_bits=0.25))
+    assert str(built) == "the loss, at least 0.25 nats of KL per dimension"
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"l2": 0.0}, {"l2": 0.0, "free_bits": 0.0, "beta_schedule": "constant"}]
-)
-def test_where_nothing_is_asked_for_there_is_no_objective(settings):
-    assert objectives.choose(settings) is None
+def test_the_default_settings_give_the_loss_and_a_constant_beta():
+    assert objectives.build(make_settings()).is_loss
+    assert type(schedules.build(make_settings())) is schedules.Constant

@@ -6,18 +6,20 @@ import scipy.integrate
 import scipy.stats
 import tensorflow as tf
 
-from models import StandardNormal
+from models import DiagonalGaussian
+from models.priors import StandardNormal
 
 NEAR_ZERO = [-0.1, -1e-3, -1e-5, -1e-8, 0, 1e-8, 1e-5, 1e-3, 0.1]
 
 
 def kl(z_mean, z_log_var):
-    """The KL of each pair, computed in the type of the arguments."""
-    return np.asarray(StandardNormal().kl(np.asarray(z_mean), np.asarray(z_log_var)))
+    """Returns the KL of each dimension, computed in the precision of the arguments."""
+    posterior = DiagonalGaussian(np.asarray(z_mean), np.asarray(z_log_var))
+    return np.asarray(StandardNormal().kl(posterior))
 
 
 def kl_to_19_digits(z_mean, z_log_var):
-    """The same integral in NumPy's extended precision."""
+    """Returns the KL, computed in NumPy's extended precision."""
     mean, log_var = np.asarray(z_mean, np.longdouble), np.asarray(z_log_var, np.longdouble)
     return ((mean**2 + np.expm1(log_var) - log_var) / 2).astype(np.float64)
 
@@ -59,7 +61,7 @@ def test_kl_is_the_closed_form_for_each_dimension():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_kl_keeps_its_digits_where_sigma_is_near_1(dtype):
-    """The textbook's form, 1 + log σ² − σ², loses them all: its error is about one ulp of 1."""
+    """The usual form, 1 + log σ² − σ², loses them: its error is about one ulp of 1."""
     z_log_var = np.array(NEAR_ZERO, dtype)
     found = kl(np.zeros_like(z_log_var), z_log_var)
     error = np.abs(found - kl_to_19_digits(0, z_log_var))
@@ -68,11 +70,12 @@ def test_kl_keeps_its_digits_where_sigma_is_near_1(dtype):
 
 @pytest.mark.parametrize("compiled_by_xla", [False, True])
 def test_kl_is_never_negative(compiled_by_xla):
-    """In float32, by both ways in which it is computed here: training's and evaluation's."""
+    """In float32, with XLA as in training and without as in evaluation."""
     size = np.logspace(-12, 1, 200_000, dtype=np.float32)
     z_log_var = np.concatenate([-size, [np.float32(0)], size])[:, None]
     function = tf.function(StandardNormal().kl, jit_compile=compiled_by_xla)
-    assert function(tf.zeros_like(z_log_var), tf.constant(z_log_var)).numpy().min() == 0
+    posterior = DiagonalGaussian(tf.zeros_like(z_log_var), tf.constant(z_log_var))
+    assert function(posterior).numpy().min() == 0
 
 
 def test_kl_stays_finite_for_very_narrow_posteriors():
@@ -87,7 +90,7 @@ def test_kl_and_its_gradient_are_right_for_sigmas_from_1e_8_to_1e8(dtype, tolera
     given = [tf.constant(z_mean.astype(dtype)), tf.constant(z_log_var.astype(dtype))]
     with tf.GradientTape() as tape:
         tape.watch(given)
-        found = StandardNormal().kl(*given)
+        found = StandardNormal().kl(DiagonalGaussian(*given))
     exact = [values.numpy().astype(np.float64) for values in given]
     np.testing.assert_allclose(found, kl_to_19_digits(*exact), rtol=tolerance)
     of_mean, of_log_var = tape.gradient(found, given)
@@ -104,8 +107,33 @@ def test_kl_of_extreme_sigmas_agrees_with_monte_carlo(sigma):
     assert abs(found - ratios.mean()) < 4 * standard_error
 
 
+def make_prior(latent_dim):
+    prior = StandardNormal()
+    prior.build((None, latent_dim))
+    return prior
+
+
+def test_log_prob_is_the_sum_of_scipys_over_dimensions():
+    rng = np.random.default_rng(4)
+    for shape in ((6, 4), (3, 6, 4), (6, 1)):
+        z = rng.normal(0, 3, shape)
+        expected = scipy.stats.norm.logpdf(z).sum(axis=-1)
+        found = StandardNormal().log_prob(z)
+        assert found.shape == shape[:-1]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_its_kl_is_known_by_dimension_and_needs_no_samples():
+    prior = make_prior(4)
+    assert prior.by_dimension
+    rng = np.random.default_rng(5)
+    posterior = DiagonalGaussian(*rng.normal(size=(2, 6, 4)))
+    z = rng.normal(size=(3, 6, 4))
+    np.testing.assert_array_equal(prior.kl(posterior, z), prior.kl(posterior))
+
+
 def test_samples_are_standard_normal():
-    z = np.asarray(StandardNormal().sample(2000, 5, seed=3))
+    z = np.asarray(make_prior(5).sample(2000, seed=3))
     assert z.shape == (2000, 5)
     assert scipy.stats.kstest(z.ravel(), "norm").pvalue > 1e-3
     correlation = np.corrcoef(z, rowvar=False) - np.eye(5)
@@ -113,7 +141,7 @@ def test_samples_are_standard_normal():
 
 
 def test_samples_repeat_with_the_seed_and_differ_with_another():
-    prior = StandardNormal()
-    once, again, other = (np.asarray(prior.sample(4, 3, seed)) for seed in (5, 5, 6))
+    prior = make_prior(3)
+    once, again, other = (np.asarray(prior.sample(4, seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(once, again)
     assert np.all(once != other)

@@ -1,4 +1,4 @@
-"""The reparameterisation trick."""
+"""The reparameterization trick."""
 
 import keras
 import numpy as np
@@ -7,20 +7,22 @@ import scipy.stats
 import tensorflow as tf
 
 from data.batches import ResidentBatches
-from models import GaussianSampling
+from models import DiagonalGaussian
 from models import noise as random_numbers
+from models.sampling import GaussianSampling
 
 
 def noise(sampling, shape):
-    """The ε that the next draw of this shape uses."""
-    return np.asarray(sampling(tf.zeros(shape), tf.zeros(shape)))
+    """Returns the ε that the next draw of this shape uses."""
+    return np.asarray(sampling(DiagonalGaussian(tf.zeros(shape), tf.zeros(shape))))[0]
 
 
-def test_samples_have_the_mean_and_the_variance_they_were_asked_for():
+def test_samples_have_the_mean_and_the_variance_of_the_posterior():
     z_mean = np.array([-3.0, 0.0, 0.5, 10.0], np.float32)
     z_log_var = np.array([-4.0, 0.0, 1.0, 3.0], np.float32)
     count = 20_000
-    z = GaussianSampling(1)(np.tile(z_mean, (count, 1)), np.tile(z_log_var, (count, 1)))
+    posterior = DiagonalGaussian(*(np.tile(part, (count, 1)) for part in (z_mean, z_log_var)))
+    z = GaussianSampling(1)(posterior)[0]
     for column, (mean, log_var) in enumerate(zip(z_mean, z_log_var, strict=True)):
         expected = scipy.stats.norm(mean, np.exp(log_var / 2))
         assert scipy.stats.kstest(np.asarray(z)[:, column], expected.cdf).pvalue > 1e-3
@@ -39,10 +41,22 @@ def test_gradients_reach_both_arguments():
     z_mean, z_log_var = (tf.constant(rng.normal(size=(6, 4)), tf.float32) for _ in range(2))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([z_mean, z_log_var])
-        z = GaussianSampling(2)(z_mean, z_log_var)
-    np.testing.assert_array_equal(tape.gradient(z, z_mean), np.ones((6, 4)))
-    # d(σ·ε)/d(log σ²) = σ·ε/2
-    np.testing.assert_allclose(tape.gradient(z, z_log_var), (z - z_mean) / 2, rtol=1e-4, atol=1e-6)
+        z = GaussianSampling(2)(DiagonalGaussian(z_mean, z_log_var), num_samples=3)
+    assert z.shape == (3, 6, 4)
+    np.testing.assert_array_equal(tape.gradient(z, z_mean), np.full((6, 4), 3))
+    # d(σ·ε)/d(log σ²) = σ·ε/2, summed over the samples
+    expected = np.sum(z - z_mean, axis=0) / 2
+    np.testing.assert_allclose(tape.gradient(z, z_log_var), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_several_samples_of_an_image_are_independent_and_one_is_the_first_of_its_stream():
+    posterior = DiagonalGaussian(tf.zeros((5000, 2)), tf.zeros((5000, 2)))
+    z = np.asarray(GaussianSampling(0)(posterior, num_samples=3))
+    assert z.shape == (3, 5000, 2)
+    columns = np.moveaxis(z, 1, 0).reshape(5000, 6)
+    correlation = np.corrcoef(columns, rowvar=False) - np.eye(6)
+    assert np.abs(correlation).max() < 5 / np.sqrt(5000)
+    assert scipy.stats.kstest(z.ravel(), "norm").pvalue > 1e-3
 
 
 def test_restart_repeats_the_stream_and_another_seed_differs():
@@ -59,7 +73,7 @@ def test_restart_repeats_the_stream_and_another_seed_differs():
     assert np.all(once[0] != once[1])
 
 
-def test_restart_begins_the_stream_with_which_the_seed_begins():
+def test_restart_gives_the_stream_of_a_new_layer_with_that_seed():
     restarted = GaussianSampling(0)
     restarted.restart(7)
     np.testing.assert_array_equal(
@@ -68,9 +82,9 @@ def test_restart_begins_the_stream_with_which_the_seed_begins():
     )
 
 
-def test_restart_reaches_a_function_that_is_already_compiled():
+def test_restart_affects_functions_that_are_already_compiled():
     sampling = GaussianSampling(0)
-    compiled = tf.function(lambda: sampling(tf.zeros((5, 3)), tf.zeros((5, 3))))
+    compiled = tf.function(lambda: sampling((tf.zeros((5, 3)), tf.zeros((5, 3)))))
     once = compiled().numpy()
     assert np.all(compiled().numpy() != once)
     sampling.restart(0)
@@ -85,21 +99,21 @@ def test_the_config_makes_the_same_layer_again(seed):
     np.testing.assert_array_equal(noise(copy, (5, 3)), noise(sampling, (5, 3)))
 
 
-def test_the_noise_in_z_is_independent_of_the_noise_in_binarised_pixels():
-    """Both streams are drawn from the run's one seed, and both count the steps.
+def test_the_noise_in_z_is_independent_of_the_noise_in_binarized_pixels():
+    """Both streams come from the run's seed, and both count the steps.
 
-    q(z|x) asks for ε independent of x; were the two keyed alike, Threefry would hand the same
-    bits to a step's pixels and to its ε.
+    q(z|x) needs ε independent of x; with the same key, Threefry would give the same bits to the
+    pixels and the ε of a step.
     """
     seed, count = 0, 4000
-    grey = np.full((1, 1, count, 1), 128, np.uint8)
+    gray = np.full((1, 1, count, 1), 128, np.uint8)
     sampling = GaussianSampling(seed)
-    batches = ResidentBatches(grey, 1, seed, random_numbers.uniform)
+    batches = ResidentBatches(gray, 1, seed, random_numbers.uniform)
     for step in range(3):
         pixels = batches.fetch(tf.constant([0]), tf.constant(step, tf.int64))
         white = pixels.numpy().ravel()
         epsilon = noise(sampling, (1, count)).ravel()
-        # Box and Muller turn two uniforms into two normals: a radius and an angle.
+        # Box and Muller make two normal draws of two uniform ones: a radius and an angle.
         radius = np.repeat(np.hypot(epsilon[::2], epsilon[1::2]), 2)
         for name, values in (("ε", epsilon), ("|ε|", np.abs(epsilon)), ("radius", radius)):
             correlation = np.corrcoef(white, values)[0, 1]

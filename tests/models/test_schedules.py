@@ -1,4 +1,4 @@
-"""Schedules of β against the papers' formulas in NumPy, and in loops that TensorFlow compiles."""
+"""Schedules of β against the papers' formulas in NumPy, also in compiled loops."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from catalog.schedules import BETA_SCHEDULES
 from models import schedules
-from models.table import BETA_SCHEDULES
 
 SIZES = {"beta_start": 0.01, "beta_steps": 50, "beta_cycles": 3}
 BETA = 0.4
@@ -16,7 +16,7 @@ STEPS = np.arange(700)
 
 
 def make(name: str) -> schedules.Constant:
-    return schedules.choose({"beta_schedule": name, **SIZES})
+    return schedules.build({"beta_schedule": name, **SIZES})
 
 
 def linear_in_numpy(steps: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def cyclical_in_numpy(steps: np.ndarray) -> np.ndarray:
     iterations, num_cycles, part = 300, 3, 0.5
     tau = np.mod(steps, np.ceil(iterations / num_cycles)) / (iterations / num_cycles)
     rise = np.where(tau <= part, tau / part, 1.0)
-    rise[steps >= iterations] = 1  # the paper stops there
+    rise[steps >= iterations] = 1  # the paper ends here
     return 0.01 + (0.4 - 0.01) * rise
 
 
@@ -47,7 +47,7 @@ def test_beta_is_that_of_the_formula_at_every_step(name):
 
 
 @pytest.mark.parametrize("name", BETA_SCHEDULES)
-def test_a_compiled_loop_has_the_beta_of_each_of_its_steps(name):
+def test_a_compiled_loop_uses_the_beta_of_each_of_its_steps(name):
     schedule = make(name)
     counter = tf.Variable(0, dtype=tf.int64)
 
@@ -65,38 +65,37 @@ def test_a_compiled_loop_has_the_beta_of_each_of_its_steps(name):
 
 
 @pytest.mark.parametrize("name", ["linear", "cyclical"])
-def test_beta_begins_and_ends_without_a_rounding_error(name):
+def test_the_first_and_the_final_beta_have_no_rounding_error(name):
     schedule = make(name)
     assert float(schedule(0, BETA)) == np.float32(0.01)
     for step in (50, 300, 10**9, 2**40):
         assert float(schedule(step, BETA)) == np.float32(BETA)
 
 
-def test_beta_may_go_down_too():
+def test_beta_may_fall():
     falling = schedules.Linear(start=2.0, steps=4)
     assert [float(falling(step, 1.0)) for step in range(6)] == [2.0, 1.75, 1.5, 1.25, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("name", BETA_SCHEDULES)
-def test_a_schedule_comes_back_from_its_configuration(name):
+def test_a_config_makes_the_same_schedule_again(name):
     schedule = make(name)
     config = keras.saving.serialize_keras_object(schedule)
     again = keras.saving.deserialize_keras_object(config)
     assert type(again) is type(schedule)
     assert again.get_config() == schedule.get_config()
     assert schedule.get_config() == {
-        size.removeprefix("beta_"): SIZES[size] for size in BETA_SCHEDULES[name].defaults
+        flag.name.removeprefix("beta_"): SIZES[flag.name] for flag in BETA_SCHEDULES[name].flags
     }
 
 
-def test_the_table_names_the_schedules_and_constant_is_what_a_model_has_that_names_none():
+def test_the_table_names_the_classes_of_the_schedules():
     assert {entry.class_name for entry in BETA_SCHEDULES.values()} == {
         type(make(name)).__name__ for name in BETA_SCHEDULES
     }
-    assert type(schedules.choose({})) is schedules.Constant
 
 
-def test_schedules_say_what_they_are():
+def test_schedules_describe_themselves():
     assert [str(make(name)) for name in BETA_SCHEDULES] == [
         "constant",
         "linear from 0.01 in 50 steps",

@@ -1,4 +1,4 @@
-"""The VAE's objective and its steps against NumPy, finite differences and pinned numbers."""
+"""The VAE's losses and training steps against NumPy, finite differences and golden numbers."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
+import models
 from data import splits
 from models import VAE, Decoder, Encoder
 from tests.settings import make_settings
@@ -23,7 +24,7 @@ def make(hidden_dims=(7,), beta=1.0, seed=0, image_shape=(4, 5, 1), latent_dim=3
     model = VAE(encoder, decoder, beta=beta, seed=seed)
     model.build((None, *image_shape))
     rng = np.random.default_rng(seed)
-    for variable in model.trainable_variables:  # biases too: at 0 they would prove nothing
+    for variable in model.trainable_variables:  # biases too: at 0 they would test nothing
         variable.assign(rng.normal(0, 0.5, variable.shape))
     return model
 
@@ -38,7 +39,7 @@ def dense(layer, inputs):
 
 
 def losses_in_numpy(model, images, epsilon):
-    """The whole forward pass in float64, written from the paper."""
+    """Returns the losses of a forward pass in float64, written from the paper."""
     x = images.reshape(len(images), -1).astype(np.float64)
     features = x
     for layer in model.encoder.hidden:
@@ -54,12 +55,13 @@ def losses_in_numpy(model, images, epsilon):
     return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
 
 
-def draw_noise(model, shape, seed):
-    """The ε that ``compute_losses`` will use next; leaves the stream at its start."""
+def draw_noise(model, shape, seed, num_samples=1):
+    """Returns the ε that ``compute_losses`` will use next; resets the stream afterwards."""
     model.sampling.restart(seed)
-    epsilon = np.asarray(model.sampling(np.zeros(shape), np.zeros(shape)), np.float64)
+    epsilon = model.sampling((np.zeros(shape), np.zeros(shape)), num_samples=num_samples)
     model.sampling.restart(seed)
-    return epsilon
+    epsilon = np.asarray(epsilon, np.float64)
+    return epsilon[0] if num_samples == 1 else epsilon
 
 
 @pytest.mark.parametrize("hidden_dims", [(7,), (7, 5)])
@@ -73,14 +75,14 @@ def test_losses_are_those_of_a_forward_pass_in_numpy(hidden_dims, beta):
         np.testing.assert_allclose(losses, expected[name], rtol=1e-5, err_msg=name)
 
 
-def test_losses_of_colour_images_sum_over_channels():
+def test_losses_of_color_images_sum_over_channels():
     model, images = make(image_shape=(4, 5, 3)), make_images(image_shape=(4, 5, 3))
     expected = losses_in_numpy(model, images, draw_noise(model, (6, 3), seed=11))
     for name, losses in model.compute_losses(images).items():
         np.testing.assert_allclose(losses, expected[name], rtol=1e-5, err_msg=name)
 
 
-def test_an_images_kl_does_not_depend_on_its_neighbours():
+def test_the_kl_of_an_image_does_not_depend_on_the_rest_of_the_batch():
     model, images = make(), make_images()
     together = model.compute_losses(images)["kl"]
     alone = [model.compute_losses(image[None])["kl"][0] for image in images]
@@ -88,7 +90,7 @@ def test_an_images_kl_does_not_depend_on_its_neighbours():
 
 
 def numerical_gradients(objective, variables, step=1e-3):
-    """Central differences in every single weight, between the very float32 weights there are."""
+    """Returns central differences in every weight, between weights as float32 stores them."""
     gradients = []
     for variable in variables:
         value = variable.numpy()
@@ -108,7 +110,7 @@ def numerical_gradients(objective, variables, step=1e-3):
 
 
 def test_a_step_moves_the_weights_down_the_finite_differences_of_the_mean_loss():
-    """The whole chain at once: objective, tape, mean over images, optimiser.
+    """Objective, gradient tape, mean over images and optimizer together.
 
     The differences are of the forward pass in NumPy, in float64.
     """
@@ -141,10 +143,10 @@ def test_the_steps_report_the_losses_that_compute_losses_gives():
             assert float(value) == pytest.approx(expected[name].mean(), rel=1e-5), name
 
 
-def test_an_epochs_figure_is_the_mean_over_images_and_not_over_batches():
+def test_an_epoch_reports_the_mean_over_images_and_not_over_batches():
     """The last batch is smaller: its images must not weigh more."""
     model, images = make(), make_images(7)
-    images[6] = 1  # one that stands out, alone in its batch
+    images[6] = 1  # an outlier, alone in its batch
     model.compile(optimizer=keras.optimizers.SGD(0.0))
     expected = losses_in_numpy(model, images, np.zeros((7, 3)))["kl"]
     assert abs(expected.mean() - (expected[:6].mean() + expected[6]) / 2) > 0.01
@@ -154,7 +156,7 @@ def test_an_epochs_figure_is_the_mean_over_images_and_not_over_batches():
 
 
 def test_every_pass_counts_its_losses_from_zero():
-    """Training's do not leak into validation's, nor an epoch's into the next."""
+    """Training losses do not leak into validation, nor one epoch's into the next."""
     model, shown, held_out = make(), make_images(6, seed=1), make_images(6, seed=2)
     model.compile(optimizer=keras.optimizers.SGD(0.0))
     history = model.fit(
@@ -173,7 +175,7 @@ def test_every_pass_counts_its_losses_from_zero():
     np.testing.assert_allclose(history["val_kl"], [val_kl] * 2, rtol=1e-5)
 
 
-def test_training_goes_on_with_new_noise_in_every_step():
+def test_every_step_draws_new_noise():
     model, images = make(), make_images()
     once = np.asarray(model.compute_losses(images)["reconstruction"])
     again = np.asarray(model.compute_losses(images)["reconstruction"])
@@ -186,18 +188,19 @@ def test_decode_and_generate_are_probabilities_of_the_decoders_logits():
     features = np.tanh(dense(model.decoder.hidden[0], z))
     logits = dense(model.decoder.logits, features).reshape(5, 4, 5, 1)
     np.testing.assert_allclose(model.decode(z), scipy.special.expit(logits), rtol=1e-5)
-    prior_z = model.prior.sample(5, 3, seed=9)
+    prior_z = model.prior.sample(5, seed=9)
+    assert prior_z.shape == (5, 3)
+    np.testing.assert_array_equal(model.sample_prior(5, seed=9), prior_z)
     np.testing.assert_allclose(model.generate(5, seed=9), model.decode(prior_z), rtol=1e-6)
 
 
-def test_a_short_training_gives_the_pinned_losses():
-    """Weights, noise and steps all follow from the seed; the numbers hold up to rounding."""
-    import models
-
+def test_a_short_training_gives_the_golden_losses():
+    """The seed determines weights, noise and steps; the losses agree up to rounding."""
     golden = json.loads((GOLDEN / "vae_mlp_digits.json").read_text())
     train, _ = splits.load_train_and_validation("digits")
     images = train.images / np.float32(255)
-    model = models.build((8, 8, 1), make_settings(**golden["settings"]))
+    settings = {**golden["settings"], "hidden_dim": (32,), "activation": ("tanh",)}
+    model = models.build((8, 8, 1), make_settings(**settings))
     model.compile(optimizer=keras.optimizers.Adam(golden["settings"]["learning_rate"]))
     for step, expected in enumerate(golden["losses_by_step"]):
         for metric in model.metrics:

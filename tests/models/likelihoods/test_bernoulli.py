@@ -9,15 +9,15 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from models import Bernoulli
+from models.likelihoods import Bernoulli
 
 SHAPE = (6, 4, 3, 2)
-GREYS = [0, 1e-6, 0.1, 0.5, 0.9, 1]
+GRAYS = [0, 1e-6, 0.1, 0.5, 0.9, 1]
 EXTREME_LOGITS = [-1e4, -100, -20, -1, -1e-8, 0, 1e-8, 1, 20, 100, 1e4]
 
 
 def as_images(values, dtype=np.float64):
-    """One image of one pixel for each value."""
+    """Returns an image of one pixel for each value."""
     return np.array(values, dtype).reshape(-1, 1, 1, 1)
 
 
@@ -31,8 +31,8 @@ def test_binary_pixels_score_what_scipys_bernoulli_says():
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-6)])
-def test_grey_pixels_and_extreme_logits_score_exactly(dtype, tolerance):
-    pairs = np.array(list(itertools.product(GREYS, EXTREME_LOGITS)))
+def test_gray_pixels_and_extreme_logits_score_exactly(dtype, tolerance):
+    pairs = np.array(list(itertools.product(GRAYS, EXTREME_LOGITS)))
     images, logits = as_images(pairs[:, 0], dtype), as_images(pairs[:, 1], dtype)
     x, logit = images.astype(np.float64), logits.astype(np.float64)
     expected = x * scipy.special.log_expit(logit) + (1 - x) * scipy.special.log_expit(-logit)
@@ -48,7 +48,7 @@ def test_the_probabilities_of_all_images_sum_to_1():
     assert total == pytest.approx(1, rel=1e-12)
 
 
-def test_a_grey_image_scores_at_best_minus_its_entropy():
+def test_the_best_score_of_a_gray_image_is_minus_its_entropy():
     image = np.array([0.1, 0.5, 0.7, 0.9]).reshape(1, 2, 2, 1)
     best_logits = scipy.special.logit(image)
     entropy = scipy.special.entr(image).sum() + scipy.special.entr(1 - image).sum()
@@ -59,7 +59,7 @@ def test_a_grey_image_scores_at_best_minus_its_entropy():
 
 
 def test_the_gradient_is_the_pixel_minus_its_probability_even_at_extreme_logits():
-    pairs = np.array(list(itertools.product(GREYS, EXTREME_LOGITS)))
+    pairs = np.array(list(itertools.product(GRAYS, EXTREME_LOGITS)))
     images, logits = as_images(pairs[:, 0]), tf.constant(as_images(pairs[:, 1]))
     with tf.GradientTape() as tape:
         tape.watch(logits)

@@ -12,20 +12,20 @@ LOGITS = [-200.0, -30.0, -3.0, -1.01, -0.99, -1e-2, -1e-6, 0.0, 1e-9, 1e-4, 0.3,
 
 
 def as_images(values, dtype=np.float64):
-    """One image of one pixel for each value."""
+    """Returns an image of one pixel for each value."""
     return np.array(values, dtype).reshape(-1, 1, 1, 1)
 
 
 def integrate(function, logit):
-    """∫₀¹ f(x) exp(x·l − max(l, 0)) dx, which cannot overflow."""
-    # Most lies within some 1/|l| of one end.
+    """Returns ∫₀¹ f(x) exp(x·l − max(l, 0)) dx, which cannot overflow."""
+    # Most of the area lies within a few 1/|l| of one end.
     ends = [min(1.0, 40 / abs(logit))] if abs(logit) > 40 else []
     points = [1 - end for end in ends] if logit > 0 else ends
 
-    def weighed(x):
+    def weighted(x):
         return function(x) * np.exp(x * logit - max(logit, 0.0))
 
-    value, error = scipy.integrate.quad(weighed, 0, 1, points=points or None, epsabs=0)
+    value, error = scipy.integrate.quad(weighted, 0, 1, points=points or None, epsabs=0)
     assert error < 1e-8 * value
     return value
 
@@ -44,7 +44,7 @@ def test_the_density_integrates_to_1(logit):
 
 
 @pytest.mark.parametrize("logit", LOGITS)
-def test_the_normaliser_the_mean_and_the_gradient_are_those_of_quadrature(logit):
+def test_the_normalizer_the_mean_and_the_gradient_are_those_of_quadrature(logit):
     area = integrate(lambda x: 1.0, logit)
     mean = integrate(lambda x: x, logit) / area
     likelihood, pixel = ContinuousBernoulli(), 0.3
@@ -71,7 +71,7 @@ def test_the_difference_to_a_bernoulli_is_the_papers_constant():
 
 @pytest.mark.parametrize("logit", [-1e4, 1e4])
 def test_extreme_logits_are_those_of_an_exponential_distribution(logit):
-    """Far out 1 − x, or x, is exponentially distributed with rate |l|: mean 1/|l|."""
+    """There, 1 − x or x is exponentially distributed with rate |l| and mean 1/|l|."""
     outputs = tf.constant(as_images([logit], np.float32))
     near, far = (as_images([x], np.float32) for x in ((1.0, 0.0) if logit > 0 else (0.0, 1.0)))
     likelihood = ContinuousBernoulli()
@@ -83,14 +83,14 @@ def test_extreme_logits_are_those_of_an_exponential_distribution(logit):
     with tf.GradientTape() as tape:
         tape.watch(outputs)
         total = likelihood.log_prob(near, outputs)
-    # x − mean, for white pixels 1/l: 1e-4, of the sign that leads further out.
+    # x − mean: 1e-4, with the sign of the logit.
     assert float(tape.gradient(total, outputs)[0, 0, 0, 0]) == pytest.approx(
         np.sign(logit) * 1e-4, rel=2e-2
     )
 
 
-def test_near_a_half_value_and_gradient_go_on_without_a_break():
-    """Over the seam at |l| = 1 between series and closed form, and through 0."""
+def test_near_a_half_value_and_gradient_are_smooth():
+    """At |l| = 1, between series and closed form, and at 0."""
     for middle in (-1.0, 0.0, 1.0):
         logits = tf.constant(as_images(middle + np.linspace(-1e-3, 1e-3, 201)))
         images = np.full(logits.shape, 0.5)
@@ -98,6 +98,6 @@ def test_near_a_half_value_and_gradient_go_on_without_a_break():
             tape.watch(logits)
             values = ContinuousBernoulli().log_prob(images, logits)
         slopes = tape.gradient(values, logits).numpy().ravel()
-        # Differences of a smooth function's neighbours differ by their curvature alone.
+        # Second differences of a smooth function are as small as its curvature.
         assert np.ptp(np.diff(values, n=2)) < 1e-11
         assert np.ptp(np.diff(slopes, n=2)) < 1e-10

@@ -1,4 +1,4 @@
-"""What every likelihood in the table must do."""
+"""Tests of every likelihood."""
 
 import json
 
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from catalog.likelihoods import LIKELIHOODS
 from models import likelihoods
-from models.table import LIKELIHOODS
 from tests.settings import make_settings
 
 IMAGES = np.random.default_rng(0).random((3, 4, 5, 2))
@@ -35,7 +35,7 @@ def gradient_of(likelihood, images, outputs):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_shapes_and_precision_are_those_promised(likelihood, dtype):
+def test_shapes_and_precision(likelihood, dtype):
     images = IMAGES.astype(dtype)
     outputs = draw_outputs(likelihood, np.random.default_rng(1)).astype(dtype)
     log_prob, mean = likelihood.log_prob(images, outputs), likelihood.mean(outputs)
@@ -48,18 +48,18 @@ def test_shapes_and_precision_are_those_promised(likelihood, dtype):
 def test_the_gradient_is_the_slope(likelihood):
     source = np.random.default_rng(2)
     outputs = draw_outputs(likelihood, source)
-    along = source.normal(size=outputs.shape)
+    direction = source.normal(size=outputs.shape)
     step = 1e-5
-    there, back = (
-        np.sum(likelihood.log_prob(IMAGES, outputs + sign * step * along)) for sign in (1, -1)
+    above, below = (
+        np.sum(likelihood.log_prob(IMAGES, outputs + sign * step * direction)) for sign in (1, -1)
     )
-    expected = (there - back) / (2 * step)
-    found = np.sum(gradient_of(likelihood, IMAGES, outputs) * along)
+    expected = (above - below) / (2 * step)
+    found = np.sum(gradient_of(likelihood, IMAGES, outputs) * direction)
     assert found == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("pixel", [0.0, 0.3, 1.0])
-def test_extreme_outputs_are_scored_with_a_number_and_have_a_gradient(likelihood, pixel):
+def test_extreme_outputs_have_finite_values_and_gradients(likelihood, pixel):
     count = likelihood.outputs_per_channel
     grid = np.stack(np.meshgrid(*[EXTREMES] * count), axis=-1).reshape(-1, 1, 1, count)
     outputs = grid.astype(np.float32)
@@ -96,7 +96,7 @@ def test_xla_gives_the_same_numbers(likelihood):
 
 
 def test_the_best_outputs_have_the_pixels_for_their_mean(likelihood):
-    """At a stationary point in the outputs that give the mean, E[x|z] is the pixel itself."""
+    """At a stationary point in the outputs of the mean, E[x|z] is the pixel."""
     images = np.array([0.1, 0.4, 0.7, 0.95]).reshape(4, 1, 1, 1)
     low, high = np.full((2, 4, 1, 1, 1), [[[[[-40.0]]]], [[[[40.0]]]]])
     rest = np.zeros((4, 1, 1, likelihood.outputs_per_channel - 1))

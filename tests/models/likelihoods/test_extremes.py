@@ -1,4 +1,4 @@
-"""Likelihoods far from where training is: logits of ±1e4, σ from 1e-8 to 1e8, in both precisions.
+"""Likelihoods far from those in training: logits of ±1e4, σ from 1e-8 to 1e8, in both precisions.
 
 Against SciPy's normal distribution, or NumPy in float64.
 """
@@ -11,9 +11,9 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
+from catalog.likelihoods import LIKELIHOODS
 from models import likelihoods
 from models.likelihoods import Gaussian, GaussianLearned, GaussianPerPixel
-from models.table import LIKELIHOODS
 from tests.settings import make_settings
 
 PIXELS = [0.0, 1e-6, 0.3, 1.0]
@@ -28,7 +28,7 @@ def as_images(values, dtype):
 
 
 def raw_of(stddev: float, lowest: float) -> float:
-    """The decoder's number that gives σ, or one far below the bound."""
+    """Returns the raw output that gives σ, or one far below the bound."""
     above = np.log(stddev) - lowest
     # log σ = lowest + softplus(raw + log ½ − lowest), solved for raw
     inverse = above + np.log(-np.expm1(-above)) if above > 0.1 else -100.0
@@ -36,12 +36,12 @@ def raw_of(stddev: float, lowest: float) -> float:
 
 
 def size_of(raw: float, lowest: float) -> float:
-    """The σ of the decoder's number."""
+    """Returns the σ of a raw output."""
     return float(np.exp(lowest + np.logaddexp(0, raw + np.log(0.5) - lowest)))
 
 
 def expected_log_prob(name, images, logits, stddev):
-    """Of each pixel, in float64; ``stddev`` where the likelihood has one."""
+    """Returns log p of each pixel in float64; ``stddev`` for likelihoods that have one."""
     x, logit = images.astype(np.float64), logits.astype(np.float64)
     cross_entropy = x * scipy.special.log_expit(logit) + (1 - x) * scipy.special.log_expit(-logit)
     if name == "bernoulli":
@@ -56,7 +56,7 @@ def expected_log_prob(name, images, logits, stddev):
 
 
 def score(likelihood, images, outputs):
-    """log p and its gradient in the outputs, of each image of one pixel."""
+    """Returns log p of images of one pixel, and its gradient with respect to the outputs."""
     outputs = tf.constant(outputs)
     with tf.GradientTape() as tape:
         tape.watch(outputs)
@@ -85,10 +85,10 @@ def test_extreme_logits_score_what_numpy_says(name, dtype, tolerance):
 @pytest.mark.parametrize(("dtype", "tolerance"), DTYPES, ids=["float64", "float32"])
 @pytest.mark.parametrize("stddev", STDDEVS)
 def test_extreme_sizes_score_what_scipys_normal_says(stddev, dtype, tolerance):
-    """Those below their bound as at the bound: an image has no density without one."""
+    """A σ below its bound scores as at the bound."""
     pairs = np.array(list(itertools.product(PIXELS, [-50.0, 0.0, 2.0])))
     images, logits = as_images(pairs[:, 0], dtype), as_images(pairs[:, 1], dtype)
-    # as float32 keeps it: the weight is one
+    # rounded to float32, the precision of the weight
     raws = {name: float(np.float32(raw_of(stddev, lowest))) for name, lowest in LOWEST.items()}
     learned = GaussianLearned()
     learned.build(None)

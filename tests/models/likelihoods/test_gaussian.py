@@ -64,7 +64,7 @@ def test_the_bound_holds_below_and_begins_near_a_half(lowest):
 
 @pytest.mark.parametrize("error", [0.0, 0.01, 0.2])
 def test_the_size_is_learned_from_the_error_and_stops_at_the_bound(error):
-    """The best σ² is the mean squared error, and σ = exp(−6) where there is none."""
+    """The best σ² is the mean squared error; without error, σ is at its bound, exp(−6)."""
     likelihood = GaussianLearned()
     likelihood.build(None)
     sign = np.where(np.arange(200) % 2, 1, -1).reshape(1, 10, 20, 1)
@@ -82,5 +82,5 @@ def test_the_size_is_learned_from_the_error_and_stops_at_the_bound(error):
 
     for _ in range(500):
         step()
-    # The bound is approached, never reached.
+    # The bound is approached but not reached.
     assert float(likelihood.stddev()) == pytest.approx(max(error, np.exp(-6)), rel=0.04)
