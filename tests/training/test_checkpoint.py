@@ -276,7 +276,7 @@ def test_a_checkpoint_of_an_earlier_version_is_restored(policy, tmp_path, words)
     fit.compile_with_adam(model, settings, 13)
 
     rng = np.random.default_rng(0)
-    old = {
+    old: dict[str, Any] = {
         name: np.asarray(rng.integers(1, 100, shape)) for name, shape in VARIABLES[words].items()
     }
     progress = np.frombuffer(json.dumps({**PROGRESS, "position": 13}).encode(), np.uint8)

@@ -272,7 +272,10 @@ def test_an_invalid_tf_config_is_reported_in_one_line_without_tensorflow(run_scr
     ("words", "part"),
     [
         ("--strategy mirored", "expected none, mirrored or multi_worker; did you mean mirrored"),
-        ("--num_replicas 2", "--num_replicas belongs to --strategy mirrored: received --strategy"),
+        (
+            "--num_replicas 2",
+            "--num_replicas belongs to --strategy mirrored, and --strategy is none",
+        ),
         ("--strategy mirrored --jit_compile 1", "leave --jit_compile out"),
     ],
 )
