@@ -56,7 +56,7 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
         log_level = 3 if len(workers.workers) > 1 else 2
         device_name = device.set_up_tensorflow(log_level, flags.deterministic)
         strategy = cluster.make_strategy(flags.strategy, flags.num_replicas, flags.batch_size)
-        stop_signals.take_back()  # TensorFlow's workers take SIGTERM for themselves
+        stop_signals.reinstall()  # TensorFlow's workers install their own handler of SIGTERM
         with (
             device.out_of_memory_in_one_line(),
             cluster.own_folder(run, workers, flags.resume) as folder,

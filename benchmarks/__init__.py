@@ -1,1 +1,1 @@
-"""Slow commands: speed against peers (make bench), and trainings killed at random."""
+"""Benchmarks: speed compared with other frameworks, killed trainings, memory over time."""

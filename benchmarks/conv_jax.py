@@ -14,7 +14,7 @@ from benchmarks.conv_networks import FEATURES, NETWORKS, initial_weights
 
 
 class VAE:
-    """A network of ``conv_networks``, in functions of its weights.
+    """A network of ``conv_networks``, as functions of its weights.
 
     Args:
         network: one of ``NETWORKS``.
@@ -33,7 +33,7 @@ class VAE:
             )
 
     def encode(self, weights, x, keys=None):
-        """Returns (z_mean, z_log_var), each (batch, 10); dropout is on where ``keys`` is."""
+        """Returns (z_mean, z_log_var), each (batch, 10); with dropout if ``keys`` is given."""
         for name in self.network.encoder:
             x = self._hidden(name, weights, x, keys)
         mean, log_var = (self._apply_layer(name, weights, x) for name in ("mean", "log_var"))
@@ -47,7 +47,7 @@ class VAE:
         return self._apply_layer(last, weights, z).reshape(-1, 28, 28, 1).astype(jnp.float32)
 
     def loss(self, weights, x, key):
-        """Returns the mean loss, in nats an image."""
+        """Returns the mean loss, in nats per image."""
         keys = iter(jax.random.split(key, 1 + len(self.network.layers)))
         mean, log_var = self.encode(weights, x, keys)
         noise = jax.random.normal(next(keys), mean.shape)

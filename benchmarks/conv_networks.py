@@ -1,7 +1,7 @@
-"""The sizes of two convolutional networks of ``catalog/networks.py``, for their peers.
+"""The sizes of two networks of ``catalog/networks.py``, for their copies in other frameworks.
 
-For images of 28×28×1. A layer's activation follows it, and after a convolution dropout;
-neither follows what gives z_mean, z_log_var or the logits.
+For images of 28×28×1. An activation follows each layer, and dropout each convolution, except the
+layers of z_mean, z_log_var and the logits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 LATENT = 10
-FEATURES = (7, 7, 64)  # where the encoder ends, in both
+FEATURES = (7, 7, 64)  # the last features of both encoders
 
 
 class Layer(NamedTuple):
@@ -36,7 +36,7 @@ class Network(NamedTuple):
 
     @property
     def layers(self) -> dict[str, Layer]:
-        """All of them, by names that no two share."""
+        """All layers by name."""
         to_latent = Layer((math.prod(FEATURES), LATENT))
         return {**self.encoder, "mean": to_latent, "log_var": to_latent, **self.decoder}
 
@@ -73,7 +73,7 @@ NETWORKS = {
 
 
 def initial_weights(network: str) -> dict[str, np.ndarray]:
-    """Returns Glorot-uniform kernels, the same for all; biases begin at 0."""
+    """Returns Glorot-uniform kernels, the same for all frameworks; biases are 0."""
     generator = np.random.default_rng(0)
     weights = {}
     for name, layer in NETWORKS[network].layers.items():
@@ -96,6 +96,6 @@ def layers_of(model: Any) -> list[Any]:
 
 
 def assign_weights(model: Any, network: str) -> None:
-    """Gives a Keras VAE of that network these kernels."""
+    """Assigns ``initial_weights`` to a Keras VAE of that network."""
     for layer, weight in zip(layers_of(model), initial_weights(network).values(), strict=True):
         layer.kernel.assign(weight)

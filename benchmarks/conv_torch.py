@@ -53,7 +53,7 @@ class VAE(nn.Module):
         return self._apply_layer(last, z).reshape(-1, 1, 28, 28).float()
 
     def forward(self, x):
-        """Returns the mean loss, in nats an image."""
+        """Returns the mean loss, in nats per image."""
         mean, log_var = self.encode(x)
         logits = self.decode(mean + torch.exp(0.5 * log_var) * torch.randn_like(mean))
         bce = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")

@@ -1,4 +1,4 @@
-"""train.py at work in processes of its own, to be killed: one, or the workers of a cluster."""
+"""Trainings in processes that can be killed: one process, or the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENDS_WITHIN = 60  # seconds, after another worker was killed
+ENDS_WITHIN = 60  # seconds after another worker was killed
 
 
 class Broken(Exception):
@@ -21,7 +21,7 @@ class Broken(Exception):
 
 
 def copy_program(folder: Path) -> Path:
-    """Copies the scripts and their rooms, in which no model has been trained yet."""
+    """Copies the program without trained models, results, tests and documentation."""
     left_out = shutil.ignore_patterns(
         ".*", "__pycache__", "trained_model", "result", "tests", "docs"
     )
@@ -30,13 +30,13 @@ def copy_program(folder: Path) -> Path:
 
 
 class Training:
-    """train.py at work: one process, or the workers of a cluster, their output in files."""
+    """train.py in one process, or in the workers of a cluster, with their output in files."""
 
     def __init__(self, program: Path, folder: Path, words: Sequence[str], workers: int = 1):
         variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         variables.pop("TF_CPP_MIN_LOG_LEVEL", None)
         if workers > 1:
-            # Sums on one thread have one order; exchanging two workers' is a + b.
+            # On one thread the order of sums is fixed, and the sum of two workers is a + b.
             variables |= {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
         folder.mkdir()
         self.outputs = [folder / f"{index}.txt" for index in range(workers)]
@@ -63,19 +63,19 @@ class Training:
         return "\n".join(path.read_text(errors="replace") for path in self.outputs)
 
     def finish(self) -> None:
-        """Waits for its end; raises Broken where that is not a good one."""
+        """Waits for the end of all processes; raises Broken if one fails."""
         for process in self.processes:
             if process.wait():
                 raise Broken(f"status {process.returncode}: {self.output().strip()[-300:]}")
 
-    def kill(self, who: str) -> None:
-        """Kills the process, or the workers named; the others must end by themselves.
+    def kill(self, target: str) -> None:
+        """Kills the process, or the given workers; the others must end by themselves.
 
         Raises:
-            Broken: if another worker does not end, or with anything but status 1.
+            Broken: if another worker does not end, or ends with a status other than 1.
         """
-        struck = {"it": [0], "chief": [0], "other": [1], "both": [0, 1]}[who]
-        for index in struck:
+        killed = {"it": [0], "chief": [0], "other": [1], "both": [0, 1]}[target]
+        for index in killed:
             self.processes[index].kill()
         for index, process in enumerate(self.processes):
             try:
@@ -83,14 +83,14 @@ class Training:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                raise Broken(f"worker {index} waits for one that is dead") from None
-            if index not in struck and status != 1:
-                said = self.outputs[index].read_text(errors="replace").strip()
-                raise Broken(f"worker {index} ended with status {status}: {said[-300:]}")
+                raise Broken(f"worker {index} waits for a killed worker") from None
+            if index not in killed and status != 1:
+                printed = self.outputs[index].read_text(errors="replace").strip()
+                raise Broken(f"worker {index} ended with status {status}: {printed[-300:]}")
 
 
 def worker_configs(workers: int) -> Iterator[str]:
-    """Yields each worker's TF_CONFIG, on ports that are free now."""
+    """Yields each worker's TF_CONFIG, on free ports."""
     sockets = [socket.socket() for _ in range(workers)]
     for opened in sockets:
         opened.bind(("127.0.0.1", 0))

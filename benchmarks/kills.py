@@ -1,16 +1,16 @@
-"""Trainings killed at random, compared bit for bit with the same trainings never killed.
+"""Trainings killed at random times, compared bit for bit with uninterrupted trainings.
 
     python -m benchmarks.kills                          at least 30 kills
-    python -m benchmarks.kills --json docs/kills.json   the same, and what came of it
+    python -m benchmarks.kills --json docs/kills.json   the same, with the results in a file
 
-Each round trains one of ``CONFIGURATIONS`` with train.py on the embedded digits, twice: once
-undisturbed, in long stacks of steps and without checkpoints in an epoch; and once with
-checkpoints after every few steps, killed by SIGKILL at times that ``--seed`` draws, and each
-time gone on with by the same command and --resume. After every kill what is on the disk must
-be whole; the next process must go on from the last checkpoint; and in the end weights,
-optimiser, streams of noise and history must be those of the undisturbed training.
+Each round trains one of ``CONFIGURATIONS`` with train.py on the embedded digits twice: once
+uninterrupted, with many steps per call and no checkpoints within epochs; and once with a
+checkpoint after every few steps, killed by SIGKILL at times drawn from ``--seed``, and resumed
+each time with the same command and --resume. After every kill the files on disk must be intact,
+and the next process must resume from the last checkpoint. In the end weights, optimizer, random
+streams and history must equal those of the uninterrupted training.
 
-A copy of the program is trained in a temporary folder; trained_model/ is left alone.
+A copy of the program trains in a temporary folder; trained_model/ is not touched.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ from typing import Any, NamedTuple
 import runs
 from benchmarks.killed_processes import Broken, Training, copy_program
 
-SAVES_WITHIN = 600  # seconds, that a training may take to a checkpoint
-STARTING = 0.2  # part of the kills that come before training is under way
-_TIMES = ("seconds", "images_per_second")  # of history.csv, which no two trainings share
+SAVES_WITHIN = 600  # seconds until the next checkpoint
+STARTING = 0.2  # fraction of the kills that come while a process starts
+_TIMES = (
+    "seconds",
+    "images_per_second",
+)  # columns of history.csv that differ between equal trainings
 
 
 class Configuration(NamedTuple):
-    """What a round trains: flags, and how the killed training is cut into calls."""
+    """What a round trains: flags, and the steps per call of the killed training."""
 
     flags: str
     epochs: int = 6
-    steps: int = 13  # a call of the killed training, after which a checkpoint is due
+    steps: int = 13  # per call of the killed training; each is followed by a checkpoint
     workers: int = 1
 
 
@@ -91,23 +94,23 @@ CONFIGURATIONS = {
 
 
 class Kill(NamedTuple):
-    """One kill, and what it left behind."""
+    """One kill, and the files after it."""
 
     when: str  # "starting" or "training"
     after: float  # seconds from the start of the process
-    who: str  # "it", or of several workers "chief", "other" or "both"
+    who: str  # "it", or of two workers "chief", "other" or "both"
     position: int  # steps in the last checkpoint
-    models: int  # of best.keras and model.keras, that were there and loaded
+    models: int  # how many of best.keras and model.keras exist and were loaded
 
 
 # --------------------------------------------------------------------------- on the disk
 
 
 def inspect(run: runs.Run) -> tuple[int, int]:
-    """Returns the steps in a killed run's last checkpoint, and how many models it has.
+    """Returns the steps in a killed run's last checkpoint, and the number of its models.
 
     Raises:
-        Broken: if anything that lies there does not open.
+        Broken: if a file cannot be read.
     """
     from training import checkpoint
 
@@ -129,11 +132,11 @@ def inspect(run: runs.Run) -> tuple[int, int]:
 
 
 def find_differences(run: runs.Run, other: runs.Run, rounding: float = 0.0) -> list[str]:
-    """Returns what is not the same to the bit in two finished runs, the times apart.
+    """Returns the names of what differs between two finished runs, apart from times.
 
     Args:
         run, other: to compare.
-        rounding: what a number of the history may be off by, relatively.
+        rounding: relative difference allowed between values of the history.
     """
     (ours, our_rows), (theirs, their_rows) = _read_end(run), _read_end(other)
     differ = [name for name in sorted(ours.keys() | theirs) if ours.get(name) != theirs.get(name)]
@@ -145,7 +148,7 @@ def find_differences(run: runs.Run, other: runs.Run, rounding: float = 0.0) -> l
 
 
 def _read_end(run: runs.Run) -> tuple[dict[str, Any], dict[tuple[float, str], float]]:
-    """Returns a run's bits and outcome by name, and its history by epoch and column."""
+    """Returns a run's arrays and outcome by name, and its history by epoch and column."""
     from training import checkpoint
 
     arrays, progress = checkpoint.load(run)
@@ -174,13 +177,13 @@ def _load_model(path: Path) -> Any:
 
 
 class Round:
-    """One configuration, trained undisturbed and then killed again and again.
+    """One configuration, trained without interruption and then with kills.
 
     Args:
-        name: in words.
+        name: of the configuration.
         configuration: what is trained.
-        program: a copy of it, whose trained_model/ takes the runs.
-        folder: for the outputs.
+        program: a copy of the program, whose trained_model/ holds the runs.
+        folder: for the outputs of the processes.
     """
 
     def __init__(self, name: str, configuration: Configuration, program: Path, folder: Path):
@@ -191,16 +194,16 @@ class Round:
         folder.mkdir()
         words = [*_COMMON.split(), *configuration.flags.split()]
         self.words = [*words, "--num_epochs", str(configuration.epochs)]
-        self.whole = runs.Run(program / "trained_model" / f"{folder.name} whole")
+        self.uninterrupted = runs.Run(program / "trained_model" / f"{folder.name} uninterrupted")
         self.run = runs.Run(program / "trained_model" / f"{folder.name} killed")
         self.kills: list[Kill] = []
-        self.resumed: list[int] = []  # positions at which a process went on
+        self.resumed: list[int] = []  # positions from which a process resumed
         self.steps_per_epoch = 0
         self._position = 0
 
-    def train_whole(self) -> None:
-        """Trains undisturbed."""
-        training = self._start(["--run_name", self.whole.name], "whole")
+    def train_uninterrupted(self) -> None:
+        """Trains without interruption."""
+        training = self._start(["--run_name", self.uninterrupted.name], "uninterrupted")
         training.finish()
         (steps,) = re.findall(r"epochs of (\d+) batches", training.output())
         self.steps_per_epoch = int(steps)
@@ -210,7 +213,7 @@ class Round:
 
         Args:
             rng: draws the times.
-            num_kills: at most; fewer where the training ends before.
+            num_kills: largest number of kills; fewer if the training ends before.
         """
         steps = str(self.configuration.steps)
         often = ["--steps_per_execution", steps, "--checkpoint_minutes", "0"]
@@ -226,20 +229,20 @@ class Round:
                 return
             self._position = self.kills[-1].position
             if self.run.record_path.exists() and self.run.read_record()["status"] == "finished":
-                return  # it was about to say so
+                return  # it was killed after its last write
 
     def _start(self, words: list[str], name: str) -> Training:
         words = [*self.words, *words]
         return Training(self.program, self.folder / name, words, self.configuration.workers)
 
     def _kill(self, training: Training, rng: random.Random, num_kills: int) -> bool:
-        """Kills a training at a random time; False where it ended before."""
+        """Kills a training at a random time; returns False if it ended before."""
         starting, part, wait = rng.random() < STARTING, rng.random(), rng.random()
         who = "it"
         if self.configuration.workers > 1:
             who = "both" if starting else rng.choice(("chief", "other", "both"))
         if starting:
-            time.sleep(wait * 8)  # importing, building, compiling, going back to the checkpoint
+            time.sleep(wait * 8)  # imports, building, compiling, restoring the checkpoint
         else:
             left = self.configuration.epochs * self.steps_per_epoch - self._position
             ahead = 2 * part * left / (num_kills - len(self.kills) + 1)
@@ -257,14 +260,14 @@ class Round:
         return True
 
     def _wait_for(self, training: Training, position: int) -> None:
-        """Waits until a checkpoint of this many steps lies there, or the training ends."""
+        """Waits until there is a checkpoint of this many steps, or the training ends."""
         from training import checkpoint
 
         known = _changed(self.run.checkpoint_path)
         while training.is_running():
             if (now := _changed(self.run.checkpoint_path)) != known:
                 known = now
-                if checkpoint.load(self.run)[1]["position"] >= position:  # as it is written
+                if checkpoint.load(self.run)[1]["position"] >= position:  # while it is written
                     return
             elif time.monotonic() - training.began > SAVES_WITHIN:
                 training.kill("both" if self.configuration.workers > 1 else "it")
@@ -272,29 +275,29 @@ class Round:
             time.sleep(0.01)
 
     def _check_begin(self, training: Training, resumed: bool) -> None:
-        """Checks that a process went on from the last checkpoint, where it came so far."""
-        said = re.search(r"^resume +after (\d+) epochs and (\d+) steps", training.output(), re.M)
-        if not resumed or not said:
+        """Checks that a process resumed from the last checkpoint, if it lived to print that."""
+        printed = re.search(r"^resume +after (\d+) epochs and (\d+) steps", training.output(), re.M)
+        if not resumed or not printed:
             return
-        position = int(said[1]) * self.steps_per_epoch + int(said[2])
+        position = int(printed[1]) * self.steps_per_epoch + int(printed[2])
         if position != self._position:
-            raise Broken(f"step {self._position} was saved, and it went on from {position}")
+            raise Broken(f"step {self._position} was saved, but it resumed from {position}")
         self.resumed.append(position)
 
     def compare(self) -> list[str]:
-        """Returns what is not the same in the two trainings' ends."""
-        # Of several workers' running means their sum is saved, and shared out again.
+        """Returns the names of what differs between the two trainings in the end."""
+        # Of the metrics of several workers the sum is saved, and divided again when resumed.
         rounding = 1e-6 if self.configuration.workers > 1 else 0.0
-        return find_differences(self.run, self.whole, rounding)
+        return find_differences(self.run, self.uninterrupted, rounding)
 
     def describe(self, broken: str) -> dict[str, Any]:
-        """Returns what came of the round, for JSON."""
+        """Returns the results of the round, for JSON."""
         return {
             "command": " ".join(["python train.py", *self.words]),
-            "steps_a_call": self.configuration.steps,
+            "steps_per_call": self.configuration.steps,
             "steps": self.configuration.epochs * self.steps_per_epoch,
             "kills": [kill._asdict() for kill in self.kills],
-            "went_on_from": self.resumed,
+            "resumed_from": self.resumed,
             "broken": broken,
         }
 
@@ -308,9 +311,11 @@ def _changed(path: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=30, help="at least, over all rounds")
-    parser.add_argument("--each", type=int, default=4, help="kills of one training, at most")
-    parser.add_argument("--seed", type=int, default=0, help="of the times")
+    parser.add_argument(
+        "--kills", type=int, default=30, help="smallest number of kills over all rounds"
+    )
+    parser.add_argument("--each", type=int, default=4, help="largest number of kills per training")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the times")
     parser.add_argument("--only", nargs="+", choices=CONFIGURATIONS, default=list(CONFIGURATIONS))
     parser.add_argument("--json", type=Path, help="file to write; other configurations in it stay")
     arguments = parser.parse_args()
@@ -332,8 +337,8 @@ def main() -> None:
     totals = count(rounds)
     print(
         "{kills} kills, {while_training} of them while training; {checkpoints} checkpoints and "
-        "{models} models found whole; {went_on} times gone on from the last checkpoint; "
-        "{same_bits} of {rounds} trainings ended with the same bits as undisturbed ones".format(
+        "{models} models found intact; {resumed} times resumed from the last checkpoint; "
+        "{same_bits} of {rounds} trainings ended with the same bits as uninterrupted ones".format(
             **totals
         )
     )
@@ -343,21 +348,21 @@ def main() -> None:
 
 
 def count(rounds: list[dict[str, Any]]) -> dict[str, int]:
-    """Returns the figures of all rounds."""
+    """Returns the totals of all rounds."""
     kills = [kill for found in rounds for kill in found["kills"]]
     return {
         "kills": len(kills),
         "while_training": sum(kill["when"] == "training" for kill in kills),
         "checkpoints": sum(kill["position"] > 0 for kill in kills),
         "models": sum(kill["models"] for kill in kills),
-        "went_on": sum(len(found["went_on_from"]) for found in rounds),
+        "resumed": sum(len(found["resumed_from"]) for found in rounds),
         "rounds": len(rounds),
         "same_bits": sum(not found["broken"] for found in rounds),
     }
 
 
 def write(path: Path, rounds: list[dict[str, Any]]) -> None:
-    """Writes what came of the rounds so far; those of other configurations in the file stay."""
+    """Writes the results so far; those of other configurations in the file are kept."""
     kept = json.loads(path.read_text(encoding="utf-8"))["rounds"] if path.exists() else []
     played = {found["configuration"] for found in rounds}
     known = [found for found in kept if found["configuration"] not in played] + rounds
@@ -367,12 +372,12 @@ def write(path: Path, rounds: list[dict[str, Any]]) -> None:
 
 
 def _play(name, program, temporary, number, rng, arguments) -> dict[str, Any]:
-    """Plays a round, and says what came of it in one line."""
+    """Plays a round; returns its results, and prints them in one line."""
     played = Round(name, CONFIGURATIONS[name], program, temporary / f"round {number}")
     began = time.monotonic()
     broken = ""
     try:
-        played.train_whole()
+        played.train_uninterrupted()
         played.train_killed(rng, arguments.each)
         if differences := played.compare():
             broken = f"{len(differences)} differ: {', '.join(differences[:3])}"

@@ -1,10 +1,10 @@
-"""Thousands of epochs in one process: whether its memory stays flat, and its handles few.
+"""Soak test: memory and open file handles over thousands of epochs in one process.
 
     python -m benchmarks.soak --epochs 3000 --json docs/soak.json
 
-Trains on 100 of the embedded digits by train.py itself, with everything that it writes: a
-checkpoint, two models, history and TensorBoard's logs after every epoch, checkpoints within
-epochs, snapshots. Once a second it is looked at from outside, in /proc: Linux only.
+Runs train.py on 100 of the embedded digits with all that it writes: a checkpoint, two models,
+the history and TensorBoard's logs after every epoch, checkpoints within epochs, and snapshots.
+The process is observed once per second through /proc, so this needs Linux.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WORDS = (
     "--dataset digits --num_validation 1337 --batch_size 50 --hidden_dim 32 --latent_dim 2 "
     "--steps_per_execution 1 --checkpoint_minutes 0.05 --snapshot_every 500 --run_name soak"
 )
-_WARM_UP = 0.2  # of the epochs: until then caches fill
+_WARM_UP = 0.2  # of the epochs, during which caches fill
 
 _PROGRAM = """
 import sys, pathlib, cli, train
@@ -37,8 +37,8 @@ train.main(sys.argv)
 """
 
 
-def look(process_id: int) -> tuple[float, int, int]:
-    """Returns a process' resident memory in MiB, and how many handles and threads it has."""
+def observe(process_id: int) -> tuple[float, int, int]:
+    """Returns the resident memory of a process in MiB and its numbers of handles and threads."""
     folder = Path(f"/proc/{process_id}")
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
     handles = len(list((folder / "fd").iterdir()))
@@ -46,7 +46,7 @@ def look(process_id: int) -> tuple[float, int, int]:
 
 
 def soak(num_epochs: int, root: Path) -> list[dict[str, float]]:
-    """Trains for so many epochs; returns what was seen each second, first and last apart."""
+    """Trains; returns the observations of each second between the first epoch and the last."""
     command = [sys.executable, "-c", _PROGRAM, str(root), *WORDS.split()]
     record = root / "soak" / "run.json"
     seen: list[dict[str, float]] = []
@@ -62,8 +62,8 @@ def soak(num_epochs: int, root: Path) -> list[dict[str, float]]:
                     json.loads(record.read_text()).get("epochs_done", 0) if record.exists() else 0
                 )
                 try:
-                    memory, handles, threads = look(process.pid)
-                except (OSError, KeyError):  # it ends just now
+                    memory, handles, threads = observe(process.pid)
+                except (OSError, KeyError):  # the process has just ended
                     break
                 if 0 < done < num_epochs:
                     seconds = round(time.monotonic() - began, 1)
@@ -80,14 +80,15 @@ def soak(num_epochs: int, root: Path) -> list[dict[str, float]]:
     return seen
 
 
-def sum_up(seen: list[dict[str, float]], num_epochs: int) -> dict[str, Any]:
-    """Returns the slope of the memory after the warm-up, and the handles by part of the run.
+def summarize(seen: list[dict[str, float]], num_epochs: int) -> dict[str, Any]:
+    """Returns the slope of the memory after the warm-up, and the handles per tenth of the run.
 
-    A handle is open for an instant where a file is written: the fewest seen in a tenth of the
-    run are those that stay open.
+    Handles are also open while a file is written; the fewest in a tenth of the run are those that
+    remain open.
     """
     epochs, memory, handles, threads = (
-        np.array([look[name] for look in seen]) for name in ("epoch", "mib", "handles", "threads")
+        np.array([observed[name] for observed in seen])
+        for name in ("epoch", "mib", "handles", "threads")
     )
     warm = epochs >= _WARM_UP * num_epochs
     slope, _ = np.polyfit(epochs[warm], memory[warm], 1)
@@ -105,14 +106,14 @@ def sum_up(seen: list[dict[str, float]], num_epochs: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--epochs", type=int, default=3000, help="at least 100")
-    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--json", type=Path, help="file to write the results to")
     arguments = parser.parse_args()
     if arguments.epochs < 100:
         parser.error(f"--epochs {arguments.epochs}: expected at least 100")
     with tempfile.TemporaryDirectory() as folder:
         seen = soak(arguments.epochs, Path(folder))
         snapshots = len(list((Path(folder) / "soak" / "snapshots").glob("*.png")))
-    summary = sum_up(seen, arguments.epochs)
+    summary = summarize(seen, arguments.epochs)
     for name, value in summary.items():
         print(f"{name:<24}{value}")
     if arguments.json:

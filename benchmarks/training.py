@@ -1,13 +1,13 @@
-"""Seconds an epoch of this project and of its peers, taken in turn in one run.
+"""Seconds per epoch of this repository and other frameworks, measured in turn in one run.
 
     make bench                                  everything
     python -m benchmarks.training --rows mlp    one table
     python -m benchmarks.training --rows mlp --json docs/speed.json
-                                                the same, put in the place of what the file has
+                                                the same, replacing that table of the file
 
-Machines drift by tens of percent within minutes. So all contenders are ready at once, each
-in a process of its own, and train one epoch after another in turn; medians of the epochs
-are compared, and only within one run. Compilation is counted apart.
+The speed of a machine drifts by tens of percent within minutes. So all contenders run at the
+same time, each in its own process, and train one epoch after another in turn; the medians are
+compared within one run only. Compilation is measured separately.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # not the gradient of the images.
 FLOP_PER_IMAGE = 2 * (3 * (2 * 500 * 10 + 10 * 500 + 500 * 784) + 2 * 784 * 500)
 
-# The most that the losses of the last epoch may be apart. Half precision rounds differently
-# in each framework.
+# The largest relative difference allowed between the losses of the last epoch. Half precision
+# rounds differently in each framework.
 MAY_DIFFER = {"mlp": 0.01, "conv": 0.01, "conv_bfloat16": 0.03, "conv_leaky": 0.03}
 
 PEERS = ("keras_fit", "torch_fused", "torch_compile", "jax_scan", "matrix_rate")
-CONV = {"network": "conv", "batch_size": 128, "copies": 0.3}  # of MNIST, each epoch
+CONV = {"network": "conv", "batch_size": 128, "copies": 0.3}  # of MNIST per epoch
 CONV_LEAKY = {"network": "conv_leaky", "batch_size": 64, "copies": 0.032}  # its published batch
 
 
@@ -54,7 +54,7 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "noise": {
         "ours": ("ours", {"batch_size": 100}),
         "dropout 0.1": ("ours", {"batch_size": 100, "dropout": 0.1}),
-        "dynamic binarisation": ("ours", {"batch_size": 100, "binarize": "dynamic"}),
+        "dynamic binarization": ("ours", {"batch_size": 100, "binarize": "dynamic"}),
     },
     "precision": {
         f"{precision}, batch {size}": ("ours", {"batch_size": size, "precision": precision})
@@ -95,7 +95,7 @@ class Contender:
         self.losses: list[float] = []
 
     def train_epoch(self) -> None:
-        """Has it train one epoch, and notes the time and the loss."""
+        """Trains one epoch; records its time and loss."""
         assert self.process.stdin is not None
         self.process.stdin.write("epoch\n")
         self.process.stdin.flush()
@@ -104,7 +104,7 @@ class Contender:
         self.losses.append(answer["loss"])
 
     def peak_memory(self) -> float:
-        """Returns its peak memory in MiB (Linux)."""
+        """Returns the peak memory of its process in MiB (Linux)."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
@@ -123,10 +123,10 @@ class Contender:
 
 
 def compare(table: str, rounds: int) -> dict[str, Any]:
-    """Runs one table; returns medians, ratios to the first row, losses, memory."""
+    """Measures one table; returns medians, ratios to the first row, losses and memory."""
     contenders = {}
     for name, (worker, options) in ROWS[table].items():
-        print(f"  getting {name} ready", file=sys.stderr, flush=True)
+        print(f"  preparing {name}", file=sys.stderr, flush=True)
         contenders[name] = Contender(worker, options)
     for _ in range(rounds):
         for contender in contenders.values():
@@ -171,7 +171,7 @@ def report(table: str, rows: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--rounds", type=int, default=7, help="epochs each, at least 5")
+    parser.add_argument("--rounds", type=int, default=7, help="number of timed epochs, at least 5")
     parser.add_argument("--json", type=Path, help="file to write; other tables in it stay")
     arguments = parser.parse_args()
     try:
@@ -191,7 +191,7 @@ def main() -> None:
 
 
 def replace_tables(path: Path, tables: dict[str, Any]) -> None:
-    """Writes tables to a JSON file; those of other names that it has stay as they are."""
+    """Writes tables to a JSON file; its tables of other names are kept."""
     kept = json.loads(path.read_text()) if path.exists() else {}
     known = {**kept, **tables}
     in_order = {name: known[name] for name in (*ROWS, *sorted(known)) if name in known}

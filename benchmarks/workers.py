@@ -1,9 +1,9 @@
-"""The same training, written for each framework: what ``benchmarks.training`` compares.
+"""The same training in each framework, as processes that ``benchmarks.training`` compares.
 
     python -m benchmarks.workers NAME '{"batch_size": 100, …}'
 
-A worker gets ready (builds, compiles, trains one epoch that does not count), then answers
-each line on its standard input with one epoch of training and a line of JSON: seconds, and
+A worker builds and compiles its model and trains one epoch, which is not timed. Then it answers
+each line on its standard input with one epoch of training and a line of JSON: the seconds and
 the loss of the epoch. All train the one-hidden-layer VAE of Kingma and Welling (2014), on
 the same images, with Adam, in the order of a fresh permutation each epoch.
 """
@@ -38,7 +38,7 @@ def load_images(copies: float) -> np.ndarray:
 
 
 def initial_weights() -> dict[str, np.ndarray]:
-    """Returns Glorot-uniform weights, the same for all; keys are input→output."""
+    """Returns Glorot-uniform weights by layer, the same for all frameworks."""
     generator = np.random.default_rng(0)
     shapes = {
         "hidden": (PIXELS, HIDDEN),
@@ -89,7 +89,7 @@ def _assign_mlp_weights(model: Any) -> None:
 
 
 def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
-    """This project's way: what train.py does, through fit."""
+    """This repository, as train.py trains."""
     from training import device
 
     device.set_up_tensorflow()
@@ -98,19 +98,18 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
 
     import models
     from data.batches import ResidentBatches
-    from training import checkpoint
-    from training.loop import BeginEpochs, CompiledLoop, ticks
+    from training import checkpoint, private_apis
+    from training.loop import BeginEpochs, CompiledLoop, count_calls
     from training.modes import choose_mode
 
     binarize_with = models.noise.uniform if options.get("binarize") == "dynamic" else None
     batches = ResidentBatches(images, options["batch_size"], 0, binarize_with)
-    mode = choose_mode(model, options["batch_size"], "auto", options.get("deterministic", False))
+    mode = choose_mode(model, options["batch_size"], None, options.get("deterministic", False))
     loop = CompiledLoop(model, model.train_step, batches, mode.loop)
-    untouched = checkpoint.capture(model)
+    before = checkpoint.capture(model)
     loop.choose_steps_per_call()
-    checkpoint.restore(model, untouched)
-    model.steps_per_execution = loop.steps_per_call
-    model.train_function = loop
+    checkpoint.restore(model, before)
+    private_apis.use_loops(model, loop, loop, loop.steps_per_call)
     turns: queue.Queue[None] = queue.Queue()
     losses: queue.Queue[float] = queue.Queue()
 
@@ -128,7 +127,7 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
         "shuffle": False,
         "callbacks": [BeginEpochs(loop, loop), TakeTurns()],
     }
-    threading.Thread(target=model.fit, args=[ticks()], kwargs=arguments, daemon=True).start()
+    threading.Thread(target=model.fit, args=[count_calls()], kwargs=arguments, daemon=True).start()
 
     def epoch(order: np.ndarray) -> float:
         turns.put(None)
@@ -138,7 +137,7 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
 
 
 def keras_fit(images: np.ndarray, options: dict[str, Any]) -> Epoch:
-    """The same model through Keras' fit as everybody calls it: a shuffled tf.data pipeline."""
+    """The same model through Keras' fit as usually called, on a shuffled tf.data pipeline."""
     model = _keras_model(images, options)
     import tensorflow as tf
 
@@ -221,7 +220,7 @@ def torch_compile(images: np.ndarray, options: dict[str, Any]) -> Epoch:
 
 
 def jax_scan(images: np.ndarray, options: dict[str, Any]) -> Epoch:
-    """JAX, the whole epoch one compiled scan, with optax' Adam."""
+    """JAX, an epoch as one compiled scan, with optax' Adam."""
     import jax
     import jax.numpy as jnp
     import optax
@@ -275,10 +274,10 @@ def jax_conv(images: np.ndarray, options: dict[str, Any]) -> Epoch:
 
 
 def matrix_rate(images: np.ndarray, options: dict[str, Any]) -> Epoch:
-    """Not a training: the necessary matrix products of an epoch alone, in one JAX scan.
+    """Not a training: only the necessary matrix products of an epoch, in one JAX scan.
 
-    Forward x·W, backward xᵀ·δ and δ·Wᵀ of every layer, less the gradient of the images,
-    which nobody needs. By XLA, the quickest at them of the frameworks compared here.
+    Forward x·W, backward xᵀ·δ and δ·Wᵀ of every layer, except the gradient of the images. XLA
+    is the fastest at them of the frameworks compared here.
     """
     import jax
 
@@ -290,8 +289,8 @@ def matrix_rate(images: np.ndarray, options: dict[str, Any]) -> Epoch:
         operands.append((x, weight, delta))
 
     def step(layers, _):
-        # The products have the shapes of each other's operands: they take their places, so
-        # that none can be left out. The numbers overflow soon, which costs no time.
+        # The products have the shapes of each other's operands and replace them, so that none
+        # can be optimized away. The numbers soon overflow, which costs no time.
         products = [(delta @ weight.T, x.T @ delta, x @ weight) for x, weight, delta in layers]
         images = layers[0][0]
         return [(images, *products[0][1:]), *products[1:]], None

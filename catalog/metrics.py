@@ -19,6 +19,7 @@ class Metric(NamedTuple):
         is_validated: whether it is also reported for the validation images, as ``val_<name>``.
         depends_on_likelihood: whether probabilities and densities give values that do not compare.
         digits: after the point, in tables.
+        needs_labels: whether it is known for labeled images only.
     """
 
     heading: str
@@ -29,6 +30,7 @@ class Metric(NamedTuple):
     is_validated: bool = True
     depends_on_likelihood: bool = False
     digits: int = 2
+    needs_labels: bool = False
 
 
 METRICS = {
@@ -54,28 +56,6 @@ METRICS = {
         depends_on_likelihood=True,
     ),
     "kl": Metric("KL", NATS, "KL(q(z|x) ‖ p(z))", higher_is_better=None, is_trained=True),
-    "classification": Metric(
-        "classification",
-        NATS,
-        "−log p(y|z), over labeled images",
-        is_trained=True,
-    ),
-    "accuracy": Metric(
-        "accuracy",
-        "fraction of labeled images",
-        "images of whose class the classifier gives the highest probability",
-        higher_is_better=True,
-        is_trained=True,
-        digits=4,
-    ),
-    "objective": Metric(
-        "objective",
-        NATS,
-        "what the optimizer lowers",
-        is_trained=True,
-        is_validated=False,
-        depends_on_likelihood=True,
-    ),
     "mean_squared_error": Metric(
         "squared error",
         "summed over pixels",
@@ -85,6 +65,30 @@ METRICS = {
         "squared error + KL",
         "z sampled",
         "squared error for a sampled z, summed over pixels, plus KL",
+    ),
+    "classification": Metric(
+        "classification",
+        NATS,
+        "−log p(y|z), over labeled images",
+        is_trained=True,
+        needs_labels=True,
+    ),
+    "accuracy": Metric(
+        "accuracy",
+        "fraction of labeled images",
+        "images of whose class the classifier gives the highest probability",
+        higher_is_better=True,
+        is_trained=True,
+        digits=4,
+        needs_labels=True,
+    ),
+    "objective": Metric(
+        "objective",
+        NATS,
+        "what the optimizer lowers",
+        is_trained=True,
+        is_validated=False,
+        depends_on_likelihood=True,
     ),
     "active_units": Metric(
         "active units",

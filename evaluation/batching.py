@@ -1,73 +1,133 @@
-"""A model applied to many images, a batch at a time, with the same bits every time.
+"""A model applied to many images, in batches, bit for bit the same every time.
 
 The functions are compiled by XLA: TensorFlow's own matrix products on several threads may
-differ in the last bit from run to run, which t-SNE would make visible.
+differ in the last bit from run to run, which t-SNE would make visible. All arrays leave the
+model through this file, which refuses values that are not finite.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+import runs
+from evaluation.session import Session
+
 if TYPE_CHECKING:
-    from models import VAE, ClassifierVAE
+    from models import DiagonalGaussian
 
 _BATCH_SIZE = 500
 
 
-def encode(model: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (z_mean, z_log_var), each (num_images, latent_dim)."""
-    return _in_batches(model.encode, images)
+def encode(session: Session, images: np.ndarray) -> DiagonalGaussian:
+    """Returns the posteriors: mean and log_var, each (num_images, latent_dim)."""
+    posterior = _in_batches(session.model.encode, images)
+    z_mean, z_log_var = posterior
+    _check_finite(session, {"z_mean": z_mean})
+    if session.model.is_variational:  # an autoencoder's log-variance is −∞
+        _check_finite(session, {"z_log_var": z_log_var})
+    return posterior
 
 
-def decode(model: VAE, z: np.ndarray) -> np.ndarray:
+def decode(session: Session, z: np.ndarray) -> np.ndarray:
     """Returns E[x|z], (num_images, height, width, channels) in [0, 1]."""
-    return _in_batches(model.decode, z.astype(np.float32))
+    images = _in_batches(session.model.decode, z.astype(np.float32))
+    _check_finite(session, {"decoded images": images})
+    return images
 
 
-def reconstruct(model: VAE, images: np.ndarray) -> np.ndarray:
-    """Returns E[x|z] at the posterior's mean, of the shape of the images."""
-    return _in_batches(model.reconstruct, images)
+def reconstruct(session: Session, images: np.ndarray) -> np.ndarray:
+    """Returns E[x|z] for z at the posterior mean, of the shape of the images."""
+    reconstructed = _in_batches(session.model.reconstruct, images)
+    _check_finite(session, {"reconstructions": reconstructed})
+    return reconstructed
 
 
-def classify(model: ClassifierVAE, images: np.ndarray) -> np.ndarray:
-    """Returns p(y|z) at the posterior's mean, (num_images, num_classes) in [0, 1]."""
-    return _in_batches(model.classify, images)
+def sample_prior(session: Session, num_samples: int, seed: int | None = None) -> np.ndarray:
+    """Returns z from the model's prior, (num_samples, latent_dim).
+
+    Args:
+        num_samples: the number of samples.
+        seed: same seed, same samples; None for the session's.
+    """
+    z = session.model.sample_prior(num_samples, session.seed if seed is None else seed)
+    _check_finite(session, {"samples of the prior": np.asarray(z)})
+    return np.asarray(z)
 
 
-def classify_z(model: ClassifierVAE, z: np.ndarray) -> np.ndarray:
+def classify(session: Session, images: np.ndarray) -> np.ndarray:
+    """Returns p(y|z) for z at the posterior mean, (num_images, num_classes) in [0, 1]."""
+    probabilities = _in_batches(session.model.classify, images)
+    _check_finite(session, {"class probabilities": probabilities})
+    return probabilities
+
+
+def classify_z(session: Session, z: np.ndarray) -> np.ndarray:
     """Returns p(y|z), (num_samples, num_classes) in [0, 1]."""
-    return _in_batches(model.classify_z, z.astype(np.float32))
+    classify_z = session.model.classify_z
+    probabilities = _in_batches(classify_z, z.astype(np.float32))
+    _check_finite(session, {"class probabilities": probabilities})
+    return probabilities
 
 
-def compute_losses(model: VAE, images: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Returns the model's losses of each image, (num_images,), z drawn by ``seed``."""
-    model.sampling.restart(seed)
-    return _in_batches(model.compute_losses, images)
+def compute_losses(session: Session, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the model's losses per image, (num_images,) each; the seed determines z."""
+    session.model.sampling.restart(session.seed)
+    losses = _in_batches(session.model.compute_losses, images)
+    _check_finite(session, losses)
+    return losses
 
 
-def compute_squared_errors(model: VAE, images: np.ndarray, seed: int) -> np.ndarray:
-    """Returns Σ (x − E[x|z])² of each image, (num_images,), for the z of ``compute_losses``."""
-    model.sampling.restart(seed)
+def compute_squared_errors(session: Session, images: np.ndarray) -> np.ndarray:
+    """Returns Σ (x − E[x|z])² per image, (num_images,), for the z of ``compute_losses``."""
+    model = session.model
+    model.sampling.restart(session.seed)
 
     def compute(batch: tf.Tensor) -> tf.Tensor:
         # Not model(batch), which would round the images to the networks' precision first.
         mean = model.likelihood.mean(model.call(batch))
         return tf.reduce_sum(tf.square(batch - mean), axis=(1, 2, 3))
 
-    return _in_batches(compute, images)
+    errors = _in_batches(compute, images)
+    _check_finite(session, {"squared errors": errors})
+    return errors
+
+
+def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np.ndarray | None:
+    """Returns the KL from the prior by latent dimension, in nats, (num_images, latent_dim).
+
+    None if the model's prior has no KL by dimension.
+    """
+    kl = session.model.kl_by_dimension(posterior)
+    if kl is None:
+        return None
+    _check_finite(session, {"KL by dimension": np.asarray(kl)})
+    return np.asarray(kl)
 
 
 def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
-    # A partial is an object of its own to TensorFlow, which warns of a function compiled often:
-    # here it is that of another model each time, as in --compare.
+    # TensorFlow warns of a function that is compiled often, and here it is another model's each
+    # time, as in --compare. A partial is a new function to TensorFlow.
     compiled = tf.function(functools.partial(function), jit_compile=True, reduce_retracing=True)
     results = [
         compiled(tf.constant(inputs[start : start + _BATCH_SIZE]))
         for start in range(0, len(inputs), _BATCH_SIZE)
     ]
     return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *results)
+
+
+def _check_finite(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raises RunError if a value is infinite or NaN."""
+    for name, values in arrays.items():
+        is_finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        if not is_finite.all():
+            other = "last" if session.checkpoint == "best" else "best"
+            raise runs.RunError(
+                f"{session.run.folder / runs.CHECKPOINTS[session.checkpoint]}: non-finite {name} "
+                f"for {np.sum(~is_finite):,} of {len(values):,} images: type --checkpoint {other}, "
+                "or train the run again with --overwrite and a lower --learning_rate"
+            )

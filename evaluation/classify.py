@@ -1,14 +1,13 @@
-"""``--classify``: what few labels are worth on the latent variables, and on the pixels.
+"""``--classify``: accuracy with few labels, on the latent variables and on the pixels.
 
-Seed 000's experiment, after Kingma et al. (2014), section 2.1: images the model was trained
-on without labels, a balanced few of which have one; accuracy on all test images.
+The experiment of a published VAE of Fashion-MNIST with a support vector machine (M1), after
+Kingma et al. (2014), section 2.1: the model is trained on images without labels, and a balanced
+few of them are given labels. Accuracy is measured on all test images.
 """
 
 from __future__ import annotations
 
-import csv
 import functools
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,103 +16,116 @@ from typing import Any
 import numpy as np
 
 import figures
-import runs
-from evaluation import RequestError, classification
-from evaluation.context import Context
-from evaluation.neighbourhood import Neighbourhood
+from evaluation import RequestError
+from evaluation.session import Session
+from evaluation.statistics import classification
+from evaluation.statistics.neighborhood import Neighborhood
 
-# name → what it is called, what it classifies, how
+# name in classification.json → title, kind of features, classifier
 METHODS: dict[str, tuple[str, str, Callable[..., classification.Classified]]] = {
     "svm_latent": ("SVM on z", "latent", classification.classify_by_svm),
     "svm_neighbourhood": (
-        "SVM on z + neighbourhood",
-        "neighbourhood",
+        "SVM on z + neighborhood",
+        "neighborhood",
         functools.partial(classification.classify_by_svm, scalings=("none",)),
     ),
     "svm_shifts": (
-        "SVM on z + neighbourhood + shifts",
+        "SVM on z + neighborhood + shifts",
         "shifts",
         functools.partial(classification.classify_by_svm_of_copies, scalings=("none",)),
     ),
     "neighbours_latent": (
-        "nearest neighbours on z",
+        "nearest neighbors on z",
         "latent",
-        classification.classify_by_neighbours,
+        classification.classify_by_neighbors,
     ),
     "svm_pixels": ("SVM on pixels", "pixels", classification.classify_by_svm),
 }
-_GRAPH = 50_000  # training images, at most, of whose neighbourhood two machines know
+_GRAPH = 50_000  # training images in the graph of neighbors, at most
 _SHIFTS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # pixels down and to the right
 _WIDTH = max(len(title) for title, _, _ in METHODS.values()) + 2  # of the table's columns
 _CHOICES = ("scaling", "gamma", "C", "k")
 
 
-def check(context: Context) -> None:
-    """Raises RequestError for numbers of labels that the training images cannot have."""
-    num_classes = len(context.class_names)
-    counts = read_counts(context)
-    asked = ",".join(map(str, context.flags["label_counts"]))
+def check(session: Session) -> None:
+    """Raises RequestError without labels, or for label counts that the training images lack."""
+    num_classes = len(session.check_labels("classify"))
+    labels, _ = _read_labels(session)
+    counts = read_counts(session)
+    flag = f"flag --label_counts={','.join(map(str, session.flags['label_counts']))}"
+    smallest = int(np.bincount(labels, minlength=num_classes).min())
+    if num_classes < 2 or smallest < 2:
+        raise RequestError(
+            "--classify needs two or more classes with two or more training images each: "
+            f"{session.settings['dataset']} has {num_classes}, and {smallest} images in one"
+        )
     for count in counts:
         if count % num_classes or count < 2 * num_classes:
             raise RequestError(
-                f"flag --label_counts={asked}: {count} is no multiple of "
-                f"the {num_classes} classes, of {2 * num_classes} or more: type for example "
-                f"--label_counts {max(2, round(count / num_classes)) * num_classes}"
+                f"{flag}: {count} is no multiple of the {num_classes} classes, of "
+                f"{2 * num_classes} or more: type for example --label_counts "
+                f"{max(2, round(count / num_classes)) * num_classes}"
             )
-    smallest = int(np.bincount(context.train[1], minlength=num_classes).min())
     if max(counts) > smallest * num_classes:
-        fit = [str(count) for count in counts if count <= smallest * num_classes]
+        fitting = [str(count) for count in counts if count <= smallest * num_classes]
         raise RequestError(
-            f"flag --label_counts={asked}: expected at most "
-            f"{smallest * num_classes}, for one class has {smallest} of the "
-            f"{len(context.train[1]):,} images trained on: type for example --label_counts "
-            + (",".join(fit) or str(smallest * num_classes))
+            f"{flag}: expected at most {smallest * num_classes}, for one class has {smallest} of "
+            f"the {len(labels):,} images trained on: type for example --label_counts "
+            + (",".join(fitting) or str(smallest * num_classes))
         )
 
 
-def run(context: Context) -> list[Path]:
+def run(session: Session) -> list[Path]:
     """Prints and writes the table of accuracies; draws them, and the confusions of each size."""
     start = time.perf_counter()
-    measured, confusions = measure(context)
-    print(_table(measured))
+    measured, confusions = measure(session)
+    table = _format(measured)
+    print(table)
     print(f"  {time.perf_counter() - start:.0f} seconds")
-    return [*_write(context, measured, confusions), *_draw(context, measured, confusions)]
+    return [*_write(session, table, measured, confusions), *_draw(session, measured, confusions)]
 
 
-def read_counts(context: Context) -> list[int]:
-    """Returns ``--label_counts``, ascending, each once."""
-    return sorted(set(context.flags["label_counts"]))
+def read_counts(session: Session) -> list[int]:
+    """Returns ``--label_counts`` in ascending order, each once."""
+    return sorted(set(session.flags["label_counts"]))
 
 
-def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
-    """Returns every accuracy, and the confusions of the SVM on z.
+def _read_labels(session: Session) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the labels of the training and of the test images."""
+    labels, test_labels = session.train[1], session.test[1]
+    if labels is None or test_labels is None:
+        raise RequestError(f"--classify needs labels, and {session.settings['dataset']} has none")
+    return labels, test_labels
 
-    A trial draws one balanced subset and gives it to every method: they are compared on the
-    same images.
+
+def measure(session: Session) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
+    """Returns all accuracies, and the confusions of the SVM on z.
+
+    Each trial draws one balanced subset, on which all methods are compared.
 
     Returns:
-        what classification.json holds; count of labels → (true class, predicted class), how
-        many test images, summed over trials.
+        the content of classification.json; number of labels → test images by true class and
+        predicted class, summed over trials.
     """
-    counts, num_trials = read_counts(context), context.flags["num_trials"]
-    labels, test_labels = context.train[1], context.test[1]
+    counts, num_trials = read_counts(session), session.flags["num_trials"]
+    labels, test_labels = _read_labels(session)
     subsets = {
-        (count, trial): classification.choose_balanced(labels, count, context.seed + trial)
+        (count, trial): classification.choose_balanced(labels, count, session.seed + trial)
         for count in counts
         for trial in range(num_trials)
     }
     chosen = np.unique(np.concatenate(list(subsets.values())))
-    features, test_features = make_features(context, chosen)
-    num_classes = len(context.class_names)
+    features, test_features = make_features(session, chosen)
+    num_classes = len(session.check_labels("classify"))
     confusions = {count: np.zeros((num_classes, num_classes), np.int64) for count in counts}
     trials = []
     for (count, trial), subset in subsets.items():
-        places = np.searchsorted(chosen, subset)
+        rows = np.searchsorted(chosen, subset)
         for name, (title, kind, classify) in METHODS.items():
             classified = classify(
-                features[kind][places], labels[subset], test_features[kind], context.seed + trial
+                features[kind][rows], labels[subset], test_features[kind], session.seed + trial
             )
-            right = classified.predicted == test_labels
+            correct = classified.predicted == test_labels
             if name == "svm_latent":
                 confusions[count] += classification.count_confusions(
                     test_labels, classified.predicted, num_classes
@@ -123,30 +135,30 @@ def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
                     "labels": count,
                     "method": name,
                     "trial": trial,
-                    "accuracy": float(right.mean()),
+                    "accuracy": float(correct.mean()),
                     "cross_validated": classified.validated,
                     **classified.chosen,
                 }
             )
             print(
                 f"  {count:>5} labels, subset {trial + 1} of {num_trials}: {title} "
-                f"{right.mean():.4f}",
+                f"{correct.mean():.4f}",
                 flush=True,
             )
     return {
-        "run": context.run.name,
-        "checkpoint": context.checkpoint,
-        "model": context.record["flags"].get("model"),
-        "features": context.flags["features"],
+        "run": session.run.name,
+        "checkpoint": session.checkpoint,
+        "model": session.settings.get("model"),
+        "features": session.flags["features"],
         "labels_from": "the images that the model was trained on",
         "num_train": len(labels),
         "split": "test",
         "num_images": len(test_labels),
-        "binarize": context.record["flags"]["binarize"],
-        "seed": context.seed,
+        "binarize": session.settings["binarize"],
+        "seed": session.seed,
         "num_trials": num_trials,
         "accuracy": [
-            {"labels": count, "method": name, **_summarise(trials, count, name)}
+            {"labels": count, "method": name, **_summarize(trials, count, name)}
             for count in counts
             for name in METHODS
         ],
@@ -155,54 +167,54 @@ def measure(context: Context) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
 
 
 def make_features(
-    context: Context, chosen: np.ndarray
+    session: Session, chosen: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Returns what the methods classify by, of training images and of the test images.
+    """Returns the features of training images and of the test images, by kind.
 
-    ``latent``: z. ``pixels``. ``neighbourhood``: z of unit length, and beside it the image's
-    coordinates in the graph of nearest neighbours of up to 50,000 training images, whose labels
-    are not looked at; labelled and test images are placed in it alike. ``shifts``: the same of
-    the labelled image, and of the image shifted by a pixel each way; test images are not shifted.
+    ``latent``: z. ``pixels``: all pixels. ``neighborhood``: z at unit length, and the coordinates
+    in the graph of nearest neighbors of up to 50,000 training images, whose labels are not used.
+    ``shifts``: the same for the labeled image and for the image shifted by one pixel in each
+    direction; test images are not shifted.
 
     Args:
         chosen: positions of training images, ascending; (num_chosen,).
 
     Returns:
-        kind → (num_chosen, num_features), of shifts (num_chosen, 5, num_features); kind →
+        kind → (num_chosen, num_features), for shifts (num_chosen, 5, num_features); kind →
         (num_test, num_features).
     """
-    images, _ = context.train
-    test_images, _ = context.test
-    generator = np.random.default_rng(context.seed)
+    images, _ = session.train
+    test_images, _ = session.test
+    generator = np.random.default_rng(session.seed)
     graph = generator.choice(len(images), min(_GRAPH, len(images)), replace=False)
     encoded = np.union1d(chosen, graph)
-    z = encode_features(context, images[encoded], "train")
-    test_z = encode_features(context, test_images, "test")
+    z = encode_features(session, images[encoded], "train")
+    test_z = encode_features(session, test_images, "test")
 
-    print(f"  joining {len(graph):,} training images to their neighbours", flush=True)
+    print(f"  connecting {len(graph):,} training images to their neighbors", flush=True)
     of_graph = z[np.searchsorted(encoded, graph)]
-    sheet = Neighbourhood(classification.scale(of_graph, "unit length"))
+    neighborhood = Neighborhood(classification.scale(of_graph, "unit length"))
 
     def place(z: np.ndarray) -> np.ndarray:
         directions = classification.scale(z, "unit length")
-        return np.hstack([directions, sheet.place(directions)])
+        return np.hstack([directions, neighborhood.place(directions)])
 
     z_chosen = z[np.searchsorted(encoded, chosen)]
     of_both = place(z_chosen)
     shifted = (
-        place(encode_features(context, shift(images[chosen], down, right), "train"))
+        place(encode_features(session, shift(images[chosen], down, right), "train"))
         for down, right in _SHIFTS
     )
     of_chosen = {
         "latent": z_chosen,
-        "neighbourhood": of_both,
+        "neighborhood": of_both,
         "shifts": np.stack([of_both, *shifted], axis=1),
         "pixels": images[chosen].reshape(len(chosen), -1),
     }
     test_of_both = place(test_z)
     of_test = {
         "latent": test_z,
-        "neighbourhood": test_of_both,
+        "neighborhood": test_of_both,
         "shifts": test_of_both,
         "pixels": test_images.reshape(len(test_images), -1),
     }
@@ -210,7 +222,7 @@ def make_features(
 
 
 def shift(images: np.ndarray, down: int, right: int) -> np.ndarray:
-    """Returns images moved by whole pixels; what comes in at the border is black.
+    """Returns images shifted by whole pixels, filled with black at the border.
 
     Args:
         images: (num_images, height, width, channels).
@@ -222,25 +234,25 @@ def shift(images: np.ndarray, down: int, right: int) -> np.ndarray:
     return np.pad(images, black)[:, top : top + height, left : left + width]
 
 
-def encode_features(context: Context, images: np.ndarray, split: str) -> np.ndarray:
+def encode_features(session: Session, images: np.ndarray, split: str) -> np.ndarray:
     """Returns the latent features of images, (num_images, latent_dim).
 
-    The posterior's means, or with ``--features sample`` one z of each posterior.
+    The posterior means, or with ``--features sample`` one sample of each posterior.
     """
     from evaluation import batching
 
     if split == "test":
-        z_mean, z_log_var = context.test_posterior
+        z_mean, z_log_var = session.test_posterior
     else:
-        z_mean, z_log_var = batching.encode(context.model, images)
-    if context.flags["features"] == "mean":
+        z_mean, z_log_var = batching.encode(session, images)
+    if session.flags["features"] == "mean":
         return z_mean
-    generator = np.random.default_rng([context.seed, split == "test"])
+    generator = np.random.default_rng([session.seed, split == "test"])
     return z_mean + np.exp(z_log_var / 2) * generator.standard_normal(z_mean.shape)
 
 
-def _summarise(trials: list[dict[str, Any]], count: int, method: str) -> dict[str, float | None]:
-    """Returns mean and standard deviation over the subsets of one size."""
+def _summarize(trials: list[dict[str, Any]], count: int, method: str) -> dict[str, float | None]:
+    """Returns the mean and standard deviation over the subsets of one size."""
     accuracies = [
         trial["accuracy"]
         for trial in trials
@@ -250,15 +262,15 @@ def _summarise(trials: list[dict[str, Any]], count: int, method: str) -> dict[st
     return {"mean": float(np.mean(accuracies)), "standard_deviation": spread}
 
 
-def _table(measured: dict[str, Any]) -> str:
-    """Returns accuracy, mean ± standard deviation, a row a size and a column a method."""
-    features = {"mean": "posterior means", "sample": "one z of each posterior"}
+def _format(measured: dict[str, Any]) -> str:
+    """Returns a table of accuracies, with one row per size and one column per method."""
+    features = {"mean": "posterior means", "sample": "one sample of each posterior"}
     titles = [title for title, _, _ in METHODS.values()]
     lines = [
         f"accuracy on {measured['num_images']:,} test images, mean ± standard deviation over "
         f"{measured['num_trials']} balanced subsets of the {measured['num_train']:,} images "
-        f"trained on; z: {features[measured['features']]}; + neighbourhood: in the graph of up to "
-        f"{_GRAPH:,} training images without labels; + shifts: of the labelled images, by a pixel",
+        f"trained on; z: {features[measured['features']]}; + neighborhood: in the graph of up to "
+        f"{_GRAPH:,} training images without labels; + shifts: also shifted, for labeled images",
         "  labels" + "".join(f"{title:>{_WIDTH}}" for title in titles),
     ]
     cells = [
@@ -273,32 +285,21 @@ def _table(measured: dict[str, Any]) -> str:
 
 
 def _write(
-    context: Context, measured: dict[str, Any], confusions: dict[int, np.ndarray]
+    session: Session, table: str, measured: dict[str, Any], confusions: dict[int, np.ndarray]
 ) -> list[Path]:
-    """Writes the table as text, the numbers as JSON, and a row a trial as CSV."""
-    paths = [context.path(f"classification{ending}") for ending in (".txt", ".json", ".csv")]
-    whole = {
-        **measured,
-        "class_names": context.class_names,
-        "confusions_of_svm_latent": {
-            str(count): matrix.tolist() for count, matrix in confusions.items()
-        },
-    }
-    with runs.write_atomically(paths[0]) as beside:
-        beside.write_text(_table(measured) + "\n", encoding="utf-8")
-    with runs.write_atomically(paths[1]) as beside:
-        text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
-        beside.write_text(text + "\n", encoding="utf-8")
+    """Writes the table as text, the numbers as JSON, and one row per trial as CSV."""
+    matrices = {str(count): matrix.tolist() for count, matrix in confusions.items()}
+    extra = {"class_names": session.class_names, "confusions_of_svm_latent": matrices}
     columns = ["labels", "method", "trial", "accuracy", "cross_validated", *_CHOICES]
-    with runs.write_atomically(paths[2]) as beside, beside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(measured["trials"])
-    return paths
+    return [
+        session.write_text("classification.txt", table),
+        session.write_json("classification.json", {**measured, **extra}),
+        session.write_csv("classification.csv", columns, measured["trials"]),
+    ]
 
 
 def _draw(
-    context: Context, measured: dict[str, Any], confusions: dict[int, np.ndarray]
+    session: Session, measured: dict[str, Any], confusions: dict[int, np.ndarray]
 ) -> list[Path]:
     over = f"{measured['num_trials']} balanced subsets of the images trained on"
     lines = {
@@ -312,17 +313,17 @@ def _draw(
     figure = figures.draw_accuracy(
         lines,
         f"Accuracy on {measured['num_images']:,} test images with few labels",
-        f"{context.subtitle} · mean and standard deviation over {over} · z: "
+        f"{session.subtitle} · mean and standard deviation over {over} · z: "
         f"{'posterior mean' if measured['features'] == 'mean' else 'a sample of the posterior'}",
     )
-    written = context.save_figure(figure, "accuracy_by_labels")
+    written = session.save_figure(figure, "accuracy_by_labels")
     for count, matrix in confusions.items():
         accuracy = np.trace(matrix) / matrix.sum()
         figure = figures.draw_confusions(
             matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1),
-            context.class_names,
-            f"SVM on z with {count:,} labels: {100 * accuracy:.1f} % of test images right",
-            f"{context.subtitle} · % of each class, over {over}",
+            session.check_labels("classify"),
+            f"SVM on z with {count:,} labels: {100 * accuracy:.1f} % of test images correct",
+            f"{session.subtitle} · % of each class, over {over}",
         )
-        written += context.save_figure(figure, f"confusion_{count}")
+        written += session.save_figure(figure, f"confusion_{count}")
     return written

@@ -1,219 +1,199 @@
-"""``--compare``: several runs of the same images beside each other."""
+"""``--compare``: several runs on the same images side by side."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 import figures
-import models
 import runs
+from catalog.likelihoods import LIKELIHOODS
+from catalog.metrics import METRICS, NATS
 from evaluation import batching, curves, metrics, reconstruct
-from evaluation.context import Context
+from evaluation.session import Session
+from evaluation.statistics import summaries
 
-_COLUMNS = 20  # test images at most
-_OF_LIKELIHOOD = ("elbo", "reconstruction")  # nats that compare for one likelihood alone
+_COLUMNS = 20  # test images, at most
+_ARROWS = {True: " ↑", False: " ↓", None: ""}  # by the direction that is better
 
-
-class _Measure(NamedTuple):
-    """One of the figures of ``metrics.measure``, as it is printed and drawn."""
-
-    column: str
-    heading: str  # in the figure
-    factor: int = 1  # in the figure: what is drawn is better the lower, and parts are per cent
+Tables = Sequence[dict[str, Any]]  # of each run, what was measured
 
 
-_MEASURES = {
-    "elbo": _Measure("ELBO", "−ELBO, nats", -1),
-    "reconstruction": _Measure("reconstruction", "reconstruction, nats"),
-    "kl": _Measure("KL", "KL, nats"),
-    "mean_squared_error": _Measure("squared error", "squared error"),
-    "squared_error_plus_kl": _Measure("squared error + KL", "squared error + KL"),
-    "accuracy": _Measure("accuracy", "accuracy, %", 100),
-}
+def compare(sessions: Sequence[Session]) -> list[Path]:
+    """Draws the runs' curves, metrics, reconstructions and samples; writes tables.
 
-
-def compare(contexts: Sequence[Context]) -> list[Path]:
-    """Draws the runs' curves, reconstructions and figures on the test images; writes tables.
-
-    Nats of a probability and of a density do not compare (docs/likelihoods.md): where the runs
-    have both, curves and nats of −log p(x|z) are left out of the figures, and said to be.
+    Nats of a probability and of a density do not compare (docs/likelihoods.md). If the runs have
+    both, curves and metrics that depend on the likelihood are not drawn, and a line says so.
 
     Args:
-        contexts: of two or more runs of the same images, all with the same place for results.
+        sessions: of two or more runs on the same images, with the same folder for results.
     """
-    first = contexts[0]
-    records = {context.run.name: context.record for context in contexts}
-    labels = runs.label(records)
-    nats = _find_nats(records)
-    about = f"{first.record['flags']['dataset']} · {len(contexts)} runs · {first.checkpoint} epoch"
-    tables = [_measure(context) for context in contexts]
+    first = sessions[0]
+    labels = runs.label({session.run.name: session.record for session in sessions})
+    likelihoods = _choose_likelihoods(sessions)
+    subtitle = f"{first.settings['dataset']} · {len(sessions)} runs · {first.checkpoint} epoch"
+    tables = [_measure(session) for session in sessions]
     written = _write_tables(first, labels, tables)
     print(_format(labels, tables))
-    if len(nats) == 1:
-        written += _draw_curves(contexts, labels, about)
+    shown = _find_measured(tables)
+    if len(likelihoods) == 1:
+        written += _draw_curves(sessions, labels)
     else:
+        hidden = [name for name in shown if METRICS[name].depends_on_likelihood]
+        shown = [name for name in shown if name not in hidden]
         print(
-            f"{', '.join(nats)}: nats of probabilities and of densities do not compare, "
-            "and curves, ELBO and reconstruction are not drawn beside each other"
+            f"{', '.join(likelihoods)}: nats of probabilities and of densities do not compare; "
+            f"curves, {' and '.join(METRICS[name].heading for name in hidden)} are not drawn"
         )
-    written += _draw_measures(first, tables, labels, about, with_nats=len(nats) == 1)
-    written += _draw_reconstructions(contexts, labels, about)
-    if len({"kl" in table for table in tables}) > 1:  # VAEs, and autoencoders beside them
-        written += _draw_samples(contexts, labels, about)
+    written += _draw_metrics(first, shown, tables, labels, subtitle)
+    written += _draw_reconstructions(sessions, labels, subtitle)
+    # Samples tell models apart that differ in where z comes from.
+    if len({(session.model.is_variational, session.prior) for session in sessions}) > 1:
+        written += _draw_samples(sessions, labels, subtitle)
     return written
 
 
-def _find_nats(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Returns one likelihood of the runs for each kind of nats that theirs are."""
-    of_kinds: dict[str, str] = {}
-    for record in records.values():
-        name = record["flags"].get("likelihood", "bernoulli")
-        of_kinds.setdefault(models.table.LIKELIHOODS[name].nats, name)
-    return sorted(of_kinds.values())
+def _choose_likelihoods(sessions: Sequence[Session]) -> list[str]:
+    """Returns one likelihood of the runs for each kind of nats: a probability, a density."""
+    by_nats: dict[str, str] = {}
+    for session in sessions:
+        by_nats.setdefault(LIKELIHOODS[session.likelihood].nats, session.likelihood)
+    return sorted(by_nats.values())
 
 
-def _measure(context: Context) -> dict[str, Any]:
-    """Returns a run's figures: on the test images, and in training at its end."""
-    print(f"measures  {context.run.name}", flush=True)
-    measured = metrics.measure(context)
-    flags = context.record["flags"]
-    last = curves.read_history(context)[0][-1]
+def _measure(session: Session) -> dict[str, Any]:
+    """Returns a run's metrics on the test images, and the last row of its history."""
+    print(f"measures  {session.run.name}", flush=True)
+    measured = metrics.measure(session)
+    last = curves.read_history(session)[0][-1]
     return {
-        **{name: flags.get(name) for name in ("model", "latent_dim", "beta")},
-        "epoch": context.epoch,
-        "num_parameters": context.record.get("num_parameters"),
-        "seconds": context.record.get("seconds"),
+        **{name: session.settings.get(name) for name in ("model", "latent_dim", "beta")},
+        "epoch": session.epoch,
+        "num_parameters": session.record.get("num_parameters"),
+        "seconds": session.record.get("seconds"),
         **measured,
-        "last_epoch": {name: value for name, value in last.items() if name != "epoch"},
+        "last_epoch": {
+            name: value if np.isfinite(value) else None
+            for name, value in last.items()
+            if name != "epoch"
+        },
     }
 
 
-def _write_tables(
-    context: Context, labels: Sequence[str], tables: Sequence[dict[str, Any]]
-) -> list[Path]:
-    """Writes everything as JSON, and what has one figure a run as CSV."""
+def _write_tables(session: Session, labels: Sequence[str], tables: Tables) -> list[Path]:
+    """Writes everything as JSON, and what is one number per run as CSV."""
     rows = []
     for label, table in zip(labels, tables, strict=True):
         row: dict[str, Any] = {"run": table["run"], "label": label}
         for name, value in table.items():
             if name == "last_epoch":
-                row |= {f"{part}_last_epoch": figure for part, figure in value.items()}
+                row |= {f"{part}_last_epoch": number for part, number in value.items()}
             elif isinstance(value, dict) and "mean" in value:
                 row |= {name: value["mean"], f"{name}_error": value["standard_error"]}
             elif not isinstance(value, dict | list):
                 row[name] = value
         rows.append(row)
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    paths = [context.path("table.json"), context.path("table.csv")]
-    with runs.write_atomically(paths[0]) as beside:
-        labelled = [{"label": label, **table} for label, table in zip(labels, tables, strict=True)]
-        beside.write_text(json.dumps(labelled, indent=2) + "\n")
-    with runs.write_atomically(paths[1]) as beside, beside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    return paths
+    labeled = [{"label": label, **table} for label, table in zip(labels, tables, strict=True)]
+    return [
+        session.write_json("table.json", labeled),
+        session.write_csv("table.csv", columns, rows),
+    ]
 
 
-def _format(labels: Sequence[str], tables: Sequence[dict[str, Any]]) -> str:
+def _find_measured(tables: Tables) -> list[str]:
+    """Returns the metrics that any of the runs has, in the order of the catalog."""
+    return [name for name in METRICS if any(isinstance(table.get(name), dict) for table in tables)]
+
+
+def _format(labels: Sequence[str], tables: Tables) -> str:
     """Returns the table to print."""
     width = max(map(len, labels)) + 2
-    shown = _find_measures(tables)
+    shown = _find_measured(tables)
+    units: dict[str, list[str]] = {}
+    for name in shown:
+        units.setdefault(METRICS[name].unit, []).append(METRICS[name].heading)
     lines = [
-        f"\n{tables[0]['num_images']:,} test images, in nats but for squared error and accuracy",
-        " " * width + "".join(f"{_MEASURES[name].column:>20}" for name in shown) + "  active",
+        f"\n{tables[0]['num_images']:,} test images",
+        *(f"  {', '.join(headings)}: {unit}" for unit, headings in units.items()),
+        " " * width + "".join(f"{METRICS[name].heading:>20}" for name in shown) + "  active",
     ]
     for label, table in zip(labels, tables, strict=True):
-        line = f"{label:<{width}}"
-        for name in shown:
-            of_one = table.get(name)
-            digits = 4 if name == "accuracy" else 2
-            text = "none"
-            if of_one:
-                text = f"{of_one['mean']:.{digits}f} ± {of_one['standard_error']:.{digits}f}"
-            line += f"{text:>20}"
-        lines.append(f"{line}  {table['active_units']} of {table['latent_dim']}")
+        cells = [
+            metrics.format_mean(name, table[name]) if name in table else "none" for name in shown
+        ]
+        active = f"  {table['active_units']} of {table['latent_dim']}"
+        lines.append(f"{label:<{width}}" + "".join(f"{cell:>20}" for cell in cells) + active)
     return "\n".join(lines) + "\n"
 
 
-def _find_measures(tables: Sequence[dict[str, Any]]) -> list[str]:
-    """Returns the measures that any of the runs has."""
-    return [name for name in _MEASURES if any(name in table for table in tables)]
-
-
-def _draw_curves(contexts: Sequence[Context], labels: Sequence[str], about: str) -> list[Path]:
+def _draw_curves(sessions: Sequence[Session], labels: Sequence[str]) -> list[Path]:
+    first = sessions[0]
     figure = figures.draw_compared_curves(
-        [curves.read_history(context)[0] for context in contexts],
+        [curves.read_history(session)[0] for session in sessions],
         labels,
         "Losses over epochs",
-        f"{contexts[0].record['flags']['dataset']} · {len(contexts)} runs · the first epochs may "
-        "lie beyond the axes",
+        f"{first.settings['dataset']} · {len(sessions)} runs · the first epochs may lie beyond the "
+        "axes",
     )
-    return contexts[0].save_figure(figure, "curves")
+    return first.save_figure(figure, "curves")
 
 
-def _draw_measures(
-    context: Context,
-    tables: Sequence[dict[str, Any]],
-    labels: Sequence[str],
-    about: str,
-    with_nats: bool,
+def _draw_metrics(
+    session: Session, names: Sequence[str], tables: Tables, labels: Sequence[str], subtitle: str
 ) -> list[Path]:
-    names = [name for name in _find_measures(tables) if with_nats or name not in _OF_LIKELIHOOD]
     measures: dict[str, list[tuple[float, float] | None]] = {}
     for name in names:
-        _, heading, factor = _MEASURES[name]
-        found = [table.get(name) for table in tables]
-        measures[heading] = [
-            of_one and (factor * of_one["mean"], abs(factor) * of_one["standard_error"])
-            for of_one in found
+        metric = METRICS[name]
+        percent = 100 if metric.unit.startswith("fraction") else 1
+        unit = ", %" if percent == 100 else ", nats" if metric.unit == NATS else ""
+        measures[f"{metric.heading}{unit}{_ARROWS[metric.higher_is_better]}"] = [
+            found and (percent * found["mean"], percent * found["standard_error"])
+            for found in (table.get(name) for table in tables)
         ]
     kl = [table.get("kl_per_dimension") for table in tables]
     figure = figures.draw_compared_measures(
         measures,
-        [None if of_one is None else np.array(of_one) for of_one in kl],
+        [None if values is None else np.array(values) for values in kl],
         [(table["active_units"], table["latent_dim"]) for table in tables],
         labels,
         "On the test images, and the KL of each latent dimension",
-        f"{about} · {tables[0]['num_images']:,} test images, ± standard error · active: its "
-        f"posterior mean varies by more than {metrics.ACTIVE_VARIANCE}",
+        f"{subtitle} · {tables[0]['num_images']:,} test images, ± standard error · arrows: what is "
+        f"better · active: its posterior mean varies by more than {summaries.ACTIVE_VARIANCE}",
     )
-    return context.save_figure(figure, "measures")
+    return session.save_figure(figure, "measures")
 
 
 def _draw_reconstructions(
-    contexts: Sequence[Context], labels: Sequence[str], about: str
+    sessions: Sequence[Session], labels: Sequence[str], subtitle: str
 ) -> list[Path]:
-    """Draws the same test images as every run gives them back, the classes in turn."""
-    first = contexts[0]
-    images, of_class = first.test
-    chosen = reconstruct.choose_by_class(of_class, min(first.num_gen, _COLUMNS))
+    """Draws the same test images reconstructed by every run, the classes in turn."""
+    first = sessions[0]
+    images, classes = first.test
+    count = min(first.flags["num_gen"], _COLUMNS)
+    chosen = reconstruct.choose_by_class(len(images), classes, count)
     figure = figures.draw_compared_reconstructions(
         images[chosen],
-        [batching.reconstruct(context.model, images[chosen]) for context in contexts],
+        [batching.reconstruct(session, images[chosen]) for session in sessions],
         labels,
         "Test images and their reconstructions",
-        about,
+        subtitle,
     )
     return first.save_figure(figure, "reconstructions")
 
 
-def _draw_samples(contexts: Sequence[Context], labels: Sequence[str], about: str) -> list[Path]:
-    """Draws what each run decodes from the same draws of N(0, I); an autoencoder was not
-    trained to make images of them."""
-    samples = []
-    for context in contexts:
-        noise = np.random.default_rng(context.seed)
-        z = noise.standard_normal((context.num_gen, context.latent_dim), np.float32)
-        samples.append(batching.decode(context.model, z))
-    title = "Decoded from z ~ N(0, I), with which no autoencoder is trained"
-    figure = figures.draw_compared_samples(
-        samples, labels, title, f"{about} · seed {contexts[0].seed}"
-    )
-    return contexts[0].save_figure(figure, "samples")
+def _draw_samples(sessions: Sequence[Session], labels: Sequence[str], subtitle: str) -> list[Path]:
+    """Draws samples of each run's prior, decoded. An autoencoder's are from N(0, I)."""
+    samples = [
+        batching.decode(session, batching.sample_prior(session, session.flags["num_gen"]))
+        for session in sessions
+    ]
+    title = "Samples from the prior, decoded"
+    if not all(session.model.is_variational for session in sessions):
+        title += "; autoencoders have none and were not trained to decode N(0, I)"
+    subtitle = f"{subtitle} · seed {sessions[0].seed}"
+    figure = figures.draw_compared_samples(samples, labels, title, subtitle)
+    return sessions[0].save_figure(figure, "samples")

@@ -1,4 +1,4 @@
-"""``--curves``: the losses over epochs."""
+"""``--curves``: losses over epochs."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Any
 
 import figures
 import runs
-from evaluation.context import Context
+from evaluation.session import Session
 
 
-def run(context: Context) -> list[Path]:
-    """Draws the losses that the history has, training and validation; needs no model."""
-    history, record = read_history(context)
+def run(session: Session) -> list[Path]:
+    """Draws the training and validation losses in the history; needs no model."""
+    history, record = read_history(session)
     best = record.get("best")
-    subtitle = f"{context.record['flags']['dataset']} · run {context.run.name}"
+    subtitle = session.caption
     if best:
         subtitle += f" · dotted: best validation loss {best['val_loss']:.2f}, epoch {best['epoch']}"
     figure = figures.draw_curves(
         history, best["epoch"] if best else None, "Losses over epochs", subtitle
     )
-    return context.save_figure(figure, "curves")
+    return session.save_figure(figure, "curves")
 
 
-def read_history(context: Context) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """Returns the run's rows, and its run.json as it was when they were written.
+def read_history(session: Session) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    """Returns the rows of history.csv, and the run.json that belongs to them.
 
     Raises:
-        RunError: if they cannot be read, or there is none yet.
+        RunError: if the history cannot be read or is empty.
     """
-    path = context.run.history_path
-    with runs.open_file(context.run, runs.HISTORY) as opened:
+    path = session.run.history_path
+    with runs.open_file(session.run, runs.HISTORY) as opened:
         try:
             history = runs.read_history(opened.file)
         except (OSError, ValueError) as error:

@@ -1,61 +1,128 @@
-"""``--export_samples N``: samples of the prior as PNG files, in one folder a class."""
+"""``--export_samples N``: samples of the prior as PNG files, in one folder per class."""
 
 from __future__ import annotations
 
 import csv
-import shutil
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 import runs
 from evaluation import samples
-from evaluation.context import Context
+from evaluation.session import Session
 
 _AT_ONCE = 1000  # images in memory
+_TABLE = "labels.csv"
+_COLUMNS = ("file", "class", "probability")
+_MAX_BYTES = 2**30  # of labels.csv
+_MAX_NAME_BYTES = 100  # of a folder
 
 
-def check(context: Context) -> None:
+def check(session: Session) -> None:
     """Raises RequestError for a model without a classifier."""
-    samples.check_classifier(context, "export_samples")
+    samples.check_classifier(session, "export_samples")
 
 
-def run(context: Context) -> list[Path]:
-    """Writes samples/<class>/<number>.png, and samples/labels.csv with a row for each.
+def run(session: Session) -> list[Path]:
+    """Writes samples/<class>/<number>.png, and samples/labels.csv with one row per image.
 
-    The classes are those that the classifier calls the samples; the pixels are E[x|z], grey
-    values as in the dataset. What an earlier call exported is replaced.
+    The classifier assigns the classes; the pixels are E[x|z]. The files of an earlier export are
+    replaced, and no others: a folder that holds any is refused. labels.csv comes first, so that
+    it lists every image that there is, even after a crash.
     """
     import tensorflow as tf
 
     from evaluation import batching
 
-    count = context.flags["export_samples"]
-    folder = context.path("samples")
-    shutil.rmtree(folder, ignore_errors=True)
-    folders = [folder / name_folder(name) for name in context.class_names]
-    for of_class in folders:
-        of_class.mkdir(parents=True)
-    z = samples.draw(context, count)
-    called, probability = samples.call(context, z)
-    digits = len(str(count - 1))
-    rows = []
+    names = session.check_labels("export_samples")
+    count = session.flags["export_samples"]
+    z = batching.sample_prior(session, count)
+    predicted, probability = samples.predict(session, z)
+    folders, digits = name_folders(names), len(str(count - 1))
+    files = [f"{folders[label]}/{i:0{digits}}.png" for i, label in enumerate(predicted)]
+    folder = session.path("samples")
+    with session.writing(folder):
+        session.make_folder()
+        remove_exported(folder)
+        rows = zip(files, (names[label] for label in predicted), probability, strict=True)
+        with (
+            runs.write_atomically(folder / _TABLE) as partial,
+            partial.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(_COLUMNS)
+            writer.writerows((path, name, f"{value:.6f}") for path, name, value in rows)
     for first in range(0, count, _AT_ONCE):
-        images = batching.decode(context.model, z[first : first + _AT_ONCE])
-        grey = np.round(images * 255).astype(np.uint8)
-        for number, image in enumerate(grey, start=first):
-            path = folders[called[number]] / f"{number:0{digits}}.png"
-            path.write_bytes(tf.io.encode_png(image).numpy())
-            name = context.class_names[called[number]]
-            rows.append((path.relative_to(folder).as_posix(), name, f"{probability[number]:.6f}"))
-        print(f"\r  {len(rows):,} of {count:,} samples", end="", flush=True)
+        images = batching.decode(session, z[first : first + _AT_ONCE])
+        for i, image in enumerate(np.round(images * 255).astype(np.uint8), start=first):
+            with session.writing(folder / files[i]) as path:
+                path.parent.mkdir(exist_ok=True)
+                with path.open("xb") as file:
+                    file.write(tf.io.encode_png(image).numpy())
+        print(f"\r  {first + len(images):,} of {count:,} samples", end="", flush=True)
     print()
-    table = folder / "labels.csv"
-    with runs.write_atomically(table) as beside, beside.open("w", newline="") as file:
-        csv.writer(file).writerows([("file", "class", "probability"), *rows])
-    return [*(of_class for of_class in folders if any(of_class.iterdir())), table]
+    written = [folder / name for label, name in enumerate(folders) if label in predicted]
+    return [*written, folder / _TABLE]
 
 
-def name_folder(class_name: str) -> str:
-    """Returns a class's name as a folder can have it: ``T-shirt-top`` for ``T-shirt/top``."""
-    return class_name.replace("/", "-")
+def remove_exported(folder: Path) -> None:
+    """Makes the folder, or empties it of the files that an earlier export wrote.
+
+    Raises:
+        RunError: if it is a link, or holds anything else.
+    """
+    if folder.is_symlink():
+        raise runs.RunError(
+            f"{folder} is a link, which --export_samples does not follow: remove it"
+        )
+    folder.mkdir(exist_ok=True)
+    runs.remove_leftovers(folder)
+    exported = {_TABLE, *_read_listed(folder / _TABLE)}
+    found = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
+    for path in found:
+        if path.is_symlink() or path.relative_to(folder).as_posix() not in exported:
+            raise runs.RunError(
+                f"{path} is not of an earlier export: move it, for --export_samples replaces "
+                f"what is in {folder}"
+            )
+    for path in found:
+        if path.name != _TABLE:  # which goes last, when a new one replaces it
+            path.unlink()
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            path.rmdir()
+
+
+def _read_listed(table: Path) -> set[str]:
+    """Returns the files that a labels.csv lists; empty for a missing or another table."""
+    if table.is_symlink() or not table.is_file():
+        return set()
+    try:
+        with runs.open_regular(table, _MAX_BYTES) as file:
+            header, *rows = csv.reader(file.read().decode().splitlines(), strict=True)
+    except (ValueError, csv.Error):
+        return set()
+    return {row[0] for row in rows if row} if tuple(header) == _COLUMNS else set()
+
+
+def name_folders(class_names: Sequence[str]) -> list[str]:
+    """Returns a folder's name for each class, such as ``T-shirt-top`` for ``T-shirt/top``.
+
+    Class names come from the data. Characters that a path or a terminal could take for something
+    else become dashes; an empty name or a second one of the same spelling gets its number.
+    """
+    folders: list[str] = []
+    taken = {_TABLE}
+    for label, name in enumerate(class_names):
+        letters = unicodedata.normalize("NFC", name)
+        safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "-" for c in letters)
+        safe = safe.encode()[:_MAX_NAME_BYTES].decode(errors="ignore").strip(". ") or "class"
+        if safe.casefold() in taken or safe == "class":
+            safe = f"{safe}-{label}"
+        while safe.casefold() in taken:
+            safe += "-"
+        taken.add(safe.casefold())
+        folders.append(safe)
+    return folders

@@ -1,4 +1,4 @@
-"""``--generate``: what the model makes of samples from the prior, N(0, I)."""
+"""``--generate``: images decoded from samples of the prior."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from pathlib import Path
 
 import figures
 from evaluation import batching, samples
-from evaluation.context import Context
+from evaluation.session import Session
 
 
-def run(context: Context) -> list[Path]:
-    """Draws ``num_gen`` decoded samples, each titled by the classifier where there is one.
+def run(session: Session) -> list[Path]:
+    """Draws ``num_gen`` decoded samples, titled by the classifier if the model has one.
 
-    An autoencoder has no prior: what it decodes from N(0, I) is drawn, and said to be that.
+    An autoencoder has no prior: the title says that its samples are from N(0, I).
     """
-    z = samples.draw(context, context.num_gen)
-    title, subtitle = "Samples from the prior, decoded", context.subtitle
-    if not context.model.variational:
+    z = batching.sample_prior(session, session.flags["num_gen"])
+    title, subtitle = "Samples from the prior, decoded", session.subtitle
+    if not session.model.is_variational:
         title = "Samples from N(0, I), decoded"
-        subtitle += " · the autoencoder was not trained to decode such"
-    images, subtitle = batching.decode(context.model, z), f"{subtitle} · seed {context.seed}"
-    if context.model.uses_labels:
-        called, _ = samples.call(context, z)
-        names = [context.class_names[place] for place in called]
+        subtitle += " · the autoencoder was not trained to decode these"
+    images, subtitle = batching.decode(session, z), f"{subtitle} · seed {session.seed}"
+    if session.model.uses_labels and session.class_names:
+        predicted, _ = samples.predict(session, z)
+        names = [session.class_names[label] for label in predicted]
         subtitle += " · named by the classifier"
         figure = figures.draw_named_images(images, names, title, subtitle)
     else:
         figure = figures.draw_images(images, title, subtitle)
-    return context.save_figure(figure, "generated")
+    return session.save_figure(figure, "generated")

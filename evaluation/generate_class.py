@@ -1,50 +1,54 @@
-"""``--generate_class 7``: samples of the prior that the classifier takes for one class."""
+"""``--generate_class 7``: samples of the prior that the classifier assigns to one class."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import figures
+import runs
 from evaluation import RequestError, samples
-from evaluation.context import Context
+from evaluation.session import Session
 
 
-def check(context: Context) -> None:
-    """Raises RequestError for a model without a classifier, or a class that is none."""
-    samples.check_classifier(context, "generate_class")
-    find_class(context)
+def check(session: Session) -> None:
+    """Raises RequestError for a model without a classifier, or an unknown class."""
+    samples.check_classifier(session, "generate_class")
+    find_class(session)
 
 
-def find_class(context: Context) -> int:
-    """Returns the class that the flag names, or gives the number of.
+def find_class(session: Session) -> int:
+    """Returns the class that the flag gives by name or number.
 
     Raises:
         RequestError: if there is no such class.
     """
-    names = context.class_names
-    wanted = context.flags["generate_class"]
-    for place, name in enumerate(names):
-        if wanted.casefold() in (name.casefold(), str(place)):
-            return place
+    names = session.check_labels("generate_class")
+    wanted = session.flags["generate_class"]
+    numbers = [str(label) for label in range(len(names))]
+    for spellings in ([name.casefold() for name in names], numbers):
+        if wanted.casefold() in spellings:
+            return spellings.index(wanted.casefold())
+    shown = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
     raise RequestError(
-        f"flag --generate_class={wanted}: expected one of {', '.join(names)}, or its number, 0 to "
+        f"flag --generate_class={wanted}: expected one of {shown}, or its number, 0 to "
         f"{len(names) - 1}"
     )
 
 
-def run(context: Context) -> list[Path]:
-    """Draws ``num_gen`` samples of the class, and says how many it took to find them."""
+def run(session: Session) -> list[Path]:
+    """Draws ``num_gen`` samples of the class; reports how many draws it took to find them."""
     from evaluation import batching
 
-    wanted = find_class(context)
-    name = context.class_names[wanted]
-    z, num_draws = samples.draw_class(context, wanted, context.num_gen)
+    wanted = find_class(session)
+    name = runs.make_printable(session.check_labels("generate_class")[wanted])
+    z, num_draws = samples.draw_class(session, wanted, session.flags["num_gen"])
     found = f"{len(z):,} in {num_draws:,} draws"
-    print(f"  samples that the classifier calls {name}: {found}")
+    print(f"  samples that the classifier assigns to {name}: {found}")
+    name = name.replace("$", r"\$")  # not mathematics
     figure = figures.draw_images(
-        batching.decode(context.model, z),
-        f"Samples called {name}",
-        f"{context.subtitle} · from the prior, those that the classifier calls {name}: {found} · "
-        f"seed {context.seed}",
+        batching.decode(session, z),
+        f"Samples classified as {name}",
+        f"{session.subtitle} · from the prior, those that the classifier assigns to {name}: "
+        f"{found} · seed {session.seed}",
     )
-    return context.save_figure(figure, f"generated_class_{wanted}")
+    return session.save_figure(figure, f"generated_class_{wanted}")

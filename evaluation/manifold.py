@@ -1,4 +1,4 @@
-"""``--manifold``: what the model decodes along a plane through the latent space."""
+"""``--manifold``: images decoded over a plane of the latent space."""
 
 from __future__ import annotations
 
@@ -8,66 +8,69 @@ import numpy as np
 
 import figures
 from evaluation import batching
-from evaluation.context import Context
+from evaluation.session import Session
 
 _STEPS = 20  # images along an axis
-_PRIOR_REACH = 2.0  # standard deviations of the prior, as in the paper's figures
+_NUM_SAMPLES = 10_000  # of a prior whose mean and spread are not known
 
 
-def run(context: Context) -> list[Path]:
-    """Draws the plane over the prior's ±2 and over the test means' mean ± 2 std.
+def run(session: Session) -> list[Path]:
+    """Draws the plane over the prior and over the posterior means, each mean ± 2 std.
 
-    In more than two dimensions the plane of the two with the most KL, the others at the
-    prior's mean 0; in one, the line. Of an autoencoder's codes the two that vary most, the
-    others at their mean over the test images, as it has no prior.
+    In more than two dimensions, the plane of the two with the most KL, the others at 0. Where
+    the prior has no KL by dimension, of the two whose posterior means vary most. An autoencoder
+    has no prior: of the two whose codes vary most, the others at their mean over the test images.
+    One dimension gives a line.
     """
-    z_mean, z_log_var = context.test_posterior
-    origin = np.zeros(context.latent_dim, np.float32)
-    if context.model.variational:
-        carried = np.asarray(context.model.prior.kl(z_mean, z_log_var)).mean(axis=0)
-        chosen_by, names = "the two with the most KL; the others 0", ("prior", "posterior means")
-    else:
-        carried, origin = z_mean.var(axis=0), z_mean.mean(axis=0)
-        chosen_by, names = "which vary most; the others at their mean", ("N(0, I)", "codes")
-    dims = np.sort(np.argsort(-carried, kind="stable")[:2])
-    centre = z_mean[:, dims].mean(axis=0)
-    spread = np.maximum(z_mean[:, dims].std(axis=0), 1e-3)  # a collapsed posterior has none
-    panels = [
-        (*_decode_grid(context, dims, low, high, origin), heading)
-        for low, high, heading in (
-            (
-                np.full(len(dims), -_PRIOR_REACH),
-                np.full(len(dims), _PRIOR_REACH),
-                f"{names[0]}: 0 ± 2",
-            ),
-            (
-                centre - 2 * spread,
-                centre + 2 * spread,
-                f"test images: mean ± 2 std of their {names[1]}",
-            ),
-        )
-    ]
+    z_mean, _ = session.test_posterior
+    is_variational = session.model.is_variational
+    kl = None
+    if is_variational:
+        kl = batching.compute_kl_by_dimension(session, session.test_posterior)
+    importance = z_mean.var(axis=0) if kl is None else kl.mean(axis=0)
+    dims = np.sort(np.argsort(-importance, kind="stable")[:2])
+    origin = np.zeros(session.latent_dim, np.float32)
+    chosen_by = "the two with the most KL" if kl is not None else "which vary most"
+    rest, prior, means = "the others 0", "prior", "posterior means"
+    if not is_variational:
+        origin = z_mean.mean(axis=0)
+        rest, prior, means = "the others at their mean", "N(0, I)", "codes"
+
+    center, spread, heading = np.zeros(len(dims)), np.ones(len(dims)), f"{prior}: 0 ± 2"
+    if session.prior != "standard_normal":
+        center, spread = _measure_reach(batching.sample_prior(session, _NUM_SAMPLES)[:, dims])
+        heading = f"{prior}: mean ± 2 std"
+    panels = [(*_decode_grid(session, dims, center, spread, origin), heading)]
+    center, spread = _measure_reach(z_mean[:, dims])
+    heading = f"test images: mean ± 2 std of their {means}"
+    panels.append((*_decode_grid(session, dims, center, spread, origin), heading))
+
     title = "Images decoded over the latent plane"
-    if context.latent_dim == 1:
+    if session.latent_dim == 1:
         title = "Images decoded along the latent line"
-    if context.latent_dim > 2:
+    if session.latent_dim > 2:
         first, second = dims + 1
-        title += f" of $z_{{{first}}}$ and $z_{{{second}}}$, {chosen_by}"
-    figure = figures.draw_manifold(
-        panels, [f"$z_{{{dim + 1}}}$" for dim in dims], title, context.subtitle
-    )
-    return context.save_figure(figure, "manifold")
+        title += f" of $z_{{{first}}}$ and $z_{{{second}}}$, {chosen_by}; {rest}"
+    names = [f"$z_{{{dim + 1}}}$" for dim in dims]
+    figure = figures.draw_manifold(panels, names, title, session.subtitle)
+    return session.save_figure(figure, "manifold")
+
+
+def _measure_reach(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and standard deviation by dimension; a collapsed posterior has none."""
+    return z.mean(axis=0), np.maximum(z.std(axis=0), 1e-3)
 
 
 def _decode_grid(
-    context: Context, dims: np.ndarray, low: np.ndarray, high: np.ndarray, origin: np.ndarray
+    session: Session, dims: np.ndarray, center: np.ndarray, spread: np.ndarray, origin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the decoded images, top row first, and the values of z along x and y."""
+    low, high = center - 2 * spread, center + 2 * spread
     z_x = np.linspace(low[0], high[0], _STEPS)
     z_y = np.linspace(low[-1], high[-1], _STEPS) if len(dims) == 2 else np.zeros(1)
     z = np.tile(origin, (len(z_y), len(z_x), 1))  # (rows, columns, latent_dim)
     z[..., dims[0]] = z_x
     if len(dims) == 2:
         z[..., dims[1]] = z_y[::-1, np.newaxis]  # y grows upwards, rows downwards
-    images = batching.decode(context.model, z.reshape(-1, context.latent_dim))
+    images = batching.decode(session, z.reshape(-1, session.latent_dim))
     return images, z_x, z_y

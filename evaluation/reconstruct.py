@@ -1,4 +1,4 @@
-"""``--reconstruct``: test images beside what the model makes of them."""
+"""``--reconstruct``: test images beside their reconstructions."""
 
 from __future__ import annotations
 
@@ -8,41 +8,47 @@ import numpy as np
 
 import figures
 from evaluation import batching, latent
-from evaluation.context import Context
+from evaluation.session import Session
 
 
-def run(context: Context) -> list[Path]:
+def run(session: Session) -> list[Path]:
     """Draws ``num_gen`` pairs, and the latent map of the test images.
 
-    A class to a column: no more rows than the smallest class has images.
+    With two or more classes each column holds one class, and the rows end with the smallest class.
     """
-    images, labels = context.test
-    counts = np.bincount(labels)
-    rows = counts[counts > 0].min()
-    chosen = choose_by_class(labels, min(context.num_gen, rows * np.count_nonzero(counts)))
-    columns = min(np.count_nonzero(counts), len(chosen))
+    images, labels = session.test
+    count, names = min(session.flags["num_gen"], len(images)), None
+    sizes = np.unique(labels, return_counts=True)[1] if labels is not None else np.ones(1)
+    if len(sizes) > 1:
+        count = min(count, int(sizes.min()) * len(sizes))
+    chosen = choose_by_class(len(images), labels, count)
+    if len(sizes) > 1 and labels is not None and session.class_names:
+        names = [session.class_names[label] for label in labels[chosen[: len(sizes)]]]
     figure = figures.draw_reconstructions(
         images[chosen],
-        batching.reconstruct(context.model, images[chosen]),
-        [context.class_names[labels[index]] for index in chosen[:columns]],
+        batching.reconstruct(session, images[chosen]),
+        names,
         "Test images and their reconstructions",
-        context.subtitle,
+        session.subtitle,
     )
-    written = context.save_figure(figure, "reconstruction")
-    return written + latent.draw_split(context, "test")
+    written = session.save_figure(figure, "reconstruction")
+    return written + latent.draw_split(session, "test")
 
 
-def choose_by_class(labels: np.ndarray, count: int) -> np.ndarray:
-    """Returns positions of images, taking the classes in turn: one of each first.
+def choose_by_class(num_images: int, labels: np.ndarray | None, count: int) -> np.ndarray:
+    """Returns positions of images that take the classes in turn: first one of each.
 
-    Within a class in the order of the dataset. At most as many as there are.
+    Within a class, and without labels, in the order of the dataset.
 
     Args:
-        labels: (num_images,).
-        count: how many to choose.
+        num_images: the number of images.
+        labels: (num_images,), or None.
+        count: how many to choose, at most.
     """
-    # rank[i]: how many images of the same class come before image i
-    rank = np.zeros(len(labels), np.int64)
+    if labels is None:
+        return np.arange(min(count, num_images))
+    # rank[i]: the number of images before image i that are of the same class
+    rank = np.zeros(num_images, np.int64)
     for label in np.unique(labels):
         members = labels == label
         rank[members] = np.arange(members.sum())

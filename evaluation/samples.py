@@ -1,82 +1,73 @@
-"""Samples of the prior, and the class that a model's classifier calls each of them."""
+"""Samples of the prior and the classes that a model's classifier assigns to them."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 import runs
 from evaluation import RequestError
-
-if TYPE_CHECKING:
-    from evaluation.context import Context
+from evaluation.session import Session
 
 _DRAWS = 10_000  # at a time
 _MAX_DRAWS = 100_000
 
 
-def check_classifier(context: Context, flag: str) -> None:
-    """Raises RequestError where the run's model has no classifier."""
-    flags = context.record["flags"]
-    if "num_labels" not in flags:  # what all models that learn labels read
+def check_classifier(session: Session, flag: str) -> None:
+    """Raises RequestError if the run's dataset has no labels, or its model no classifier."""
+    session.check_labels(flag)
+    if "num_labels" not in session.settings:  # every model that learns labels reads it
         raise RequestError(
-            f"flag --{flag}: {context.run.folder} is a {flags['model']}, which has no classifier: "
-            "name a run of --model classifier_vae, or train one"
+            f"flag --{flag}: {session.run.folder} is a {session.settings['model']}, which has no "
+            "classifier: name a run of --model classifier_vae, or train one"
         )
 
 
-def draw(context: Context, count: int) -> np.ndarray:
-    """Returns z from the prior, (count, latent_dim); ``--seed`` says which."""
-    return np.asarray(context.model.prior.sample(count, context.latent_dim, context.seed))
-
-
-def call(context: Context, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what the classifier takes each z for, and with what probability.
+def predict(session: Session, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the most probable class of each z and its probability, each (num_samples,).
 
     Args:
         z: (num_samples, latent_dim).
-
-    Returns:
-        the most probable class, integers, and its probability, each (num_samples,).
     """
     from evaluation import batching
 
-    probabilities = batching.classify_z(context.model, z)  # (num_samples, num_classes)
+    probabilities = batching.classify_z(session, z)  # (num_samples, num_classes)
     return probabilities.argmax(axis=1), probabilities.max(axis=1)
 
 
-def draw_class(context: Context, wanted: int, count: int) -> tuple[np.ndarray, int]:
-    """Draws from the prior until the classifier has called so many samples one class.
+def draw_class(session: Session, wanted: int, count: int) -> tuple[np.ndarray, int]:
+    """Draws from the prior until the classifier has assigned ``count`` samples to one class.
 
-    These are samples of p(z | called so). At most 100,000 are drawn: there may then be
-    fewer.
+    These are samples of p(z | classified so). At most 100,000 are drawn: fewer than ``count``
+    may then be found.
 
     Args:
         wanted: the class.
-        count: how many samples of it.
+        count: the number of samples.
 
     Returns:
-        z, (at most count, latent_dim), and how many samples were drawn up to the last of them.
+        z, (at most count, latent_dim), and the number of draws up to the last one kept.
 
     Raises:
-        RunError: if there is none; it names the classes that came.
+        RunError: if none is found; it names the classes that were.
     """
+    from evaluation import batching
+
+    names = session.check_labels("generate_class")
     kept: list[np.ndarray] = []
-    num_called = np.zeros(len(context.class_names), int)
+    num_predicted = np.zeros(len(names), int)
     for first in range(0, _MAX_DRAWS, _DRAWS):
-        seed = int(np.random.default_rng([context.seed, first]).integers(2**31))
-        z = np.asarray(context.model.prior.sample(_DRAWS, context.latent_dim, seed))
-        called, _ = call(context, z)
-        num_called += np.bincount(called, minlength=len(num_called))
-        places = np.flatnonzero(called == wanted)[: count - len(kept)]
-        kept += list(z[places])
+        seed = int(np.random.default_rng([session.seed, first]).integers(2**31))
+        z = batching.sample_prior(session, _DRAWS, seed)
+        predicted, _ = predict(session, z)
+        num_predicted += np.bincount(predicted, minlength=len(num_predicted))
+        chosen = np.flatnonzero(predicted == wanted)[: count - len(kept)]
+        kept += list(z[chosen])
         if len(kept) == count:
-            return np.array(kept), first + int(places[-1]) + 1
+            return np.array(kept), first + int(chosen[-1]) + 1
     if kept:
         return np.array(kept), _MAX_DRAWS
-    came = [context.class_names[place] for place in np.argsort(-num_called) if num_called[place]]
+    found = [names[label] for label in np.argsort(-num_predicted) if num_predicted[label]]
     raise runs.RunError(
-        f"flag --generate_class={context.flags['generate_class']}: the classifier calls none of "
-        f"{_MAX_DRAWS:,} samples of the prior so; it calls them {', '.join(came)}"
+        f"flag --generate_class={session.flags['generate_class']}: the classifier assigns none of "
+        f"{_MAX_DRAWS:,} samples of the prior to this class, only to {', '.join(found)}"
     )

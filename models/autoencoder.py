@@ -49,7 +49,7 @@ class Autoencoder(VAE):
         """Returns −log p(x | z = z_mean(x)) as the only term, whatever ``num_samples``."""
         posterior = self.posterior(images, training)
         z = posterior.mean[None]
-        log_likelihood = self.likelihood.log_prob(images, self.decoder_outputs(z, training))
+        log_likelihood = self.log_likelihood(images, z, training)
         return Terms(posterior, z, log_likelihood, ops.zeros_like(log_likelihood))
 
     def call(self, images, training=False):

@@ -25,8 +25,8 @@ def build(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> VAE:
 class VAE(keras.Model):
     """An encoder q(z|x), a likelihood p(x|z) on top of a decoder, a prior p(z), an objective.
 
-    ``compile`` needs an optimizer only. ``fit`` takes images, (num_images, height, width,
-    channels) in [0, 1], as an array or in batches.
+    ``compile`` needs an optimizer only. ``fit`` takes images, float32 (num_images, height, width,
+    channels) in [0, 1], as an array or a batched ``tf.data.Dataset``; it ignores labels.
 
     Args:
         encoder: images to ``DiagonalGaussian``; has ``latent_dim``.
@@ -101,15 +101,30 @@ class VAE(keras.Model):
         """
         posterior = self.posterior(images, training)  # q(z|x)
         z = self.sampling(posterior, num_samples=num_samples)  # (k, batch, latent_dim)
-        outputs = self.decoder_outputs(z, training)
         kl = self.prior.kl(posterior, z)  # KL(q(z|x) ‖ p(z))
         return Terms(
             posterior=posterior,
             z=z,
-            log_likelihood=self.likelihood.log_prob(images, outputs),  # log p(x|z)
+            log_likelihood=self.log_likelihood(images, z, training),  # log p(x|z)
             log_q_minus_log_p=posterior.log_prob(z) - self.prior.log_prob(z),
             kl_by_dimension=kl if self.prior.by_dimension else None,
         )
+
+    def log_likelihood(self, images, z, training):
+        """Returns log p(x|z) of each sample of z, (k, batch), in nats.
+
+        The decoder sees the k samples of all images as one batch.
+
+        Args:
+            images: (batch, height, width, channels) in [0, 1].
+            z: (k, batch, latent_dim).
+            training: whether layers such as dropout are active.
+        """
+        num_samples, batch, latent_dim = ops.shape(z)
+        outputs = self.decoder_outputs(ops.reshape(z, (-1, latent_dim)), training)
+        repeated = ops.tile(images, (num_samples, 1, 1, 1))
+        log_prob = self.likelihood.log_prob(repeated, outputs)
+        return ops.reshape(log_prob, (num_samples, batch))
 
     def loss_of(self, terms: Terms):
         """Returns the loss −log p(x|z) + β · KL + what the model adds, in nats, (batch,)."""
@@ -118,7 +133,7 @@ class VAE(keras.Model):
     def train_step(self, batch):
         """Takes one step of the optimizer; returns the means since the epoch began, by name."""
         with tf.GradientTape() as tape:
-            terms = self.terms(batch, self.objective.num_samples, training=True)
+            terms = self._terms_of(batch, training=True)
             objective = self._objective_of(terms)
             scaled = self.optimizer.scale_loss(mean_over_images(objective))
         gradients = tape.gradient(scaled, self.trainable_variables)
@@ -127,8 +142,17 @@ class VAE(keras.Model):
 
     def test_step(self, batch):
         """Measures held-out images; z is sampled, nothing is learned."""
-        terms = self.terms(batch, self.objective.num_samples)
+        terms = self._terms_of(batch, training=False)
         return self._track(terms, self._objective_of(terms))
+
+    def _terms_of(self, batch, training):
+        """Returns the terms of what Keras passes: images, (images, labels) or with weights."""
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        if not self.built:
+            self.build(images.shape)
+        has_labels = self.uses_labels and labels is not None
+        batch = (images, labels) if has_labels else images
+        return self.terms(batch, self.objective.num_samples, training)
 
     def _objective_of(self, terms):
         beta = self.beta_schedule(self.optimizer.iterations, self.beta)
@@ -166,8 +190,7 @@ class VAE(keras.Model):
 
     def call(self, images, training=False):
         """Returns the decoder's outputs for a sampled z, such as logits of the images' shape."""
-        z = self.sampling(self.posterior(images, training))
-        return self.decoder_outputs(z, training)[0]
+        return self.decoder_outputs(self.sampling(self.posterior(images, training))[0], training)
 
     def encode(self, images) -> DiagonalGaussian:
         """Returns the posterior q(z|x).
@@ -195,6 +218,8 @@ class VAE(keras.Model):
 
     def sample_prior(self, num_samples: int, seed: int = 0):
         """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""
+        if not self.prior.built:
+            self.prior.build((None, self.encoder.latent_dim))
         return self.prior.sample(num_samples, seed)
 
     def generate(self, num_images: int, seed: int = 0):
@@ -212,20 +237,20 @@ class VAE(keras.Model):
 
     def posterior(self, images, training) -> DiagonalGaussian:
         """Returns q(z|x) in float32, of corrupted images where ``training`` and ``corruption``."""
+        if not self.built:  # Keras' fit builds what it calls, and calls train_step alone
+            self.build(images.shape)
         if self.corruption:
             images = self.corruption(images, training=training)
         mean, log_var = self.encoder(images, training=training)
         return DiagonalGaussian(ops.cast(mean, "float32"), ops.cast(log_var, "float32"))
 
     def decoder_outputs(self, z, training):
-        """Returns what the decoder makes of z, float32 (…, height, width, channels).
+        """Returns the decoder's outputs in float32, (batch, height, width, channels).
 
         Args:
-            z: (…, latent_dim).
+            z: (batch, latent_dim).
         """
-        outputs = self.decoder(ops.reshape(z, (-1, z.shape[-1])), training=training)
-        outputs = ops.reshape(outputs, (*ops.shape(z)[:-1], *outputs.shape[1:]))
-        return ops.cast(outputs, "float32")
+        return ops.cast(self.decoder(z, training=training), "float32")
 
     # ------------------------------------------------------------------------ saving
 

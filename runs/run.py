@@ -82,10 +82,14 @@ class Run:
             raise RunError(f"{self.folder} is a file: move it, or choose another --run_name")
         if os.path.lexists(self.record_path):
             if not overwrite:
-                self.read_record()  # if it is damaged, --resume would not help
+                resume = {
+                    "training": "--resume to continue it, ",
+                    "finished": f"--resume --run_name {shlex.quote(self.name)} and a larger "
+                    "--num_epochs to extend it, ",
+                }.get(self.read_record()["status"], "")
                 raise RunError(
-                    f"{self.folder} already holds a run: type --resume to continue it, "
-                    "--overwrite to train it again, or --run_name NAME to keep both"
+                    f"{self.folder} already holds a run: type {resume}--overwrite to train it "
+                    "again, or --run_name NAME to keep both"
                 )
         elif any(
             path.name not in (LOCK, STAGING) and not is_partial(path)
@@ -243,7 +247,7 @@ class Run:
                 f"{make_printable(str(path))} has control characters in its path: rename it"
             )
         if not os.path.lexists(path):
-            raise RunError(f"{path} does not exist, so {self.folder} is not a run")
+            raise RunError(f"{path} does not exist: name the folder of a run")
         advice = "train the run again with --overwrite, or move its folder"
         try:
             record = parse_record(path, FILES)

@@ -183,7 +183,7 @@ RUNS = [
     (
         "train",
         "--dataset digits --run_name ready",
-        "already holds a run: type --resume to continue",
+        "already holds a run: type --resume --run_name ready and",
     ),
     ("train", "--dataset digits --run_name strange", "holds files but no run.json"),
     ("train", "--dataset digits --run_name strange --overwrite", "holds files but no run.json"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
+import gc
 import importlib
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +31,52 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("catalog", "cli", "data", "models", "runs", "figures", "training", "evaluation", "configs")
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
+
+FILES_PER_PROCESS = 12  # at most, of those that import TensorFlow
+# Folders whose tests do not import it, or in processes of their own only.
+WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Runs ``pytest`` without paths in several processes, one after the other.
+
+    XLA keeps every function that it has compiled until its process ends, several megabytes
+    each; all tests in one process need 7 GB. The folders without TensorFlow share a process
+    that runs beside the others.
+    """
+    if config.args_source != pytest.Config.ArgsSource.TESTPATHS:
+        return None
+    tests = ROOT / "tests"
+    light = [tests / name for name in WITHOUT_TENSORFLOW]
+    by_folder: dict[str, list[Path]] = {}
+    for path in sorted(tests.rglob("test_*.py")):
+        folder = path.relative_to(tests).parts[0] if path.parent != tests else ""
+        if folder not in WITHOUT_TENSORFLOW:
+            by_folder.setdefault(folder, []).append(path)
+    command = [sys.executable, "-m", "pytest", *config.invocation_params.args]
+    codes = set()
+    with tempfile.TemporaryFile() as output:
+        beside = subprocess.Popen([*command, *light], stdout=output, stderr=output)
+        for paths in by_folder.values():
+            num_processes = math.ceil(len(paths) / FILES_PER_PROCESS)
+            for first in range(num_processes):
+                codes.add(subprocess.run([*command, *paths[first::num_processes]]).returncode)
+                if config.option.maxfail and codes - {0, pytest.ExitCode.NO_TESTS_COLLECTED}:
+                    beside.terminate()
+                    return max(codes)
+        codes.add(beside.wait())
+        output.seek(0)
+        print(output.read().decode(), flush=True)
+    return max(codes - {pytest.ExitCode.NO_TESTS_COLLECTED}, default=0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def returned_memory() -> Iterator[None]:
+    """Returns the memory that a module's tests have freed to the system."""
+    yield
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # of glibc
+        trim(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""evaluate.py --compare: its command line, and the whole way over trained runs."""
+"""evaluate.py --compare: its command line, and a comparison of trained runs."""
 
 from __future__ import annotations
 

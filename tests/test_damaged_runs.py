@@ -44,7 +44,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_offered(run, run_sc
 
     # The offered one replaces the damaged one before TensorFlow is imported.
     result = run_script("train.py", *WORDS, "--resume", "--resume_from", "previous")
-    assert "tensorflow was imported" in result.stderr
+    assert "was imported" in result.stderr  # TensorFlow or Keras
     assert run.checkpoint_path.read_text() == "epoch 1"
 
 
@@ -66,9 +66,9 @@ def test_a_damaged_history_is_named(run, run_script):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        ("--resume_from previous", "--resume_from previous needs --resume beside it"),
+        ("--resume_from previous", "--resume_from previous needs --resume: type both"),
         ("--resume --resume_from first", "expected last or previous"),
-        ("--resume --resume_from previous --latent_dim 2,4", "--resume_from is for one"),
+        ("--resume --resume_from previous --sweep latent_dim=2,4", "--resume_from is for one"),
     ],
 )
 def test_a_checkpoint_to_go_on_from_is_named_beside_resume(words, part):
@@ -84,7 +84,7 @@ def test_a_damaged_record_is_answered_with_advice_that_leads_on(run, run_script)
         result = run_script("train.py", *WORDS, *words)
         check_fails(result, "run.json cannot be read", "train the run again with --overwrite")
     result = run_script("train.py", *WORDS, "--overwrite")
-    assert "tensorflow was imported" in result.stderr
+    assert "was imported" in result.stderr  # TensorFlow or Keras
 
 
 @pytest.mark.parametrize("words", [["--resume"], ["--overwrite"]])

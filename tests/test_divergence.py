@@ -1,4 +1,4 @@
-"""A training whose loss is no number any more: what is said of it, and what is kept."""
+"""A training whose loss is no longer finite: the error message, and the files that remain."""
 
 from __future__ import annotations
 
@@ -23,27 +23,28 @@ STEPS = 13  # in an epoch
 
 @pytest.fixture
 def spoil(monkeypatch):
-    """Has the KL of an image be infinite in one step, or in the validation after it."""
+    """Makes the KL of an image infinite in one step, or in the validation after it."""
 
     def spoil(step: int, validation: bool = False) -> None:
-        compute_parts = VAE.compute_parts
+        terms_of = VAE.terms
 
-        def spoiled(self, images, training=False):
-            parts = compute_parts(self, images, training)
-            if not hasattr(self, "optimizer"):
-                return parts
-            at = self.optimizer.iterations == (step if validation else step - 1)
-            of_first = ops.arange(ops.shape(images)[0])[:, None] == 0
-            here = ops.logical_and(at, of_first) if training != validation else False
-            return {**parts, "kl": ops.where(here, np.inf, parts["kl"])}
+        def spoiled(self, images, num_samples=1, training=False):
+            terms = terms_of(self, images, num_samples, training)
+            if training == validation:
+                return terms
+            is_step = self.optimizer.iterations == (step if validation else step - 1)
+            is_first_image = ops.arange(ops.shape(images)[0])[:, None] == 0
+            is_spoiled = ops.logical_and(is_step, is_first_image)
+            kl = ops.where(is_spoiled, np.inf, terms.kl_by_dimension)
+            return terms._replace(kl_by_dimension=kl)
 
-        monkeypatch.setattr(VAE, "compute_parts", spoiled)
+        monkeypatch.setattr(VAE, "terms", spoiled)
 
     return spoil
 
 
 def diverge(in_process, capsys, *words: str) -> str:
-    """Returns the one line with which train.py ends."""
+    """Returns the one line of error with which train.py ends."""
     with pytest.raises(SystemExit) as stopped:
         in_process("train", *WORDS, *words)
     error = capsys.readouterr().err
@@ -53,18 +54,18 @@ def diverge(in_process, capsys, *words: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("mode", "step", "steps_a_call"),
+    ("mode", "step", "steps_per_call"),
     [("graph", STEPS, STEPS), ("xla_step", 1, 5), ("xla_loop", 16, 4)],
 )
-def test_the_step_and_the_parts_are_those_that_were_spoiled(spoil, mode, step, steps_a_call):
+def test_the_step_and_the_parts_are_those_that_were_spoiled(spoil, mode, step, steps_per_call):
     spoil(step)
-    model = models.build((8, 8, 1), make_settings(hidden_dim=4, latent_dim=2))
+    model = models.build((8, 8, 1), make_settings(hidden_dim=(4,), latent_dim=2))
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
     images = splits.load_train_and_validation("digits")[0].images
     loop = CompiledLoop(model, model.train_step, batches.ResidentBatches(images, 100), mode)
-    loop.steps_per_call = steps_a_call
+    loop.steps_per_call = steps_per_call
     stop = StopAtDivergence(loop, loop)
-    loop.go_to(0)
+    loop.seek(0)
 
     def train() -> None:
         for _ in range(2):
@@ -78,8 +79,8 @@ def test_the_step_and_the_parts_are_those_that_were_spoiled(spoil, mode, step, s
         train()
     loop.close()
     assert diverged.value.step == step
-    assert diverged.value.what == "the loss (its kl)"
-    assert loop.position < step + steps_a_call
+    assert diverged.value.quantity == "the loss (its kl)"
+    assert loop.position < step + steps_per_call
 
 
 def test_the_files_stay_those_of_the_last_good_epoch(spoil, in_process, tmp_path, capsys):
@@ -87,8 +88,8 @@ def test_the_files_stay_those_of_the_last_good_epoch(spoil, in_process, tmp_path
     error = diverge(in_process, capsys, "--steps_per_execution", "4")
     assert error.startswith(
         "train.py: the loss (its kl) is not a finite number in step 19, of epoch 2 (model.keras is "
-        "of epoch 1, before it, and best.keras of epoch 1): the steps were too large, most "
-        "likely; type a smaller --learning_rate than 0.001, and --overwrite"
+        "of epoch 1, before it, and best.keras of epoch 1): the steps are most likely too large; "
+        "type a smaller --learning_rate than 0.001, and --overwrite"
     )
     run = runs.Run(tmp_path / "trained_model" / "spoiled")
     names = {runs.CHECKPOINT, runs.HISTORY, *runs.CHECKPOINTS.values()}
@@ -103,14 +104,16 @@ def test_the_files_stay_those_of_the_last_good_epoch(spoil, in_process, tmp_path
 
     before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
     for words in (("--resume",), ("--resume", "--num_epochs", "9")):
-        assert "spoiled diverged in step 19, and would again" in diverge(in_process, capsys, *words)
+        assert "spoiled diverged in step 19, and" in diverge(in_process, capsys, *words)
     assert "already holds a run" in diverge(in_process, capsys)
     assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before
     in_process("evaluate", "--run_name", "spoiled", "--checkpoint", "last", "--metrics", "1")
     assert (tmp_path / "result" / "spoiled" / "metrics_last.json").is_file()
 
 
-def test_a_validation_that_is_no_number_keeps_the_epoch_before(spoil, in_process, tmp_path, capsys):
+def test_a_validation_loss_that_is_not_finite_keeps_the_epoch_before(
+    spoil, in_process, tmp_path, capsys
+):
     spoil(2 * STEPS, validation=True)
     error = diverge(in_process, capsys)
     assert "(its kl) is not a finite number in the validation after step 26 (model.k" in error
@@ -119,10 +122,10 @@ def test_a_validation_that_is_no_number_keeps_the_epoch_before(spoil, in_process
     assert run.read_record()["diverged_in_step"] == 26
 
 
-def test_steps_that_are_too_large_are_told_and_leave_no_model(in_process, tmp_path, capsys):
+def test_steps_that_are_too_large_are_reported_and_leave_no_model(in_process, tmp_path, capsys):
     error = diverge(in_process, capsys, "--learning_rate", "1e6", "--checkpoint_minutes", "0")
     assert " is not a finite number in step " in error
-    assert ", of epoch 1 (there is no model of before): the steps were too large" in error
+    assert ", of epoch 1 (no model was saved before): the steps are most likely too large" in error
     assert "type a smaller --learning_rate than 1e+06" in error
     run = runs.Run(tmp_path / "trained_model" / "spoiled")
     record = run.read_record()
@@ -140,13 +143,13 @@ def test_steps_that_are_too_large_are_told_and_leave_no_model(in_process, tmp_pa
 def test_a_first_step_is_not_called_too_large(in_process, capsys):
     error = diverge(in_process, capsys, "--initializer", "normal", "--init_stddev", "1e15")
     assert " is not a finite number in step 1, of epoch 1" in error
-    assert "no step had been taken yet" in error
+    assert "before the first step" in error
     assert "--learning_rate" not in error
 
 
 def test_weights_that_the_last_step_spoiled_are_not_written():
-    """Their loss would be that of the next step."""
-    model = models.build((4, 4, 1), make_settings(hidden_dim=4, latent_dim=2))
+    """Only the loss of the next step would show them."""
+    model = models.build((4, 4, 1), make_settings(hidden_dim=(4,), latent_dim=2))
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
     model.optimizer.build(model.trainable_variables)
     check_variables(model, 5)
@@ -155,6 +158,6 @@ def test_weights_that_the_last_step_spoiled_are_not_written():
         variable.assign(np.where(np.arange(value.size).reshape(value.shape) == 1, np.inf, value))
         with pytest.raises(Diverged) as diverged:
             check_variables(model, 5)
-        assert diverged.value.what == variable.path
-        assert diverged.value.place == "after step 5"
+        assert diverged.value.quantity == variable.path
+        assert diverged.value.moment == "after step 5"
         variable.assign(value)

@@ -168,4 +168,4 @@ def test_an_ascii_locale_alone_reads_any_path(tree, tmp_path):
         tree / "evaluate.py", "--saved_path", str(tmp_path / "é"), "--metrics", LC_ALL="C"
     )
     check_one_line(result, 1, "é")
-    assert "locale" not in result.stderr
+    assert "encoding" not in result.stderr

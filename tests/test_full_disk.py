@@ -38,8 +38,8 @@ def test_where_a_file_cannot_grow_the_last_epoch_is_kept_and_goes_on(tree, in_pr
         timeout=300,
     )
     assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
-    assert " cannot be written (File too large): what was saved before is whole" in result.stderr
-    assert "then go on with the same command and --resume" in result.stderr
+    assert " cannot be written (File too large): earlier files are intact" in result.stderr
+    assert "then type the same command with --resume" in result.stderr
     assert epochs_of_files(run) == before
     assert not (run.folder / ".writing").exists()
 

@@ -1,4 +1,4 @@
-"""Trainings that stop and go on: they end as if they had never stopped."""
+"""Trainings that are stopped and resumed: they end as if never stopped."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def start(tree: Path, folder: Path, *args: str) -> subprocess.Popen[str]:
 
 
 def arrays_of(run: runs.Run) -> dict[str, np.ndarray]:
-    """Returns the arrays of a checkpoint: all in it but the progress."""
+    """Returns the arrays of a checkpoint, without the progress."""
     with np.load(run.checkpoint_path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files if name != "json"}
 
@@ -69,16 +69,16 @@ def check_same_result(found: runs.Run, expected: runs.Run) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tree, tmp_path_factory) -> runs.Run:
+def uninterrupted(tree, tmp_path_factory) -> runs.Run:
     """A run of three epochs that was never stopped."""
-    words = (*FLAGS, "--num_epochs", "3", "--run_name", "whole")
-    process = start(tree, tmp_path_factory.mktemp("whole"), *words)
+    words = (*FLAGS, "--num_epochs", "3", "--run_name", "uninterrupted")
+    process = start(tree, tmp_path_factory.mktemp("uninterrupted"), *words)
     output, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (0, ""), output
-    return runs.Run(tree / "trained_model" / "whole")
+    return runs.Run(tree / "trained_model" / "uninterrupted")
 
 
-def test_a_run_stopped_in_an_epoch_goes_on_as_if_it_had_not_been(whole, tree, tmp_path):
+def test_a_run_stopped_within_an_epoch_ends_as_if_it_had_not_been(uninterrupted, tree, tmp_path):
     run = runs.Run(tree / "trained_model" / "stopped once")
     words = (*FLAGS, "--num_epochs", "3", "--run_name", run.name)
     often = ("--steps_per_execution", "1", "--checkpoint_minutes", "0")
@@ -91,10 +91,12 @@ def test_a_run_stopped_in_an_epoch_goes_on_as_if_it_had_not_been(whole, tree, tm
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (143, "")
     assert "SIGTERM" in output
-    assert 0 < progress_of(run)["position"] < STEPS, "this was to stop within the first epoch"
+    assert 0 < progress_of(run)["position"] < STEPS, (
+        "this should have stopped within the first epoch"
+    )
     assert run.read_record()["status"] == "training"
 
-    python, script, *again = shlex.split(output.partition("Go on with: ")[2])
+    python, script, *again = shlex.split(output.partition("Resume with: ")[2])
     assert (python, Path(script)) == ("python", tree / "train.py")
     assert again == [*words, *often, "--resume"]
     process = start(tree, tmp_path, *again)
@@ -102,12 +104,12 @@ def test_a_run_stopped_in_an_epoch_goes_on_as_if_it_had_not_been(whole, tree, tm
     assert process.returncode == 0, output
     assert progress_of(run)["position"] == 3 * STEPS
     assert run.read_record()["status"] == "finished"
-    check_same_result(run, whole)
+    check_same_result(run, uninterrupted)
     assert errors == ""
 
 
-def test_a_finished_run_goes_on_for_more_epochs_in_its_folder(whole, in_process, tmp_path, capsys):
-    keras.utils.clear_session()  # variables are named as in a process of their own
+def test_a_finished_run_is_extended_in_its_folder(uninterrupted, in_process, tmp_path, capsys):
+    keras.utils.clear_session()  # variables are named as in a new process
     in_process("train", *FLAGS, "--num_epochs", "2")
     (folder,) = (tmp_path / "trained_model").iterdir()
     run = runs.Run(folder)
@@ -127,10 +129,10 @@ def test_a_finished_run_goes_on_for_more_epochs_in_its_folder(whole, in_process,
     (extension,) = record["extensions"]
     assert extension["num_epochs"] == 3
     assert "--num_epochs 3 --resume" in extension["command"]
-    check_same_result(run, whole)
+    check_same_result(run, uninterrupted)
 
 
-def test_a_run_whose_rates_follow_schedules_goes_on_with_those_of_its_step(
+def test_a_resumed_run_with_schedules_continues_at_its_step(
     in_process, tmp_path, capsys, monkeypatch
 ):
     words = (
@@ -139,7 +141,7 @@ def test_a_run_whose_rates_follow_schedules_goes_on_with_those_of_its_step(
         *("--beta_start", "0.1", "--beta_steps", "20", "--steps_per_execution", "4"),
     )
     keras.utils.clear_session()
-    in_process("train", *words, "--run_name", "whole")
+    in_process("train", *words, "--run_name", "uninterrupted")
 
     stop_after = Checkpointer.on_train_batch_end
 
@@ -160,11 +162,11 @@ def test_a_run_whose_rates_follow_schedules_goes_on_with_those_of_its_step(
         in_process("train", *words, "--run_name", "stopped", "--resume", "--num_epochs", "3")
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "--learning_rate_schedule cosine, which ends after its 2 epochs" in error
+    assert "--learning_rate_schedule cosine, which ends after 2 epochs" in error
 
     keras.utils.clear_session()
     in_process("train", *words, "--run_name", "stopped", "--resume")
-    check_same_result(run, runs.Run(tmp_path / "trained_model" / "whole"))
+    check_same_result(run, runs.Run(tmp_path / "trained_model" / "uninterrupted"))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,9 @@ def test_a_run_whose_rates_follow_schedules_goes_on_with_those_of_its_step(
         (["--resume", "--overwrite"], 2, "--resume and --overwrite contradict each other"),
     ],
 )
-def test_what_cannot_go_on_is_told_in_one_line_without_tensorflow(run_script, words, status, part):
+def test_what_cannot_be_resumed_is_refused_in_one_line_without_tensorflow(
+    run_script, words, status, part
+):
     result = run_script("train.py", "--dataset", "digits", "--beta", "7", *words)
     assert (result.returncode, result.stderr.count("\n")) == (status, 1), result.stderr
     assert part in result.stderr
@@ -190,24 +194,24 @@ def test_what_cannot_go_on_is_told_in_one_line_without_tensorflow(run_script, wo
         ["--overwrite"],
         ["--overwrite", "1"],
         ["--overwrite=true"],
-        ["--flagfile={folder}/anew.flags"],
+        ["--flagfile={folder}/again.flags"],
     ],
 )
-def test_the_command_to_go_on_is_the_one_that_began_with_resume(
+def test_the_command_to_resume_has_the_settings_of_the_first(
     words, in_process, tmp_path, monkeypatch, capsys
 ):
     def fit(*args, **kwargs):
         raise Stopped(signal.SIGINT)
 
-    (tmp_path / "anew.flags").write_text("--overwrite\n--beta 3\n")
+    (tmp_path / "again.flags").write_text("--overwrite\n--beta 3\n")
     words = ["--dataset", "digits", *(word.format(folder=tmp_path) for word in words)]
     monkeypatch.setattr("training.fit.fit", fit)
     with pytest.raises(SystemExit) as stopped:
         in_process("train", *words)
     assert stopped.value.code == 130
-    _, *again = shlex.split(capsys.readouterr().out.partition("Go on with: ")[2])
-    began, goes_on = (cli.parse_train(argv) for argv in (["train.py", *words], again))
-    assert goes_on.resume
-    assert not goes_on.overwrite
-    assert cli.settings(goes_on) == cli.settings(began)
-    assert goes_on.run_name == began.run_name
+    _, *again = shlex.split(capsys.readouterr().out.partition("Resume with: ")[2])
+    first, resumed = (cli.parse_train(argv) for argv in (["train.py", *words], again))
+    assert resumed.resume
+    assert not resumed.overwrite
+    assert cli.settings(resumed) == cli.settings(first)
+    assert resumed.run_name == first.run_name

@@ -1,4 +1,4 @@
-"""Two processes on one run: the second stops, or reads what is whole."""
+"""Two trainings of one run: the second stops at once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def test_the_second_training_of_a_run_stops_at_once_with_one_line(tree, run_scri
     run.checkpoint_path.touch()
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
     with runs.locked(run):
-        result = run_script("train.py", *WORDS, *more)  # where TensorFlow cannot be imported
+        result = run_script("train.py", *WORDS, *more)  # TensorFlow cannot be imported there
     assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
-    said = f"train.py: {run.folder} is being trained by process {os.getpid()} on "
-    assert result.stderr.startswith(said)
+    expected = f"train.py: {run.folder} is being trained by process {os.getpid()} on "
+    assert result.stderr.startswith(expected)
     assert f"kill {os.getpid()}" in result.stderr
     assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before

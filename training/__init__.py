@@ -1,1 +1,1 @@
-"""How a model is trained: the device, the fit, and what is written while it runs."""
+"""Training: fit, the compiled loop, callbacks, checkpoints, distribution and the device."""

@@ -11,27 +11,27 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python import pywrap_tfe
 
 import figures
 import runs
-from training import keras_saving
+from catalog.metrics import name_columns
+from training import private_apis
 
 
 class RunWriter(keras.callbacks.Callback):
-    """Knows a run's history and models, and how they are written.
+    """Collects the history of a run, and provides the writers of its history and models.
 
-    history.csv and model.keras are of the last epoch, best.keras of that with the lowest
-    validation loss. ``Checkpointer`` writes them, together with its checkpoint.
+    history.csv and model.keras are of the last epoch, best.keras of the epoch with the lowest
+    validation loss. ``Checkpointer`` writes them together with its checkpoint.
 
     Args:
-        run: already started; its run.json says which epoch best.keras is of.
-        num_images: training images in an epoch.
-        rows: the history so far, of a run that goes on.
-        seconds: that the epoch in which it goes on has taken so far.
+        run: already started; its run.json states the epoch of best.keras.
+        num_images: number of training images.
+        rows: the history so far, of a resumed run.
+        seconds: training time so far, in the epoch in which the run is resumed.
 
     Attributes:
-        rows: the history.
+        rows: the history, one row per epoch.
     """
 
     def __init__(
@@ -47,24 +47,24 @@ class RunWriter(keras.callbacks.Callback):
         self.rows = list(rows)
         self._best_epoch = self._find_best_epoch()
         self._began = 0.0
-        self._before = seconds
+        self._seconds_before = seconds
         self._seconds = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._began = time.perf_counter() - self._before
-        self._before = 0.0
+        self._began = time.perf_counter() - self._seconds_before
+        self._seconds_before = 0.0
 
     def on_test_begin(self, logs=None):
-        # Validation begins: the epoch's training is over.
+        # The epoch's training steps are done.
         self._seconds = self.seconds_in_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
         losses = {name: float(value) for name, value in logs.items()}
-        losses.setdefault("objective", losses["loss"])  # a model names it where they differ
+        losses.setdefault("objective", losses["loss"])  # tracked only if they differ
         self.rows.append(
             {
                 "epoch": epoch + 1,
-                **{name: losses[name] for name in runs.COLUMNS if name in losses},
+                **{name: losses[name] for name in name_columns() if name in losses},
                 "seconds": round(self._seconds, 3),
                 "images_per_second": round(self.num_images / self._seconds, 1),
             }
@@ -72,26 +72,26 @@ class RunWriter(keras.callbacks.Callback):
         self.choose_best()
 
     def writers(self) -> dict[str, Callable[[Path], object]]:
-        """Returns what writes each file that changes with the last epoch, for ``runs.commit``."""
+        """Returns, for ``runs.commit``, the writer of each file that the last epoch changes."""
         if not self.rows:
             return {}
         last = runs.CHECKPOINTS["last"]
         writers: dict[str, Callable[[Path], object]] = {
             runs.HISTORY: self.write_history,
-            last: lambda path: keras_saving.save(self.model, path),
+            last: lambda path: private_apis.save_model(self.model, path),
         }
         if self._best_epoch == len(self.rows):
-            # The model of the last epoch again, which takes longer to save than to copy.
+            # The same model as in ``last``; copying is faster than saving.
             copy = lambda path: shutil.copyfile(path.with_name(last), path)  # noqa: E731
             writers[runs.CHECKPOINTS["best"]] = copy
         return writers
 
     def catch_up(self, in_epoch: bool) -> None:
-        """Writes what the run lacks where it was killed with its checkpoint written.
+        """Writes the files that a killed process had not written after its checkpoint.
 
         Args:
-            in_epoch: whether the model is within an epoch: its files are then of the one
-                before, and complete.
+            in_epoch: whether the checkpoint is from within an epoch; the models are then of the
+                epoch before it, and complete.
         """
         if not in_epoch:
             self.choose_best()
@@ -104,37 +104,37 @@ class RunWriter(keras.callbacks.Callback):
         runs.write_history(path, self.rows)
 
     def outcome(self) -> dict[str, Any]:
-        """Returns what run.json says of the epochs done."""
+        """Returns the entries of run.json about the epochs done."""
         best = self.best_row()
         return {"epochs_done": len(self.rows), "best": best and runs.describe_best(best)}
 
     def seconds_in_epoch(self) -> float:
-        """Returns how long the epoch has trained."""
+        """Returns the training time of the current epoch."""
         return time.perf_counter() - self._began
 
     def best_row(self) -> dict[str, float] | None:
-        """Returns the row of the epoch that best.keras comes from, if there is one."""
+        """Returns the row of the best epoch, whose model is best.keras; None before it exists."""
         return self.rows[self._best_epoch - 1] if self._best_epoch else None
 
     def _find_best_epoch(self) -> int | None:
-        """Returns the epoch of the best.keras that is there, of a run that goes on.
+        """Returns the epoch of a resumed run's best.keras.
 
-        None where it is of an epoch beyond the history, which went on from an older
-        checkpoint: that epoch will be trained again, and may come out otherwise.
+        None if the run is resumed from a checkpoint before that epoch, which will be trained
+        again and may end differently.
         """
         files = self.run.read_record().get("files", {})
         known = files.get(runs.CHECKPOINTS["best"])
         if not known:
             return None
         epoch = known[0]["epoch"]
-        if epoch is None:  # of a run from before run.json said it
+        if epoch is None:  # written by a version that did not record the epoch
             finite = [row for row in self.rows if np.isfinite(row["val_loss"])]
             best = min(finite, key=lambda row: row["val_loss"], default={"epoch": None})
             epoch = best["epoch"]
         return epoch if epoch and epoch <= len(self.rows) else None
 
     def choose_best(self) -> None:
-        """Takes the last epoch for the best if it has the lowest validation loss so far."""
+        """Makes the last epoch the best if it has the lowest validation loss so far."""
         best = self.best_row()
         loss = self.rows[-1]["val_loss"] if self.rows else np.nan
         if np.isfinite(loss) and (best is None or loss < best["val_loss"]):
@@ -142,26 +142,22 @@ class RunWriter(keras.callbacks.Callback):
 
 
 class ClearScalars(keras.callbacks.Callback):
-    """Clears TensorFlow's cache of scalars after each epoch.
-
-    TensorFlow keeps every Python number that became a tensor, such as a loss for TensorBoard:
-    0.7 KB each, never freed, 18 MiB in 1,000 epochs (measured by ``benchmarks.soak``).
-    """
+    """Clears TensorFlow's cache of scalars after each epoch, which would grow without limit."""
 
     def on_epoch_end(self, epoch, logs=None):
-        pywrap_tfe.TFE_ClearScalarCache()
+        private_apis.clear_scalars()
 
 
 class ReconstructionImages(keras.callbacks.Callback):
-    """Shows TensorBoard the same validation images and their reconstructions as they improve.
+    """Logs validation images and their reconstructions for TensorBoard.
 
-    After the first epoch, the last, and a few between.
+    The same images after the first epoch, after the last, and at regular intervals between.
 
     Args:
         logs_dir: TensorBoard's folder.
         images: float32 (num_images, height, width, channels) in [0, 1].
-        num_epochs: how many there will be.
-        times: how often a run, about.
+        num_epochs: number of epochs of the run.
+        times: approximate number of times per run.
     """
 
     def __init__(self, logs_dir: Path, images: np.ndarray, num_epochs: int, times: int = 6):

@@ -1,9 +1,9 @@
-"""What must be kept to go on as if nothing had happened, in one file without pickle.
+"""Checkpoints: the state of a training in one .npz file without pickle.
 
-A ``.keras`` file is not enough: it brings weights and the optimiser back, but the streams
-of noise at their beginning. Here is every variable of the model and of its optimiser (the
-streams' positions and the running means are among them) as NumPy arrays by name, and the
-position in the data and the history as JSON, in one ``.npz``.
+A ``.keras`` file does not suffice to resume exactly: loading it restores weights and optimizer,
+but resets the random streams. A checkpoint holds every variable of the model and its optimizer by
+name, among them the states of the random streams and of the metrics; and, as JSON, the position
+in the data and the history.
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ import keras
 import numpy as np
 
 import runs
+from catalog.metrics import name_columns
 from training.callbacks import RunWriter
 from training.divergence import check_variables
 from training.loop import CompiledLoop
 from training.signals import Stopped, StopSignals
 
 _JSON = "json"
+_COLUMNS = set(name_columns())
 
 
 def capture(model: keras.Model) -> dict[str, np.ndarray]:
-    """Returns a copy of every variable of the model and its optimiser, by place and path."""
+    """Returns a copy of every variable of the model and its optimizer, by number and path."""
     return {name: np.array(variable) for name, variable in _variables(model).items()}
 
 
 def restore(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:
-    """Gives every variable its value back.
+    """Assigns captured values to the variables of a model and its optimizer.
 
     Raises:
-        ValueError: if the model has other variables, or of other shapes, than the values.
+        ValueError: if the names or shapes of the variables differ from those of the values;
+            nothing is assigned then.
     """
     variables = _variables(model)
     values = _without_old_objective(values, variables)
     if variables.keys() != values.keys():
-        odd = sorted(variables.keys() ^ values.keys())
-        raise ValueError(f"the model and the values do not fit: {', '.join(odd[:3])}")
+        differing = sorted(variables.keys() ^ values.keys())
+        raise ValueError(f"it is of another model: {', '.join(differing[:3])}")
     for name, variable in variables.items():
         if variable.shape != values[name].shape:
             raise ValueError(f"{name} has shape {variable.shape}, not {values[name].shape}")
@@ -66,11 +69,18 @@ def _without_old_objective(
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     everything = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
-    return {f"{place:04d} {variable.path}": variable for place, variable in enumerate(everything)}
+    return {f"{number:04d} {variable.path}": variable for number, variable in enumerate(everything)}
 
 
 def save(path: Path, model: keras.Model, progress: Mapping[str, Any]) -> None:
-    """Writes a checkpoint to a path; ``progress`` is what JSON can hold."""
+    """Writes a checkpoint.
+
+    Args:
+        path: of the file.
+        model: compiled.
+        progress: ``position`` (steps done), ``history`` (rows) and ``seconds`` (training time of
+            the current epoch).
+    """
     arrays: dict[str, Any] = capture(model)
     arrays[_JSON] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     with path.open("wb") as file:
@@ -78,13 +88,13 @@ def save(path: Path, model: keras.Model, progress: Mapping[str, Any]) -> None:
 
 
 def load(source: Path | runs.Run) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Returns the values and the progress of a checkpoint.
+    """Returns the variables' values and the progress in a checkpoint.
 
     Args:
-        source: a file, or the run whose checkpoint is read; that has a checksum too.
+        source: a file, or a run, whose run.json has a checksum of its checkpoint.
 
     Raises:
-        RunError: if it is not there or damaged (each array has a checksum).
+        RunError: if it is missing or damaged.
     """
     if isinstance(source, runs.Run):
         with runs.open_file(source, runs.CHECKPOINT) as opened:
@@ -107,28 +117,27 @@ def _read(opened: BinaryIO, path: Path) -> tuple[dict[str, np.ndarray], dict[str
 
 
 def _check_progress(progress: Any) -> None:
-    """Raises ValueError or KeyError where the JSON in a checkpoint is not what ``save`` wrote."""
+    """Raises an exception unless the JSON in a checkpoint is as ``save`` writes it."""
     position, rows, seconds = (progress[name] for name in ("position", "history", "seconds"))
-    fits = type(position) is int and position >= 0 and type(seconds) in (int, float)
+    is_valid = type(position) is int and position >= 0 and type(seconds) in (int, float)
     for epoch, row in enumerate(rows, start=1):
-        numbers = all(type(value) in (int, float) for value in row.values())
-        fits = fits and numbers and row["epoch"] == epoch and set(row) <= set(runs.COLUMNS)
-        fits = fits and {"loss", "val_loss"} <= row.keys()
-    if not fits:
-        raise ValueError("its position or history is none")
+        is_valid &= all(type(value) in (int, float) for value in row.values())
+        is_valid &= row["epoch"] == epoch and {"loss", "val_loss"} <= row.keys() <= _COLUMNS
+    if not is_valid:
+        raise ValueError("its position or history is invalid")
 
 
 def _damaged(path: Path, error: Exception) -> runs.RunError:
     reason = " ".join(str(error).split())[:200]
-    return runs.RunError(f"{path} cannot be read ({reason}): train the run anew with --overwrite")
+    return runs.RunError(f"{path} cannot be read ({reason}): train the run again with --overwrite")
 
 
 def resume(
     model: keras.Model, run: runs.Run, steps_per_epoch: int
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """Gives a model the values of its run's checkpoint, and returns them with the progress.
+    """Restores a model from its run's checkpoint; returns the values and the progress.
 
-    None where the run was killed before it had one.
+    Returns None if the run was killed before its first checkpoint.
 
     Raises:
         RunError: if the checkpoint is damaged, or of another model.
@@ -138,26 +147,42 @@ def resume(
     values, progress = load(run)
     try:
         if progress["position"] // steps_per_epoch != len(progress["history"]):
-            raise ValueError("its history is not as long as its position says")
+            raise ValueError("its history does not fit its position")
+        values = _from_earlier_version(values, model)
         restore(model, values)
     except ValueError as error:
         raise _damaged(run.checkpoint_path, error) from error
     return values, progress
 
 
-class Checkpointer(keras.callbacks.Callback):
-    """Keeps a run's checkpoint: every epoch, every few minutes, and when asked to stop.
+def _from_earlier_version(
+    values: Mapping[str, np.ndarray], model: keras.Model
+) -> dict[str, np.ndarray]:
+    """Leaves out the metric of an objective that the model does not track.
 
-    With that of an epoch's end, history and models are written as one. What is not a finite
-    number any more is not written: ``Diverged`` is raised.
+    With --l2, earlier versions tracked the objective even if only the penalty was added to the
+    loss.
+    """
+    arrays = {name.partition(" ")[2]: array for name, array in sorted(values.items())}
+    if len(arrays) < len(values) or "objective" in (metric.name for metric in model.metrics):
+        return dict(values)
+    kept = [name for name in arrays if not name.startswith("objective/")]
+    return {f"{number:04d} {name}": arrays[name] for number, name in enumerate(kept)}
+
+
+class Checkpointer(keras.callbacks.Callback):
+    """Writes checkpoints: after every epoch, every few minutes, and before stopping at a signal.
+
+    After an epoch, history and models are written with the checkpoint, all or none. Variables
+    that are not finite are never written: ``Diverged`` is raised.
 
     Args:
         run: already started.
-        loop: the training loop; it knows the position in the data.
-        writer: it has the history.
-        signals: looked at after every stack.
+        loop: the training loop, whose position is saved.
+        writer: has the history.
+        signals: checked after every call of the loop.
         minutes: between checkpoints within an epoch.
-        resumed: of ``load``, to go on from; None to begin.
+        resumed: as ``resume`` returned it, if the run is resumed within an epoch; else None.
     """
 
     def __init__(
@@ -180,7 +205,7 @@ class Checkpointer(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.resumed is not None:
-            # Again, now that fit has reset the running means.
+            # A second time, since fit has reset the metrics.
             restore(self.model, self.resumed[0])
             self.resumed = None
 
@@ -189,16 +214,12 @@ class Checkpointer(keras.callbacks.Callback):
         due, received = self.loop.agree(is_due, self.signals.received)
         if (due or received) and not self.loop.epoch_ended:
             self._commit({})
-            self._stop_if(received)
+            _stop_if(received)
 
     def on_epoch_end(self, epoch, logs=None):
         self._commit(self.writer.writers())
         (received,) = self.loop.agree(self.signals.received)
-        self._stop_if(received)
-
-    def _stop_if(self, received: float) -> None:
-        if received:
-            raise Stopped(int(received))
+        _stop_if(received)
 
     def _commit(self, writers: Mapping[str, Callable[[Path], object]]) -> None:
         check_variables(self.model, self.loop.position)
@@ -211,3 +232,8 @@ class Checkpointer(keras.callbacks.Callback):
         outcome = self.writer.outcome()
         runs.commit(self.run, {runs.CHECKPOINT: write, **writers}, len(self.writer.rows), **outcome)
         self._saved = time.monotonic()
+
+
+def _stop_if(received: float) -> None:
+    if received:
+        raise Stopped(int(received))

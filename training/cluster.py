@@ -1,4 +1,4 @@
-"""Who takes part in a training: one process, or the workers that ``TF_CONFIG`` names."""
+"""Clusters: the processes that train together, one or the workers in ``TF_CONFIG``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class ClusterError(Exception):
-    """The workers, or the replicas, are not described as they must be; one line for the user."""
+    """TF_CONFIG or a flag about replicas is invalid; the message is one line for the user."""
 
 
 class Cluster(NamedTuple):
-    """The processes that train together, and which of them this one is."""
+    """The processes that train together, and the position of this process among them."""
 
-    workers: tuple[str, ...] = ("",)  # their addresses, the chief's first
+    workers: tuple[str, ...] = ("",)  # addresses, the chief's first
     position: int = 0
 
     @property
@@ -34,16 +34,16 @@ class Cluster(NamedTuple):
 
 
 def read_cluster(strategy: str) -> Cluster:
-    """Returns what ``TF_CONFIG`` says, for ``multi_worker``; else this process alone.
+    """Returns the cluster in ``TF_CONFIG`` for ``multi_worker``; else this process alone.
 
     Raises:
-        ClusterError: if it is missing or not as TensorFlow expects it.
+        ClusterError: if ``TF_CONFIG`` is missing or invalid.
     """
     if strategy != "multi_worker":
         return Cluster()
     accepted = (
         'expected JSON such as {"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
-        '"task": {"type": "worker", "index": 0}}, the index another on each worker'
+        '"task": {"type": "worker", "index": 0}}, with a different index on each worker'
     )
     text = os.environ.get("TF_CONFIG")
     if not text:
@@ -53,7 +53,7 @@ def read_cluster(strategy: str) -> Cluster:
         jobs, kind, index = config["cluster"], config["task"]["type"], int(config["task"]["index"])
         chief, workers = list(jobs.get("chief", [])), list(jobs.get("worker", []))
         position = index if kind == "chief" else len(chief) + index
-        fits = (
+        is_valid = (
             set(jobs) <= {"chief", "worker"}
             and len(chief) <= 1
             and kind in jobs
@@ -61,14 +61,14 @@ def read_cluster(strategy: str) -> Cluster:
             and all(":" in address for address in [*chief, *workers])
         )
     except (ValueError, KeyError, TypeError, AttributeError):
-        fits = False
-    if not fits:
+        is_valid = False
+    if not is_valid:
         raise ClusterError(f"TF_CONFIG={' '.join(text.split())}: {accepted}")
     return Cluster((*chief, *workers), position)
 
 
 def check_even(cluster: Cluster, batch_size: int, num_validation: int) -> None:
-    """Raises ClusterError where not all workers get as many images of a batch."""
+    """Raises ClusterError unless every batch, and the validation images, can be shared."""
     workers = len(cluster.workers)
     if batch_size % workers:
         raise ClusterError(
@@ -77,18 +77,18 @@ def check_even(cluster: Cluster, batch_size: int, num_validation: int) -> None:
         )
     if num_validation < workers:
         raise ClusterError(
-            f"--num_validation {num_validation}: {workers} workers have an image each at least: "
+            f"--num_validation {num_validation}: {workers} workers need at least one image each: "
             f"type --num_validation {workers} or more"
         )
 
 
 def make_strategy(name: str, num_replicas: int | None, batch_size: int):
-    """Returns TensorFlow's strategy of that name, None for ``"none"``.
+    """Returns TensorFlow's strategy of that name; None for ``"none"``.
 
-    To be called before TensorFlow has computed anything. Waits for the other workers.
+    Must be called before TensorFlow's first computation. Waits for the other workers.
 
     Raises:
-        ClusterError: if there are fewer GPUs, or images in a batch, than replicas.
+        ClusterError: if there are fewer GPUs, or images per batch, than replicas.
     """
     if name == "none":
         return None
@@ -113,22 +113,24 @@ def _devices(num_replicas: int | None) -> list[str]:
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        parts = num_replicas or 2
+        num_parts = num_replicas or 2
         (cpu,) = tf.config.list_physical_devices("CPU")
-        configuration = [tf.config.LogicalDeviceConfiguration() for _ in range(parts)]
-        tf.config.set_logical_device_configuration(cpu, configuration)
-        return [f"CPU:{part}" for part in range(parts)]
+        parts = [tf.config.LogicalDeviceConfiguration() for _ in range(num_parts)]
+        tf.config.set_logical_device_configuration(cpu, parts)
+        return [f"CPU:{part}" for part in range(num_parts)]
     if num_replicas and num_replicas > len(gpus):
-        raise ClusterError(f"--num_replicas {num_replicas}: there are {len(gpus)} GPUs")
+        raise ClusterError(
+            f"--num_replicas {num_replicas}: expected at most {len(gpus)}, the number of GPUs"
+        )
     return [f"GPU:{index}" for index in range(num_replicas or len(gpus))]
 
 
 @contextlib.contextmanager
 def locked(run: runs.Run, cluster: Cluster, resume: bool, resume_from: str) -> Iterator[None]:
-    """Holds the run for the chief, who alone writes it, and brings it into order to go on.
+    """Locks the run, which only the chief writes; settles its files if it is resumed.
 
     Raises:
-        RunError: if another process holds it, or its checkpoint is damaged.
+        RunError: if another process has locked it, or its checkpoint is damaged.
     """
     if not cluster.is_chief:
         yield
@@ -141,32 +143,32 @@ def locked(run: runs.Run, cluster: Cluster, resume: bool, resume_from: str) -> I
 
 @contextlib.contextmanager
 def own_folder(run: runs.Run, cluster: Cluster, resume: bool) -> Iterator[runs.Run]:
-    """Gives the chief the run, and any other worker a silent one that is deleted at the end.
+    """Yields the run to the chief, and a temporary run, without output, to other workers.
 
-    All do the same, since reading a variable that the workers share takes all of them; what
-    the chief writes is kept. To go on, each reads the chief's checkpoint: the folder of the
-    run must be on a file system that all see.
+    All workers do the same, since reading a variable that they share involves all of them; only
+    the chief's files are kept. To resume, each reads the chief's checkpoint, so the run's folder
+    must be on a file system that all workers can read.
     """
     if cluster.is_chief:
         yield run
         return
     with contextlib.ExitStack() as stack:
-        aside = runs.Run(Path(stack.enter_context(tempfile.TemporaryDirectory())) / run.name)
+        temporary = runs.Run(Path(stack.enter_context(tempfile.TemporaryDirectory())) / run.name)
         if resume:
-            aside.folder.mkdir()
+            temporary.folder.mkdir()
             for path in (run.record_path, run.checkpoint_path):
                 if path.is_file():  # a run killed before its first checkpoint has none
-                    shutil.copy(path, aside.folder)
+                    shutil.copy(path, temporary.folder)
         number = f"{cluster.position} of 0 to {len(cluster.workers) - 1}"
         print(f"worker {number}: the chief, {cluster.workers[0]}, prints and writes", flush=True)
-        nowhere = stack.enter_context(open(os.devnull, "w"))
-        stack.enter_context(contextlib.redirect_stdout(nowhere))
-        yield aside
+        null = stack.enter_context(open(os.devnull, "w"))
+        stack.enter_context(contextlib.redirect_stdout(null))
+        yield temporary
 
 
 @contextlib.contextmanager
 def lost_worker_in_one_line(cluster: Cluster) -> Iterator[None]:
-    """Turns TensorFlow's errors where another worker is gone into a RunError for the user."""
+    """Converts TensorFlow's errors about a lost worker to a RunError with a one-line message."""
     if len(cluster.workers) == 1:
         yield
         return
@@ -174,14 +176,14 @@ def lost_worker_in_one_line(cluster: Cluster) -> Iterator[None]:
         yield
     except Exception as error:
         errors = sys.modules["tensorflow"].errors if "tensorflow" in sys.modules else None
-        gone = errors and (
+        lost = errors and (
             errors.UnavailableError,
             errors.AbortedError,
             errors.DeadlineExceededError,
             errors.CancelledError,
             errors.InternalError,
         )
-        if not gone or not isinstance(error, gone):
+        if not lost or not isinstance(error, lost):
             raise
         reason = str(getattr(error, "message", error)).strip().splitlines()[0][:200]
         raise runs.RunError(

@@ -1,8 +1,9 @@
-"""A loss that is not a finite number any more: where that began, and what is left.
+"""Divergence: stops a training when a loss or a variable is no longer finite.
 
-Once one image's loss is infinite or NaN, so is the mean since the epoch began, which is seen
-after a stack of steps. In which of them it was, and which part of the loss it was, the loop has
-counted. Nothing is written from then on: a run's files are those of its last good epoch.
+The mean of a loss since the epoch began is infinite or NaN once the loss of one image is; it is
+checked after every call of the loop, which counts the steps after which each mean was finite, and
+so gives the first that was not. Nothing is written afterwards: the files of a run are those of
+its last finite epoch.
 """
 
 from __future__ import annotations
@@ -16,60 +17,61 @@ import numpy as np
 import runs
 from training.loop import CompiledLoop
 
-_SUMS = ("loss", "objective")  # of the other parts
+_SUMS = ("loss", "objective")  # of the other losses
 
 
 class Diverged(Exception):
-    """What is trained is not a finite number any more.
+    """Raised when a loss or a variable is no longer finite.
 
     Args:
-        what: is none, such as ``"the loss (its kl)"``.
-        step: the first of a training is 1.
-        place: where that is, in words.
-        taken: whether it is of the weights that this step made, not of those it found.
+        quantity: name of the non-finite quantity, such as ``"the loss (its kl)"``.
+        step: the training step, counted from 1.
+        moment: the moment in words, such as ``"in step 3, of epoch 1"``.
+        is_after_step: whether the quantity depends on the weights after the step.
     """
 
-    def __init__(self, what: str, step: int, place: str, taken: bool = True):
-        super().__init__(what)
-        self.what = what
+    def __init__(self, quantity: str, step: int, moment: str, is_after_step: bool = True):
+        super().__init__(quantity)
+        self.quantity = quantity
         self.step = step
-        self.place = place
-        self.taken = taken
+        self.moment = moment
+        self.is_after_step = is_after_step
 
     def describe(self, record: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-        """Returns one line: what, where, why, what is left and what to type.
+        """Returns one line: what diverged, which files remain, the likely cause, what to type.
 
         Args:
             record: run.json.
             settings: flags by name.
         """
-        if self.step == 1 and not self.taken:
-            why = (
-                "no step had been taken yet, so a weight of the loss or the network's first "
-                "weights are too large, most likely; type --beta, --l2 or --init_stddev smaller, "
-                "or --pixel_stddev larger"
+        if self.step == 1 and not self.is_after_step:
+            cause = (
+                "before the first step, so the weight of a loss or the initial weights are most "
+                "likely too large; type a smaller --beta, --l2 or --init_stddev, or a larger "
+                "--pixel_stddev"
             )
         else:
-            why = (
-                "the steps were too large, most likely; type a smaller --learning_rate than "
+            cause = (
+                "the steps are most likely too large; type a smaller --learning_rate than "
                 f"{settings['learning_rate']:g}"
             )
-        kept = "there is no model of before"
+        files = "no model was saved before"
         if record.get("epochs_done"):
             last, best = runs.CHECKPOINTS["last"], runs.CHECKPOINTS["best"]
-            kept = f"{last} is of epoch {record['epochs_done']}, before it"
-            kept += f", and {best} of epoch {record['best']['epoch']}" if record["best"] else ""
-        return f"{self.what} is not a finite number {self.place} ({kept}): {why}, and --overwrite"
+            files = f"{last} is of epoch {record['epochs_done']}, before it"
+            files += f", and {best} of epoch {record['best']['epoch']}" if record["best"] else ""
+        event = f"{self.quantity} is not a finite number {self.moment}"
+        return f"{event} ({files}): {cause}, and --overwrite"
 
 
 class StopAtDivergence(keras.callbacks.Callback):
-    """Raises ``Diverged`` after the stack in which a mean is not a finite number any more.
+    """Raises ``Diverged`` after a call of a loop in which a mean is no longer finite.
 
-    To come before the callbacks that write.
+    Must come before the callbacks that write files.
 
     Args:
-        loop: that trains.
-        test_loop: that validates.
+        loop: over training steps.
+        test_loop: over test steps.
     """
 
     def __init__(self, loop: CompiledLoop, test_loop: CompiledLoop):
@@ -79,27 +81,27 @@ class StopAtDivergence(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if not _all_finite(logs):
-            step, names = self.loop.find_first_not_finite()
+            step, names = self.loop.find_first_nonfinite()
             epoch = (step - 1) // self.loop.batches.steps_per_epoch + 1
-            place = f"in step {step:,}, of epoch {epoch:,}"
-            raise Diverged(_name_loss(names), step, place, taken=False)
+            moment = f"in step {step:,}, of epoch {epoch:,}"
+            raise Diverged(_name_loss(names), step, moment, is_after_step=False)
 
     def on_test_batch_end(self, batch, logs=None):
         if not _all_finite(logs):
-            _, names = self.test_loop.find_first_not_finite()
+            _, names = self.test_loop.find_first_nonfinite()
             step = self.loop.position
             raise Diverged(_name_loss(names), step, f"in the validation after step {step:,}")
 
 
 def check_variables(model: keras.Model, step: int) -> None:
-    """Raises ``Diverged`` if a variable of a model or of its optimiser is not finite.
+    """Raises ``Diverged`` if a variable of a model or of its optimizer is not finite.
 
-    A loss is that of the weights before its step: those after the last one it does not show,
-    nor what the optimiser keeps.
+    The loss of a step is computed with the weights before the step, so it shows neither the
+    weights after the last step nor the optimizer's variables.
 
     Args:
         model: compiled.
-        step: the last one.
+        step: the last step done.
     """
     for variable in (*model.variables, *model.optimizer.variables):
         if "float" in variable.dtype and not np.isfinite(np.asarray(variable)).all():

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 import models
-from training import checkpoint, modes
+from training import checkpoint, modes, private_apis
 from training.callbacks import ClearScalars, ReconstructionImages, RunWriter
 from training.distributed import DistributedLoop
 from training.divergence import StopAtDivergence
@@ -69,9 +69,7 @@ def fit(
     if resumed:
         writer.catch_up(in_epoch=step > 0)
 
-    model.steps_per_execution = loop.steps_per_call
-    model.train_function = loop  # fit calls it instead of making its own
-    model.test_function = test_loop
+    private_apis.use_loops(model, loop, test_loop, loop.steps_per_call)
     loop.seek(epoch, step)
     snapshots = None
     if execution["snapshot_every"]:
@@ -94,7 +92,7 @@ def fit(
             epochs=settings["num_epochs"],
             validation_data=count_calls(),
             validation_steps=validation.steps_per_epoch,
-            shuffle=False,  # the batches are shuffled
+            shuffle=False,  # the loop's batches are shuffled
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[
                 BeginEpochs(loop, test_loop),
@@ -125,7 +123,7 @@ def make_loops(
     steps = ((model.train_step, training), (model.test_step, validation))
     loops: list[CompiledLoop]
     if job.strategy:
-        mode = modes.shared(job.num_replicas)
+        mode = modes.choose_shared_mode(job.num_replicas)
         loops = [DistributedLoop(model, *step, job.strategy) for step in steps]
     else:
         flags = (job.execution["jit_compile"], job.execution["deterministic"])
@@ -139,9 +137,9 @@ def choose_steps_per_call(
 ) -> None:
     """Sets how many steps a call of each loop runs; measured if ``steps`` is None."""
     before = checkpoint.capture(model)
-    loop.steps_per_call = min(steps, loop.room) if steps else loop.choose_steps_per_call()
+    loop.steps_per_call = min(steps, loop.capacity) if steps else loop.choose_steps_per_call()
     checkpoint.restore(model, before)
-    test_loop.steps_per_call = min(loop.steps_per_call, test_loop.room)
+    test_loop.steps_per_call = min(loop.steps_per_call, test_loop.capacity)
 
 
 def choose_learning_rate(settings: Mapping[str, Any], steps_per_epoch: int) -> Any:

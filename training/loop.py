@@ -1,17 +1,17 @@
-"""Many steps in one call: a model's own ``train_step`` in a loop compiled by XLA.
+"""Compiled loops: many steps of a model's own ``train_step`` or ``test_step`` in one call.
 
-Keras' ``fit`` calls ``model.train_function`` and gets the logs back; what happens in that
-call is its own business. Here it takes a *stack* of batches and runs them all inside one
-``tf.while_loop``, so that of each step only the arithmetic is left. Callbacks, progress bar,
-validation and history are Keras' as usual.
+Keras' ``fit`` calls ``model.train_function`` and reads the returned logs. Here that call takes a
+*stack* of batches and runs all their steps in one ``tf.while_loop``, compiled by XLA, so that a
+step costs its arithmetic only. Callbacks, progress bar, validation and history remain Keras'.
 
-The batches come from a plain Python generator that the call itself asks, and not through
-the dataset that ``fit`` iterates over, which only counts (``count_calls``). Python must not run in
-tf.data's threads: when the interpreter ends it frees the dataset's iterator, which waits for
-its threads to end, while these wait for Python.
+The batches come from a Python generator that the call itself advances. The dataset that ``fit``
+iterates over only counts calls (``count_calls``): Python code must not run in tf.data's threads.
+When the interpreter exits it frees the dataset's iterator, which waits for its threads, while
+these wait for Python.
 
-The trip count is an argument of the compiled loop: stacks of any length, up to the room
-they were compiled for, run the same instructions, and how steps are stacked changes no bit.
+The number of steps is an argument of the compiled loop: a stack of any length, up to the capacity
+it was compiled for, runs the same instructions, so the division of an epoch into stacks changes no
+bit of the result.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-_SECONDS = 0.5  # that a stack should take: callbacks and signals wait for its end
-_MAX_STEPS = 1000  # in a stack
-_MAX_BYTES = 64 * 2**20  # of a stack, where its elements are images
+_SECONDS = 0.5  # approximate duration of a call: callbacks and signals wait for its end
+_MAX_STEPS = 1000  # per stack
+_MAX_BYTES = 64 * 2**20  # per stack, if its elements are images
 
 
 class Batches(Protocol):
-    """Where batches come from; ``data.batches`` has them.
+    """Batches of images; implemented in ``data``.
 
-    Of several workers each has its own share of every batch, and as many batches.
+    If several workers train, each has its own share of every batch.
     """
 
-    element: tf.TensorSpec  # of one full batch, or a worker's share of it
-    batch_size: int  # of all workers
-    full_batches: int  # of an epoch, which may have a smaller one more
+    element: tf.TensorSpec  # of one full batch, or of a worker's share of it
+    batch_size: int  # over all workers
+    full_batches: int  # per epoch, which may have a smaller batch at its end
+    num_images: int
 
     @property
     def steps_per_epoch(self) -> int: ...
@@ -46,17 +47,17 @@ class Batches(Protocol):
 
 
 class Stack(NamedTuple):
-    """Batches that follow each other, for one call."""
+    """Successive batches for one call."""
 
-    batches: tf.Tensor  # (room, batch, …), of which the first ``num_full`` count
+    batches: tf.Tensor  # (capacity, batch, …), of which the first ``num_full`` are used
     num_full: int
-    rest: tf.Tensor | None  # (smaller batch, …): an epoch's last, if it is not full
-    first_step: int  # counted from the beginning of training
+    partial: tf.Tensor | None  # (smaller batch, …): the last of an epoch, if it is not full
+    first_step: int  # since the beginning of training
     ends_epoch: bool
 
 
 class BeginEpochs(keras.callbacks.Callback):
-    """Tells the loops where fit begins an epoch, and where it begins to validate."""
+    """Notifies the loops when ``fit`` begins an epoch or a validation."""
 
     def __init__(self, loop: CompiledLoop, test_loop: CompiledLoop):
         super().__init__()
@@ -71,17 +72,16 @@ class BeginEpochs(keras.callbacks.Callback):
 
 
 class CompiledLoop:
-    """Stands in for ``model.train_function`` or ``model.test_function``.
+    """Replaces ``model.train_function`` or ``model.test_function``.
 
-    To be closed when it is no longer called: it reads ahead.
+    Call ``close`` after the last call: batches are read ahead.
 
     Args:
-        model: compiled; its metrics' results are the logs.
+        model: compiled; the results of its metrics are the logs.
         step: ``model.train_step`` or ``model.test_step``.
-        batches: where the stacks' batches come from.
-        mode: ``loop`` of ``training.modes``. ``"xla_loop"``: the loop is one XLA computation.
-            ``"xla_step"``: each step is.
-            ``"graph"``: a TensorFlow graph runs the loop, for what XLA is slow at.
+        batches: of the images to train on or to measure.
+        mode: ``"xla_loop"``: XLA compiles the loop. ``"xla_step"``: XLA compiles the step.
+            ``"graph"``: the loop is a TensorFlow graph. See ``training.modes``.
     """
 
     def __init__(
@@ -98,13 +98,13 @@ class CompiledLoop:
         self.steps_per_call = 1
         self.position = 0  # steps run since the beginning of training
         self._pause_steps = 0
-        self._at_pause: Callable[[int], Any] = lambda position: None
-        self._steps_left = 1  # in the call that is under way
-        self._names: tuple[str, ...] = ()  # of the means that a step gives
-        self._finite: list[tf.Tensor] = []  # by stack of the last call, see ``_one_step``
+        self._on_pause: Callable[[int], Any] = lambda position: None
+        self._steps_left = 1  # in the current call
+        self._names: tuple[str, ...] = ()  # of the means that a step returns
+        self._finite: list[tf.Tensor] = []  # of the stacks of the last call, see ``_one_step``
         self.epoch_ended = False
         element_bytes = batches.element.dtype.size * int(np.prod(batches.element.shape))
-        self.room = int(
+        self.capacity = int(
             np.clip(_MAX_BYTES // element_bytes, 1, min(_MAX_STEPS, batches.steps_per_epoch))
         )
         compiled = {"autograph": False, "jit_compile": mode != "graph"}
@@ -128,9 +128,10 @@ class CompiledLoop:
         return finite
 
     def _one_step(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """Returns 1 for each mean since the epoch began that is finite after the step, else 0.
+        """Runs a step; returns, for each mean since the epoch began, 1 if it is finite, else 0.
 
-        Which it stays until the epoch ends: added up over steps, it says which was the first.
+        A mean that is not finite remains so until the epoch ends, so the sum over the steps of a
+        call gives the first step after which it was not.
         """
         return self._are_finite(self.step(self.batches.fetch(batch, step)))
 
@@ -139,7 +140,7 @@ class CompiledLoop:
         return tf.cast(tf.math.is_finite(tf.stack(list(logs.values()))), tf.int32)
 
     def run(self, stack: Stack) -> list[tf.Tensor]:
-        """Runs the steps of a stack; returns what ``_one_step`` does, in parts to add up."""
+        """Runs the steps of a stack; returns the results of ``_one_step``, or sums of them."""
         first_step = tf.constant(stack.first_step, tf.int64)
         finite = []
         if self.mode == "xla_step":
@@ -147,44 +148,44 @@ class CompiledLoop:
                 finite.append(self._run_one(stack.batches[index], first_step + index))
         elif stack.num_full:
             finite.append(self._run_many(stack.batches, tf.constant(stack.num_full), first_step))
-        if stack.rest is not None:
-            finite.append(self._run_one(stack.rest, first_step + stack.num_full))
+        if stack.partial is not None:
+            finite.append(self._run_one(stack.partial, first_step + stack.num_full))
         return finite
 
-    # ------------------------------------------------------------------- Keras' side
+    # ------------------------------------------------------------- what fit and callbacks call
 
-    def __call__(self, ticks: Iterator[Any] | None = None) -> dict[str, tf.Tensor]:
-        """Runs the next steps; returns the means since the epoch began, by name.
+    def __call__(self, counter: Iterator[Any] | None = None) -> dict[str, tf.Tensor]:
+        """Runs the next ``steps_per_call`` steps; returns the means since the epoch began, by name.
 
-        As many as a call has, in one stack, or in several with a pause after each.
+        They are one stack, or several if there are pauses. ``counter`` is ignored.
         """
         self._steps_left = self.steps_per_call
         self._finite = []
-        # An epoch that was resumed in its middle has fewer steps than fit calls for.
+        # fit counts the steps of a complete epoch, also where the epoch was resumed.
         while self._steps_left and not self.epoch_ended:
             stack = next(self._stacks)
             self._finite += self.run(stack)
-            self.position = stack.first_step + stack.num_full + (stack.rest is not None)
+            self.position = stack.first_step + stack.num_full + (stack.partial is not None)
             self._steps_left -= self.position - stack.first_step
             self.epoch_ended = stack.ends_epoch
             pauses = self._pause_steps and self.position % self._pause_steps == 0
-            if pauses and not self._count_not_finite().any():
-                self._at_pause(self.position)
+            if pauses and not self._count_nonfinite().any():
+                self._on_pause(self.position)
         return {metric.name: metric.result() for metric in self.model.metrics}
 
-    def find_first_not_finite(self) -> tuple[int, tuple[str, ...]]:
-        """Returns the first step after which a mean was not finite, and the names of those that
-        were none after it; for after a call whose logs have one.
+    def find_first_nonfinite(self) -> tuple[int, tuple[str, ...]]:
+        """Returns the first step after which a mean was not finite, and the names of such means.
 
-        The first step of training is 1. Of several processes all must call it.
+        For use after a call whose logs are not finite. The first step of training is 1. If
+        several processes train, all must call it.
         """
-        not_finite = self.agree(*self._count_not_finite())
-        first = max(not_finite)
-        names = zip(self._names, not_finite, strict=True)
+        counts = self.agree(*self._count_nonfinite())
+        first = max(counts)
+        names = zip(self._names, counts, strict=True)
         return self.position - int(first) + 1, tuple(name for name, last in names if last == first)
 
-    def _count_not_finite(self) -> np.ndarray:
-        """Returns after how many steps of the last call each mean was not finite."""
+    def _count_nonfinite(self) -> np.ndarray:
+        """Returns, for each mean, after how many steps of the last call it was not finite."""
         finite = np.sum([np.asarray(steps) for steps in self._finite], axis=0)
         return self.steps_per_call - self._steps_left - finite
 
@@ -194,21 +195,22 @@ class CompiledLoop:
         self._stacks = self._generate(epoch, step)
 
     def close(self) -> None:
-        """Ends what reads ahead."""
+        """Stops reading batches ahead."""
         self._stacks.close()
 
-    def pause_every(self, steps: int, at_pause: Callable[[int], Any]) -> None:
-        """Has the loop call ``at_pause(position)`` wherever the position is a multiple of
-        ``steps``, and the losses are numbers; stacks end there, which changes no bit of what
-        is trained."""
-        self._pause_steps, self._at_pause = steps, at_pause
+    def pause_every(self, steps: int, on_pause: Callable[[int], Any]) -> None:
+        """Makes the loop call ``on_pause(position)`` after every multiple of ``steps`` steps.
+
+        Unless a loss is not finite. Stacks end at a pause, which changes no bit of the result.
+        """
+        self._pause_steps, self._on_pause = steps, on_pause
 
     def begin_epoch(self) -> None:
-        """Lets the next call take the stacks of a new epoch."""
+        """Lets the next call begin a new epoch."""
         self.epoch_ended = False
 
     def agree(self, *numbers: float) -> tuple[float, ...]:
-        """Returns the numbers: where several processes train, the largest that any has."""
+        """Returns the numbers; if several processes train, the largest of each."""
         return numbers
 
     def _generate(self, epoch: int, step: int) -> Generator[Stack]:
@@ -217,30 +219,30 @@ class CompiledLoop:
         while True:
             num_steps = min(self._steps_left, total - step)
             if self._pause_steps:
-                place = (epoch * total + step) % self._pause_steps
-                num_steps = min(num_steps, self._pause_steps - place)
+                since_pause = (epoch * total + step) % self._pause_steps
+                num_steps = min(num_steps, self._pause_steps - since_pause)
             num_full = min(num_steps, self.batches.full_batches - step)
             stacked = np.zeros(
-                (self.room, *self.batches.element.shape),
+                (self.capacity, *self.batches.element.shape),
                 self.batches.element.dtype.as_numpy_dtype,
             )
             for index in range(num_full):
                 stacked[index] = next(batches)
-            rest = tf.constant(next(batches)) if num_full < num_steps else None
+            partial = tf.constant(next(batches)) if num_full < num_steps else None
             first, step = epoch * total + step, step + num_steps
             ends_epoch = step == total
-            if ends_epoch:  # the next one's batches are read while this stack is run
+            if ends_epoch:  # read batches of the next epoch while this stack runs
                 epoch, step = epoch + 1, 0
                 batches = self.batches.epoch(epoch)
-            yield Stack(tf.constant(stacked), num_full, rest, first, ends_epoch)
+            yield Stack(tf.constant(stacked), num_full, partial, first, ends_epoch)
 
     def choose_steps_per_call(self) -> int:
-        """Sets how many steps a call runs, from a measurement: about half a second's worth.
+        """Measures a step, and sets the number of steps per call so that it takes about 0.5 s.
 
-        Trains for some steps to measure them; the caller puts the model back as it was.
+        This trains the model for some steps; the caller must restore its variables.
         """
         first = next(self.batches.epoch(0))
-        stacked = np.broadcast_to(first, (self.room, *first.shape))
+        stacked = np.broadcast_to(first, (self.capacity, *first.shape))
         probe = Stack(tf.constant(stacked), 1, None, 0, False)
         self.run(probe)  # compiles
         seconds = []
@@ -249,7 +251,7 @@ class CompiledLoop:
             self.run(probe)
             _ = [metric.result().numpy() for metric in self.model.metrics]
             seconds.append(time.perf_counter() - began)
-        most = int(np.clip(_SECONDS / min(seconds), 1, self.room))
+        most = int(np.clip(_SECONDS / min(seconds), 1, self.capacity))
         calls = -(-self.batches.steps_per_epoch // most)
         self.steps_per_call = -(-self.batches.steps_per_epoch // calls)
         return self.steps_per_call
@@ -257,6 +259,6 @@ class CompiledLoop:
 
 def count_calls() -> tf.data.Dataset:
     """Returns an infinite dummy dataset that counts calls, for ``fit`` to iterate over."""
-    settings = tf.data.Options()
-    settings.autotune.enabled = False  # its thread sleeps for seconds, and the end waits for it
-    return tf.data.Dataset.range(1).repeat().with_options(settings)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread sleeps, and delays the end of fit by up to 1 s
+    return tf.data.Dataset.range(1).repeat().with_options(options)

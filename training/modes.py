@@ -1,4 +1,4 @@
-"""How the steps of a training are computed, and whether that repeats bit for bit."""
+"""Modes: how training steps are compiled, and whether their results repeat bit for bit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import tensorflow as tf
 import runs
 from training import device
 
-_LARGE_BATCH = 256  # from which on bfloat16 is quicker in a graph: at 100 it is not, at 400 it is
+_ORDERED = "the order of its sums is fixed"
+_LARGE_BATCH = 256  # bfloat16 is faster in a graph at 400 images, but not at 100
 
 
 class Mode(NamedTuple):
-    """A way to compute the steps.
+    """A way to compile training steps.
 
     Attributes:
-        loop: ``"xla_loop"``, ``"xla_step"`` or ``"graph"``, of ``training.loop``.
+        loop: ``"xla_loop"``, ``"xla_step"`` or ``"graph"``; see ``CompiledLoop``.
         reason: why it was chosen, in words.
-        unordered: why its sums have no fixed order, in words; empty where they have one.
+        unordered: why the order of its sums varies, in words; empty if the order is fixed.
     """
 
     loop: str
@@ -31,71 +32,71 @@ class Mode(NamedTuple):
 def choose_mode(
     model: keras.Model, batch_size: int, jit_compile: bool | None, deterministic: bool = False
 ) -> Mode:
-    """Returns how the steps of one device are compiled.
+    """Returns how the steps are compiled on a single device.
 
-    On a CPU, two cores, steps of ``--network conv`` took 1.9 times as long compiled one by
-    one, and 15 times as long in a compiled loop, as in a TensorFlow graph; those of
-    ``--network mlp`` are quickest in the loop, but for bfloat16: XLA widens it to float32,
-    and TensorFlow's own products use the processor's instructions for it. At 1,024 images
-    in a batch a graph took 0.69 times as long; at 100 the loop is quicker (docs/speed.md).
+    On a CPU with two cores, steps of ``--network conv`` took 1.9 times as long compiled one by
+    one as in a TensorFlow graph, and 15 times as long in a compiled loop. Those of ``--network
+    mlp`` are fastest in the compiled loop, except for large batches in bfloat16: XLA widens
+    bfloat16 to float32, whereas TensorFlow's matrix products use the processor's bfloat16
+    instructions. With 1,024 images per batch a graph took 0.69 times as long; with 100, the loop
+    is faster (docs/speed.md).
 
-    A graph's products on a CPU are added up by several threads, in the order in which they
-    come; what XLA compiles for a CPU has one order. On a GPU either has one only where
-    TensorFlow's operations are deterministic, which ``device.set_up_tensorflow`` sees to.
+    On a CPU, several threads add up a graph's matrix products in varying order, whereas code
+    compiled by XLA has a fixed order. On a GPU, the order is fixed only with TensorFlow's
+    deterministic operations, which ``device.set_up_tensorflow`` enables.
 
     Args:
         model: built.
-        batch_size: images in a batch.
+        batch_size: number of images per batch.
         jit_compile: whether XLA compiles the steps; None to choose what is faster.
-        deterministic: choose what repeats; ``jit_compile`` is not False then.
+        deterministic: whether to choose a mode that repeats; ``jit_compile`` is not False then.
     """
     on_cpu = not tf.config.list_physical_devices("GPU")
-    loop, why = _choose_loop(model, batch_size, jit_compile, deterministic, on_cpu)
+    loop, reason = _choose_loop(model, batch_size, jit_compile, deterministic, on_cpu)
     if on_cpu:
-        unordered = "a graph's threads add up in any order" if loop == "graph" else ""
+        unordered = "the threads of a graph add up in any order" if loop == "graph" else ""
     else:
         unordered = "" if deterministic else "a GPU adds up in any order"
-    return Mode(loop, why, unordered)
+    return Mode(loop, reason, unordered)
 
 
 def _choose_loop(
     model: keras.Model, batch_size: int, jit_compile: bool | None, deterministic: bool, on_cpu: bool
 ) -> tuple[str, str]:
-    convolves = any("Conv" in type(layer).__name__ for layer in model._flatten_layers())
     if jit_compile is False:
         return "graph", "TensorFlow graph, as --jit_compile 0 asks"
-    if convolves and on_cpu and (jit_compile or deterministic):
-        return "xla_step", "each step compiled by XLA: convolutions in a compiled loop are slow"
-    if convolves and on_cpu:
-        return "graph", "TensorFlow graph: on a CPU, convolutions are faster so than with XLA"
+    if on_cpu and any(len(weight.shape) == 4 for weight in model.weights):  # it has convolutions
+        if jit_compile or deterministic:
+            return "xla_step", "each step compiled by XLA: convolutions in a compiled loop are slow"
+        return "graph", "TensorFlow graph: on a CPU, convolutions are slower with XLA"
     in_bfloat16 = model.dtype_policy.compute_dtype == "bfloat16" and batch_size >= _LARGE_BATCH
-    free = jit_compile is None and not deterministic
-    if free and on_cpu and in_bfloat16 and device.has_bfloat16_products():
-        why = "on this CPU, large batches in bfloat16 are faster so than with XLA"
-        return "graph", f"TensorFlow graph: {why}"
+    is_free = jit_compile is None and not deterministic
+    if is_free and on_cpu and in_bfloat16 and device.has_bfloat16_products():
+        return "graph", "TensorFlow graph: on this CPU, large bfloat16 batches are slower with XLA"
     return "xla_loop", "compiled by XLA, many steps in one computation"
 
 
-def shared(num_replicas: int) -> Mode:
-    """Returns how replicas that share each batch compute."""
-    why = f"TensorFlow graph, each batch shared by {num_replicas} replicas"
-    return Mode("graph", why, "a graph's threads, and its replicas, add up in any order")
+def choose_shared_mode(num_replicas: int) -> Mode:
+    """Returns how the steps of replicas that share each batch are compiled."""
+    reason = f"TensorFlow graph, each batch shared by {num_replicas} replicas"
+    return Mode("graph", reason, "the threads of a graph, and replicas, add up in any order")
 
 
-def judge_repeatability(mode: Mode, begun: Mapping[str, Any] | None) -> tuple[str, str]:
-    """Returns whether a run repeats, as run.json has it, and the reason in words.
+def judge_repeatability(mode: Mode, record: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Returns whether the result of a run repeats, as run.json states it, and the reason.
 
     Args:
-        mode: in which it goes on from here.
-        begun: the run.json of what has been trained already; None for nothing.
+        mode: of the steps to come.
+        record: run.json of a run that is resumed; None for a new run.
     """
     if mode.unordered:
         return runs.UP_TO_ROUNDING, mode.unordered
-    if begun is None:
-        return runs.BIT_FOR_BIT, "its sums have one order"
-    if begun.get("repeats") != runs.BIT_FOR_BIT:
-        reason = begun.get("repeats_because", "it began in a version that did not note it")
+    if record is None:
+        return runs.BIT_FOR_BIT, _ORDERED
+    reason = record.get("repeats_because", "it began in a version that did not record it")
+    if record.get("repeats") != runs.BIT_FOR_BIT:
         return runs.UP_TO_ROUNDING, reason
-    if begun.get("loop") != mode.loop:
-        return runs.UP_TO_ROUNDING, f"it began as {begun.get('loop')} and went on as {mode.loop}"
-    return runs.BIT_FOR_BIT, begun.get("repeats_because", "its sums have one order")
+    if record.get("loop") != mode.loop:
+        reason = f"it began as {record.get('loop')} and was resumed as {mode.loop}"
+        return runs.UP_TO_ROUNDING, reason
+    return runs.BIT_FOR_BIT, reason

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: stop at the next place from which the run can go on."""
+"""SIGINT (Ctrl-C) and SIGTERM: the training saves a checkpoint and stops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from types import FrameType
 
 
 class Stopped(Exception):
-    """The user or the system asked to stop; the run is saved. ``status``: to exit with."""
+    """Raised after a signal, with the run saved.
+
+    Attributes:
+        status: exit status of the process.
+    """
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
@@ -17,46 +21,46 @@ class Stopped(Exception):
 
 
 class StopSignals:
-    """While entered, notes SIGINT and SIGTERM instead of dying of them.
+    """A context in which SIGINT and SIGTERM are recorded instead of ending the process.
 
     Attributes:
-        received: the signal's number, 0 if there was none.
+        received: number of the first signal received, or 0.
     """
 
     def __init__(self) -> None:
         self.received = 0
-        self._before: dict[int, object] = {}
+        self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> StopSignals:
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
+            self._handlers[number] = signal.signal(number, self._record)
         return self
 
-    def take_back(self) -> None:
-        """Notes them again, after a library has put its own handlers in the place of these."""
-        for number in self._before:
-            signal.signal(number, self._note)
+    def reinstall(self) -> None:
+        """Installs the handlers again, after a library has installed its own."""
+        for number in self._handlers:
+            signal.signal(number, self._record)
 
     def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _record(self, number: int, frame: FrameType | None) -> None:
         self.received = self.received or number
 
     def stop_if_received(self) -> None:
-        """Raises Stopped if there was a signal."""
+        """Raises Stopped if a signal was received."""
         if self.received:
             raise Stopped(self.received)
 
 
 def command_to_resume(argv: Sequence[str], resume: bool, overwrite: bool, rewound: bool) -> str:
-    """Returns the command that goes on where ``argv`` was stopped.
+    """Returns the command that resumes a run which the command ``argv`` trained until it stopped.
 
     Args:
         argv: the script's name, then its arguments.
-        resume, overwrite: whether these flags are on in it.
-        rewound: whether it went on from an older checkpoint, as the next must not again.
+        resume, overwrite: the values of these flags in ``argv``.
+        rewound: whether ``argv`` resumed from an older checkpoint; the new command must not.
     """
     words = ["python", *argv]
     words += ["--overwrite=0"] if overwrite else []

@@ -1,8 +1,7 @@
-"""``--snapshot_every``: pictures of what the model makes of the same things as it trains.
+"""Snapshots during training (``--snapshot_every``): reconstructions and samples of a model.
 
-A snapshot belongs to a step and to nothing else: its z is drawn with the run's seed and a
-stream of its own, nothing of the model is touched, and a training that goes on from an
-earlier step draws it again, the same.
+A snapshot depends on the weights and the seed only. Taking one changes neither the model nor its
+random streams, so that a resumed training writes identical snapshots.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ _IMAGES, _SAMPLES = 10, 50
 
 
 class Snapshots:
-    """Writes a run's snapshots, and in the end their animation.
+    """Writes a run's snapshots and their animation.
 
     Args:
         model: a VAE, or an autoencoder.
         run: already started.
-        images: float32 (num_images, height, width, channels) in [0, 1]; ten are drawn.
-        seed: of z ~ p(z): the same noise for every snapshot.
+        images: float32 (num_images, height, width, channels) in [0, 1]; the first ten are drawn.
+        seed: of z ~ p(z), the same for every snapshot.
         steps_per_epoch: for the title.
-        jit_compile: whether XLA compiles the networks, so that the same weights give the same
-            bytes on any number of threads.
+        jit_compile: whether XLA compiles the networks; the same weights then give the same bytes
+            on any number of threads.
     """
 
     def __init__(
@@ -54,9 +53,9 @@ class Snapshots:
         )
 
     def take(self, step: int) -> Path:
-        """Draws what the model makes of its images and its z after so many steps."""
+        """Writes the snapshot after ``step`` training steps; returns its path."""
         losses: dict[str, float] = {}
-        if step:  # means over the epoch so far
+        if step:  # means since the epoch began
             losses = {metric.name: float(metric.result()) for metric in self.model.metrics}
         figure = figures.draw_snapshot(
             self.images,
@@ -68,15 +67,15 @@ class Snapshots:
         )
         self.run.snapshots_dir.mkdir(exist_ok=True)
         path = self.run.snapshots_dir / f"step_{step:09d}.png"
-        with runs.write_atomically(path) as beside:
-            figures.save(figure, beside)
+        with runs.write_atomically(path) as temporary:
+            figures.save(figure, temporary)
         return path
 
     def animate(self) -> Path:
-        """Writes snapshots.gif, of all snapshots that are there."""
+        """Writes snapshots.gif, an animation of all snapshots; returns its path."""
         path = self.run.snapshots_dir / "snapshots.gif"
-        with runs.write_atomically(path) as beside:
-            figures.save_animation(sorted(self.run.snapshots_dir.glob("step_*.png")), beside)
+        with runs.write_atomically(path) as temporary:
+            figures.save_animation(sorted(self.run.snapshots_dir.glob("step_*.png")), temporary)
         return path
 
 

@@ -78,7 +78,7 @@ class Encoder(layers.GaussianEncoder):
             Convolution(*of_one, name=f"{self.name}_{index}", dtype=dtype, **flags)
             for index, of_one in enumerate(sizes, start=1)
         ]
-        self.flatten = keras.layers.Flatten(dtype=dtype)
+        self.flatten = keras.layers.Flatten("channels_last", dtype=dtype)
         self.make_z(latent_dim, flags)
 
     def layers_before_z(self):
@@ -171,7 +171,7 @@ class Decoder(layers.Network):
         self.flatten: Any = None
         self.logits: Any = None
         if dense_dims:
-            self.flatten = keras.layers.Flatten(dtype=dtype)
+            self.flatten = keras.layers.Flatten("channels_last", dtype=dtype)
             self.logits = layers.dense(math.prod(image_shape), "logits", dtype, **flags)
         self.to_image = keras.layers.Reshape(tuple(image_shape), dtype=dtype)
 

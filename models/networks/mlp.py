@@ -44,7 +44,7 @@ class Encoder(layers.GaussianEncoder):
     ):
         super().__init__(**kwargs)
         flags = layers.layer_flags(dropout, seed, initializer, init_stddev)
-        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy.name)
+        self.flatten = keras.layers.Flatten("channels_last", dtype=self.dtype_policy.name)
         self.hidden = layers.hidden_layers(self, hidden_dims, activation, flags)
         self.make_z(latent_dim, flags)
 

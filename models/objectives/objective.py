@@ -12,11 +12,14 @@ class Objective:
 
     Attributes:
         num_samples: samples of z per image.
-        is_loss: whether it equals the reported loss when β is constant.
     """
 
     num_samples = 1
-    is_loss = False
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether it equals the reported loss when β is constant."""
+        return False
 
     def __call__(self, terms: Terms, beta):
         """Returns the objective of each image in nats, (batch,), without ``terms.added``.

@@ -1,4 +1,4 @@
-"""The peers' convolutional networks compute what ours do."""
+"""The convolutional networks of the other frameworks compute what ours do."""
 
 import functools
 import math
@@ -14,13 +14,13 @@ Z = np.random.default_rng(2).normal(size=(4, conv_networks.LATENT)).astype(np.fl
 
 each_network = pytest.mark.parametrize("network", conv_networks.NETWORKS)
 each_framework = pytest.mark.parametrize("framework", ["torch", "jax"])
-# PyTorch pads a copy where a kernel is even: so do those who use it.
+# PyTorch warns that it copies the images to pad them for an even kernel.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
 
 @functools.cache
 def ours(network):
-    """Returns our model, with biases that show where they are left out."""
+    """Returns our model, with biases other than 0."""
     model = workers._keras_model(IMAGES, {"network": network})
     generator = np.random.default_rng(3)
     for layer in conv_networks.layers_of(model):

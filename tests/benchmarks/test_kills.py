@@ -1,4 +1,4 @@
-"""A few of the kills that ``python -m benchmarks.kills`` does many of."""
+"""Two of the kills of ``python -m benchmarks.kills``, and its published results."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CONFIGURATION = kills.Configuration(
 
 @pytest.fixture(scope="module")
 def played(tree, tmp_path_factory) -> kills.Round:
-    """A training that was never killed, and one that was killed twice while it trained."""
+    """A training without interruption, and one that was killed twice."""
     folder = tmp_path_factory.mktemp("kills") / "round"
     found = kills.Round("convolutions", CONFIGURATION, tree, folder)
-    found.train_whole()
+    found.train_uninterrupted()
     found.train_killed(random.Random(0), 2)
     return found
 
@@ -38,19 +38,19 @@ def test_a_training_that_was_killed_ends_as_one_that_was_not(played):
     assert 0 < first < second < 4 * played.steps_per_epoch
     assert played.resumed == [first, second]
     assert played.compare() == []
-    for run in (played.whole, played.run):
+    for run in (played.uninterrupted, played.run):
         assert run.read_record()["repeats"] == runs.BIT_FOR_BIT
         assert run.read_record()["loop"] == "xla_step"
 
 
 @pytest.fixture
 def altered(played, tmp_path) -> runs.Run:
-    """A copy of the training that was killed."""
+    """A copy of the run that was killed."""
     shutil.copytree(played.run.folder, tmp_path / "altered")
     return runs.Run(tmp_path / "altered")
 
 
-def test_one_bit_of_the_optimiser_is_a_difference(played, altered):
+def test_one_bit_of_the_optimizer_is_a_difference(played, altered):
     values, progress = checkpoint.load(altered)
     arrays: dict[str, Any] = dict(values)
     name = next(name for name in arrays if "adam" in name and arrays[name].dtype == np.float32)
@@ -62,7 +62,7 @@ def test_one_bit_of_the_optimiser_is_a_difference(played, altered):
             np.savez(file, json=text, **arrays)
 
     runs.commit(altered, {runs.CHECKPOINT: write}, 4)
-    assert kills.find_differences(altered, played.whole) == [name]
+    assert kills.find_differences(altered, played.uninterrupted) == [name]
 
 
 def test_another_loss_in_the_history_is_a_difference(played, altered):
@@ -70,16 +70,16 @@ def test_another_loss_in_the_history_is_a_difference(played, altered):
     rows[1]["loss"] = float(np.nextafter(rows[1]["loss"], np.inf))
     rows[2]["seconds"] += 1  # no two trainings take the same time
     runs.write_history(altered.history_path, rows)
-    differences = kills.find_differences(altered, played.whole)
+    differences = kills.find_differences(altered, played.uninterrupted)
     assert differences == ["history.csv, epoch 2, loss"]
-    assert kills.find_differences(altered, played.whole, rounding=1e-9) == []
+    assert kills.find_differences(altered, played.uninterrupted, rounding=1e-9) == []
     runs.write_history(altered.history_path, rows[:3])
-    differences = kills.find_differences(altered, played.whole, rounding=1e-9)
+    differences = kills.find_differences(altered, played.uninterrupted, rounding=1e-9)
     assert {name.rpartition(",")[0] for name in differences} == {"history.csv, epoch 4"}
 
 
 @pytest.mark.parametrize("name", ["run.json", "checkpoint.npz", "best.keras", "model.keras"])
-def test_a_file_that_is_cut_off_is_told(played, altered, name):
+def test_a_file_that_is_cut_off_is_reported(played, altered, name):
     assert kills.inspect(altered) == (4 * played.steps_per_epoch, 2)
     content = (altered.folder / name).read_bytes()
     (altered.folder / name).write_bytes(content[: len(content) // 2])
@@ -87,7 +87,7 @@ def test_a_file_that_is_cut_off_is_told(played, altered, name):
         kills.inspect(altered)
 
 
-def test_the_kills_that_are_published_are_those_of_the_file():
+def test_the_published_kills_are_those_of_the_file():
     content = json.loads((DOCS / "kills.json").read_text(encoding="utf-8"))
     rounds = content["rounds"]
     assert content["totals"] == kills.count(rounds)
@@ -101,12 +101,12 @@ def test_the_kills_that_are_published_are_those_of_the_file():
         assert found["broken"] == ""
 
 
-def test_rounds_of_other_configurations_stay_in_the_file_in_the_order_of_the_table(tmp_path):
+def test_rounds_of_other_configurations_are_kept_in_the_order_of_the_table(tmp_path):
     first, second = list(kills.CONFIGURATIONS)[:2]
     kill = kills.Kill("training", 1.0, "it", 5, 2)._asdict()
 
     def played(name: str, broken: str = "") -> dict[str, Any]:
-        return {"configuration": name, "kills": [kill], "went_on_from": [5], "broken": broken}
+        return {"configuration": name, "kills": [kill], "resumed_from": [5], "broken": broken}
 
     path = tmp_path / "kills.json"
     kills.write(path, [played(second, "differs")])

@@ -1,4 +1,4 @@
-"""The tables of figures, without timing anything."""
+"""The tables of the speed benchmark, without measuring anything."""
 
 import json
 

@@ -1,12 +1,11 @@
-"""A model applied to many images: 1,437 of them, so two whole batches and a part of one."""
+"""A model applied to many images: 1,437 of them, so two full batches and a part of one."""
 
 import numpy as np
 import pytest
 
 import models
-from catalog.datasets import DATASETS
-from data.sources import digits
 from evaluation import batching
+from tests.evaluation.sessions import load_digits, make_session
 from tests.settings import make_settings
 
 LATENT_DIM = 3
@@ -14,28 +13,29 @@ LATENT_DIM = 3
 
 @pytest.fixture(scope="module")
 def images():
-    return digits.load(DATASETS["digits"], "train")[0] / np.float32(255)
+    return load_digits("train")[0] / np.float32(255)
 
 
 @pytest.fixture(scope="module")
 def model():
-    settings = make_settings(
-        hidden_dim=20,
-        latent_dim=LATENT_DIM,
-    )
-    return models.build((8, 8, 1), settings)
+    return models.build((8, 8, 1), make_settings(hidden_dim=(20,), latent_dim=LATENT_DIM))
+
+
+@pytest.fixture
+def session(model, tmp_path):
+    return make_session(tmp_path, model)
 
 
 @pytest.mark.parametrize("count", [1, 500, 1437])
-def test_batches_give_what_one_call_gives(model, images, count):
+def test_batches_give_what_one_call_gives(session, model, images, count):
     chosen = images[:count]
     z = np.random.default_rng(0).normal(size=(count, LATENT_DIM))
-    z_mean, z_log_var = batching.encode(model, chosen)
+    z_mean, z_log_var = batching.encode(session, chosen)
     pairs = [
         (z_mean, model.encode(chosen)[0]),
         (z_log_var, model.encode(chosen)[1]),
-        (batching.decode(model, z), model.decode(z.astype(np.float32))),
-        (batching.reconstruct(model, chosen), model.reconstruct(chosen)),
+        (batching.decode(session, z), model.decode(z.astype(np.float32))),
+        (batching.reconstruct(session, chosen), model.reconstruct(chosen)),
     ]
     for found, expected in pairs:
         assert isinstance(found, np.ndarray)
@@ -43,8 +43,10 @@ def test_batches_give_what_one_call_gives(model, images, count):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_kl_in_batches_is_that_of_one_call_and_the_loss_is_the_sum_of_its_parts(model, images):
-    losses = batching.compute_losses(model, images, seed=0)
+def test_the_kl_in_batches_is_that_of_one_call_and_the_loss_is_the_sum_of_its_parts(
+    session, model, images
+):
+    losses = batching.compute_losses(session, images)
     assert set(losses) == {"loss", "reconstruction", "kl"}
     assert {values.shape for values in losses.values()} == {(1437,)}
     expected = model.compute_losses(images)["kl"]
@@ -52,25 +54,26 @@ def test_the_kl_in_batches_is_that_of_one_call_and_the_loss_is_the_sum_of_its_pa
     np.testing.assert_allclose(losses["loss"], losses["reconstruction"] + losses["kl"], rtol=1e-5)
 
 
-def test_the_same_bits_come_every_time(model, images):
+def test_the_same_bits_come_every_time(session, images):
     once, again = (
-        [*batching.encode(model, images), batching.reconstruct(model, images)] for _ in range(2)
+        [*batching.encode(session, images), batching.reconstruct(session, images)] for _ in range(2)
     )
     for first, second in zip(once, again, strict=True):
         np.testing.assert_array_equal(first, second)
 
 
-def test_losses_repeat_with_their_seed_and_differ_with_another(model, images):
+def test_losses_repeat_with_their_seed_and_differ_with_another(model, images, tmp_path):
     chosen = images[:100]
     once, again, other = (
-        batching.compute_losses(model, chosen, seed)["reconstruction"] for seed in (1, 1, 2)
+        batching.compute_losses(make_session(tmp_path, model, seed=seed), chosen)["reconstruction"]
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(once, again)
     assert np.mean(once != other) > 0.99
 
 
-def test_every_batch_draws_noise_of_its_own(model, images):
+def test_every_batch_draws_noise_of_its_own(session, images):
     """One image a thousand times: were the noise to repeat, so would its losses."""
     copies = np.repeat(images[:1], 1000, axis=0)
-    reconstruction = batching.compute_losses(model, copies, seed=0)["reconstruction"]
+    reconstruction = batching.compute_losses(session, copies)["reconstruction"]
     assert np.mean(reconstruction[:500] != reconstruction[500:]) > 0.99

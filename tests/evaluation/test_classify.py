@@ -13,18 +13,21 @@ from sklearn.metrics import confusion_matrix
 from sklearn.svm import SVC
 
 import figures
-import runs
 from data import splits
-from evaluation import RequestError, classification, classify
-from evaluation.context import Context
-from evaluation.neighbourhood import Neighbourhood
+from evaluation import RequestError, classify
+from evaluation.session import Session
+from evaluation.statistics import classification
+from evaluation.statistics.neighborhood import Neighborhood
+from tests.evaluation.sessions import make_session as make_any_session
 
 COUNTS = (20, 60)
 NUM_TRIALS = 3
 
 
 class Projection:
-    """Encodes an image as its first nine pixels rows on, uncertain by 0.05 each."""
+    """Encodes an image as 24 of its pixels, with a standard deviation of 0.05."""
+
+    is_variational = True
 
     def encode(self, images):
         pixels = tf.reshape(images, (tf.shape(images)[0], -1))[:, 18:42]
@@ -39,20 +42,12 @@ def load_digits(split):
     return loaded.images / np.float32(255), loaded.labels
 
 
-def make_context(folder, **flags):
+def make_session(folder, train=None, info=None, seed=5, **flags):
     asked = {"label_counts": (60, 20, 60), "num_trials": NUM_TRIALS, "features": "mean", **flags}
-    return Context(
-        run=runs.Run(folder / "a_run"),
-        record={"flags": {"dataset": "digits", "latent_dim": 24, "binarize": "none"}},
-        checkpoint="best",
-        result_dir=folder,
-        class_names=tuple("0123456789"),
-        load_model=lambda: Projection(),  # type: ignore[arg-type, return-value]
-        load_pixels=load_digits,
-        num_gen=10,
-        num_points=100,
-        seed=5,
-        flags=asked,
+    train = train or load_digits("train")
+    settings = {"latent_dim": 24}
+    return make_any_session(
+        folder, Projection(), load_digits("test"), train, settings, info=info, seed=seed, **asked
     )
 
 
@@ -63,7 +58,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(folder):
-    return classify.measure(make_context(folder))
+    return classify.measure(make_session(folder))
 
 
 def trials_of(measured, count, method):
@@ -102,36 +97,35 @@ def test_the_accuracy_is_that_of_the_right_labels_images_and_features(measured, 
             assert 0.5 < expected < 1
 
 
-def test_the_neighbourhood_is_that_of_the_images_trained_on_and_no_label_is_looked_at(tmp_path):
+def test_the_neighborhood_is_that_of_the_images_trained_on_and_no_label_is_looked_at(tmp_path):
     images, labels = load_digits("train")
     test_images, _ = load_digits("test")
-    context = make_context(tmp_path)
+    session = make_session(tmp_path)
     subset = classification.choose_balanced(labels, 20, 5)
-    found, of_test = classify.make_features(context, subset)
+    found, of_test = classify.make_features(session, subset)
 
     def point(x):
         return classification.scale(x.reshape(len(x), 64)[:, 18:42], "unit length")
 
     # All 1,293 images: in whatever order, the graph is the same one but for its axes' signs.
-    sheet = Neighbourhood(point(images))
+    sheet = Neighborhood(point(images))
     for z, features in ((point(images[subset]), found), (point(test_images), of_test)):
-        np.testing.assert_allclose(features["neighbourhood"][:, :24], z, atol=1e-6)
+        np.testing.assert_allclose(features["neighborhood"][:, :24], z, atol=1e-6)
         np.testing.assert_allclose(
-            np.abs(features["neighbourhood"][:, 24:]), np.abs(sheet.place(z)), atol=1e-3
+            np.abs(features["neighborhood"][:, 24:]), np.abs(sheet.place(z)), atol=1e-3
         )
-    context = make_context(tmp_path)
-    context.load_pixels = lambda split: (load_digits(split)[0], load_digits(split)[1] * 0)
-    blind, of_test_blind = classify.make_features(context, subset)
-    np.testing.assert_array_equal(blind["neighbourhood"], found["neighbourhood"])
-    np.testing.assert_array_equal(of_test_blind["neighbourhood"], of_test["neighbourhood"])
+    session = make_session(tmp_path, train=(images, labels * 0))
+    blind, of_test_blind = classify.make_features(session, subset)
+    np.testing.assert_array_equal(blind["neighborhood"], found["neighborhood"])
+    np.testing.assert_array_equal(of_test_blind["neighborhood"], of_test["neighborhood"])
 
 
 def test_shifts_are_of_the_image_by_a_pixel_each_way_with_black_behind_it(tmp_path):
     images, _ = load_digits("train")
     subset = classification.choose_balanced(load_digits("train")[1], 20, 5)
-    found, of_test = classify.make_features(make_context(tmp_path), subset)
-    np.testing.assert_array_equal(found["shifts"][:, 0], found["neighbourhood"])
-    np.testing.assert_array_equal(of_test["shifts"], of_test["neighbourhood"])
+    found, of_test = classify.make_features(make_session(tmp_path), subset)
+    np.testing.assert_array_equal(found["shifts"][:, 0], found["neighborhood"])
+    np.testing.assert_array_equal(of_test["shifts"], of_test["neighborhood"])
     bordered = np.pad(images[subset], ((0, 0), (1, 1), (1, 1), (0, 0)))
     for place, window in enumerate(
         [np.s_[:, :8, 1:9], np.s_[:, 2:, 1:9], np.s_[:, 1:9, :8], np.s_[:, 1:9, 2:]], start=1
@@ -182,7 +176,7 @@ def test_rows_of_the_confusions_are_the_true_classes(tmp_path, monkeypatch):
 
     methods = {"svm_latent": ("SVM on z", "latent", take_all_for_three)}
     monkeypatch.setattr(classify, "METHODS", methods)
-    _, confusions = classify.measure(make_context(tmp_path, num_trials=1, label_counts=(20,)))
+    _, confusions = classify.measure(make_session(tmp_path, num_trials=1, label_counts=(20,)))
     _, test_labels = load_digits("test")
     threes = np.full(len(test_labels), 3)
     np.testing.assert_array_equal(
@@ -191,25 +185,25 @@ def test_rows_of_the_confusions_are_the_true_classes(tmp_path, monkeypatch):
 
 
 def test_one_subset_has_no_spread(tmp_path):
-    measured, _ = classify.measure(make_context(tmp_path, num_trials=1, label_counts=(20,)))
+    measured, _ = classify.measure(make_session(tmp_path, num_trials=1, label_counts=(20,)))
     assert {row["standard_deviation"] for row in measured["accuracy"]} == {None}
 
 
 def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
     images, _ = load_digits("test")
     mean = images.reshape(360, 64)[:, 18:42]
-    context = make_context(tmp_path)
-    np.testing.assert_array_equal(classify.encode_features(context, images, "train"), mean)
-    context = make_context(tmp_path, features="sample")
+    session = make_session(tmp_path)
+    np.testing.assert_array_equal(classify.encode_features(session, images, "train"), mean)
+    session = make_session(tmp_path, features="sample")
     noise = {
-        split: (classify.encode_features(context, images, split) - mean) / 0.05
+        split: (classify.encode_features(session, images, split) - mean) / 0.05
         for split in ("train", "test")
     }
     for drawn in noise.values():
         assert drawn.std() == pytest.approx(1, abs=0.05)
         assert drawn.mean() == pytest.approx(0, abs=0.05)
     assert not np.array_equal(noise["train"], noise["test"])
-    again = make_context(tmp_path, features="sample")
+    again = make_session(tmp_path, features="sample")
     np.testing.assert_allclose(
         classify.encode_features(again, images, "test"), mean + 0.05 * noise["test"], rtol=1e-12
     )
@@ -233,18 +227,28 @@ def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
 )
 def test_numbers_of_labels_that_there_cannot_be_are_refused_in_one_line(tmp_path, counts, parts):
     with pytest.raises(RequestError) as refused:
-        classify.check(make_context(tmp_path, label_counts=tuple(map(int, counts.split(",")))))
+        classify.check(make_session(tmp_path, label_counts=tuple(map(int, counts.split(",")))))
     for part in (f"flag --label_counts={counts}: ", *parts):
         assert part in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
+def test_images_without_labels_are_refused_in_one_line(tmp_path):
+    images, labels = load_digits("train")
+    session = make_session(tmp_path, train=(images, None), info={"class_names": None})
+    with pytest.raises(RequestError, match=r"^--classify needs labels, and digits has none$"):
+        classify.check(session)
+    session = make_session(tmp_path, train=(images, labels * 0), info={"class_names": ("one",)})
+    with pytest.raises(RequestError, match=r"^--classify needs two or more classes"):
+        classify.check(session)
+
+
 def test_as_many_as_the_smallest_class_has_are_accepted(tmp_path):
     _, labels = load_digits("train")
     assert min(np.sum(labels == digit) for digit in range(10)) == 127
-    classify.check(make_context(tmp_path, label_counts=(1270,)))
+    classify.check(make_session(tmp_path, label_counts=(1270,)))
     with pytest.raises(RequestError):
-        classify.check(make_context(tmp_path, label_counts=(1280,)))
+        classify.check(make_session(tmp_path, label_counts=(1280,)))
 
 
 # ------------------------------------------------------------------ what is written
@@ -253,7 +257,7 @@ def test_as_many_as_the_smallest_class_has_are_accepted(tmp_path):
 @pytest.fixture(scope="module")
 def written(folder):
     """The files of one call, by name."""
-    return {path.name: path for path in classify.run(make_context(folder))}
+    return {path.name: path for path in classify.run(make_session(folder))}
 
 
 def test_a_table_as_text_json_and_csv_and_every_figure_as_png_and_pdf(written):
@@ -266,12 +270,12 @@ def test_a_table_as_text_json_and_csv_and_every_figure_as_png_and_pdf(written):
 
 
 def test_text_json_and_csv_say_what_was_measured(written, measured):
-    whole = json.loads(written["classification.json"].read_text())
-    assert measured[0].items() <= whole.items()
-    assert whole["labels_from"] == "the images that the model was trained on"
-    assert (whole["num_train"], whole["num_images"], whole["split"]) == (1293, 360, "test")
+    content = json.loads(written["classification.json"].read_text())
+    assert measured[0].items() <= content.items()
+    assert content["labels_from"] == "the images that the model was trained on"
+    assert (content["num_train"], content["num_images"], content["split"]) == (1293, 360, "test")
     for count in COUNTS:
-        found = whole["confusions_of_svm_latent"][str(count)]
+        found = content["confusions_of_svm_latent"][str(count)]
         np.testing.assert_array_equal(found, measured[1][count])
 
     with written["classification.csv"].open(newline="") as file:
@@ -288,12 +292,11 @@ def test_text_json_and_csv_say_what_was_measured(written, measured):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_other_numbers(written, tmp_path):
-    again = {path.name: path for path in classify.run(make_context(tmp_path))}
+    again = {path.name: path for path in classify.run(make_session(tmp_path))}
     assert {name for name in written if written[name].read_bytes() != again[name].read_bytes()} == (
         set()
     )
-    other = make_context(tmp_path, num_trials=1, label_counts=(60,))
-    other.seed = 55
+    other = make_session(tmp_path, num_trials=1, label_counts=(60,), seed=55)
     trial = trials_of(json.loads(written["classification.json"].read_text()), 60, "svm_pixels")[0]
     other_trial = trials_of(classify.measure(other)[0], 60, "svm_pixels")[0]
     assert other_trial["accuracy"] != trial["accuracy"]
@@ -303,10 +306,10 @@ def test_the_figures_show_what_was_measured(tmp_path, monkeypatch, measured):
     drawn: dict[str, list] = {"draw_accuracy": [], "draw_confusions": []}
     for name, calls in drawn.items():
         monkeypatch.setattr(figures, name, lambda *args, calls=calls: calls.append(args))
-    monkeypatch.setattr(Context, "save_figure", lambda self, figure, name: [name])
-    monkeypatch.setattr(classify, "measure", lambda context: measured)
-    context = make_context(tmp_path)
-    classify.run(context)
+    monkeypatch.setattr(Session, "save_figure", lambda self, figure, name: [name])
+    monkeypatch.setattr(classify, "measure", lambda session: measured)
+    session = make_session(tmp_path)
+    classify.run(session)
     measured, confusions = measured
     ((lines, _, subtitle),) = drawn["draw_accuracy"]
     assert "posterior mean" in subtitle
@@ -320,5 +323,5 @@ def test_the_figures_show_what_was_measured(tmp_path, monkeypatch, measured):
     ):
         np.testing.assert_allclose(shares.sum(axis=1), 1)
         np.testing.assert_allclose(shares, matrix / matrix.sum(axis=1, keepdims=True))
-        assert names == context.class_names
+        assert names == session.class_names
         assert f"with {count} labels" in title

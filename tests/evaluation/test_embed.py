@@ -18,8 +18,8 @@ def one_thread():
 def clusters():
     """Three clouds of twenty points, far from one another in five dimensions."""
     rng = np.random.default_rng(0)
-    centres = 20 * np.eye(3, 5)
-    return (np.repeat(centres, 20, axis=0) + rng.normal(size=(60, 5))).astype(np.float32)
+    centers = 20 * np.eye(3, 5)
+    return (np.repeat(centers, 20, axis=0) + rng.normal(size=(60, 5))).astype(np.float32)
 
 
 def test_a_map_repeats_with_its_seed(clusters):
@@ -28,7 +28,7 @@ def test_a_map_repeats_with_its_seed(clusters):
     np.testing.assert_array_equal(once, again)
 
 
-def test_points_that_are_neighbours_stay_neighbours(clusters):
+def test_points_that_are_neighbors_stay_neighbors(clusters):
     points = embed(clusters, 0)
     labels = np.repeat(np.arange(3), 20)
     distance = np.linalg.norm(points[:, None] - points, axis=-1)
@@ -40,10 +40,12 @@ def test_the_fewest_points_that_can_be_asked_for_are_mapped(clusters):
     assert np.all(np.isfinite(embed(clusters[:10], 0)))
 
 
-def test_it_says_how_far_it_is_in_one_line(clusters, capsys):
+def test_it_says_first_that_it_takes_long_and_then_how_far_it_is(clusters, capsys):
     embed(clusters, 0)
     printed = capsys.readouterr().out
-    assert printed == "\rt-SNE of 60 points: 1000 of 1000 iterations\n"
+    first, second = printed.split("\n", 1)
+    assert first == "t-SNE of 60 points: 10,000 take a minute or more"
+    assert second == "\rt-SNE of 60 points: 1000 of 1000 iterations\n"
 
 
 def test_points_that_all_coincide_are_mapped_too():

@@ -1,7 +1,7 @@
-"""The figures to quote against the same figures worked out in NumPy."""
+"""The metrics to quote against NumPy and SciPy."""
 
-import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,15 +10,15 @@ import scipy.stats
 import tensorflow as tf
 
 import models
-import runs
+from catalog.metrics import METRICS
 from data import splits
 from evaluation import metrics
-from evaluation.context import Context
+from tests.evaluation.sessions import make_session
 from tests.settings import make_settings
 
 SEED = 4
 SETTINGS = make_settings(
-    hidden_dim=20,
+    hidden_dim=(20,),
     latent_dim=4,
     beta=3.0,  # the ELBO must not contain it
     dataset="digits",
@@ -52,24 +52,26 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def context(model, test_images, folder):
-    return Context(
-        run=runs.Run(folder / "a_run"),
-        record={"flags": SETTINGS, "epochs_done": 1},
-        checkpoint="last",
-        result_dir=folder,
-        class_names=tuple("0123456789"),
-        load_model=lambda: model,
-        load_pixels={"test": test_images}.__getitem__,
-        num_gen=10,
-        num_points=100,
-        seed=SEED,
-    )
+def open_session(model, test_images, folder):
+    """Returns a session with a seed."""
+
+    def open_with(seed=SEED):
+        record = {"epochs_done": 1}
+        return make_session(
+            folder, model, test_images, None, SETTINGS, record, checkpoint="last", seed=seed
+        )
+
+    return open_with
 
 
 @pytest.fixture(scope="module")
-def measured(context):
-    return metrics.measure(context)
+def session(open_session):
+    return open_session()
+
+
+@pytest.fixture(scope="module")
+def measured(session):
+    return metrics.measure(session)
 
 
 def dense(layer, inputs):
@@ -90,7 +92,7 @@ def expected(model, test_images):
     mean, log_var = dense(model.encoder.z_mean, features), dense(model.encoder.z_log_var, features)
 
     model.sampling.restart(SEED)
-    epsilon = model.sampling(tf.zeros((360, 4)), tf.zeros((360, 4))).numpy()
+    epsilon = model.sampling((tf.zeros((360, 4)), tf.zeros((360, 4))))[0].numpy()
     sampled = white(model, mean + np.exp(log_var / 2) * epsilon)
     kl = -0.5 * (1 + log_var - mean**2 - np.exp(log_var))
     reconstruction = -(x * np.log(sampled) + (1 - x) * np.log(1 - sampled)).sum(axis=1)
@@ -125,7 +127,7 @@ def test_active_units_are_those_whose_posterior_mean_varies(measured, expected):
     np.testing.assert_allclose(measured["posterior_mean_variance"], variance, rtol=1e-4, atol=1e-10)
 
 
-def test_the_figures_say_what_they_are_of(measured):
+def test_metrics_say_what_they_are_of(measured):
     assert {
         name: measured[name] for name in ("run", "checkpoint", "split", "binarize", "seed")
     } == {
@@ -138,17 +140,19 @@ def test_the_figures_say_what_they_are_of(measured):
     assert (measured["num_images"], measured["latent_dim"]) == (360, 4)
 
 
-def test_the_figures_repeat_with_their_seed_and_the_elbo_moves_with_another(context, measured):
-    assert metrics.measure(context) == measured
-    other = metrics.measure(dataclasses.replace(context, seed=SEED + 1))
+def test_metrics_repeat_with_their_seed_and_the_elbo_moves_with_another(
+    session, open_session, measured
+):
+    assert metrics.measure(session) == measured
+    other = metrics.measure(open_session(SEED + 1))
     assert other["elbo"]["mean"] != measured["elbo"]["mean"]
     # The noise of two seeds is 360 draws each: their means agree within a few standard errors.
     difference = abs(other["elbo"]["mean"] - measured["elbo"]["mean"])
     assert difference < 5 * measured["elbo"]["standard_error"]
 
 
-def test_run_writes_what_it_measured_and_prints_it(context, measured, folder, capsys):
-    paths = metrics.run(context)
+def test_run_writes_what_it_measured_and_prints_it(session, measured, folder, capsys):
+    paths = metrics.run(session)
     assert paths == [
         folder / f"{name}_last{suffix}"
         for name, suffix in (
@@ -162,5 +166,34 @@ def test_run_writes_what_it_measured_and_prints_it(context, measured, folder, ca
     printed = capsys.readouterr().out
     for name in ("elbo", "reconstruction", "kl", "mean_squared_error"):
         mean, error = measured[name]["mean"], measured[name]["standard_error"]
-        assert f"{mean:.3f} ± {error:.3f}" in printed
+        assert f"{mean:.2f} ± {error:.2f}" in printed
     assert "2 of 4" in printed
+
+
+def test_an_undeclared_metric_is_an_error():
+    with pytest.raises(KeyError, match=r"elegance is not declared in catalog/metrics.py"):
+        metrics.summarize({"kl": np.ones(3), "elegance": np.ones(3)})
+
+
+def test_kl_by_dimension_that_a_prior_does_not_have_is_left_out_with_a_word(
+    open_session, model, measured, monkeypatch, capsys
+):
+    monkeypatch.setattr(model, "kl_by_dimension", lambda posterior: None)
+    session = open_session()
+    session.result_dir = session.result_dir / "other"
+    (path,) = metrics.run(session)
+    expected = {name: value for name, value in measured.items() if name != "kl_per_dimension"}
+    assert json.loads(path.read_text()) == expected
+    assert "KL by dimension    not known for this prior" in capsys.readouterr().out
+
+
+def test_a_table_has_headings_units_and_digits_of_the_catalog(session, measured, capsys):
+    metrics.run(session)
+    printed = capsys.readouterr().out
+    for name in ("elbo", "reconstruction", "kl", "mean_squared_error"):
+        metric = METRICS[name]
+        (line,) = [
+            line for line in printed.splitlines() if re.match(rf"  {metric.heading} +[-\d]", line)
+        ]
+        assert line.endswith(metric.unit)
+        assert max(map(len, printed.splitlines())) <= 80

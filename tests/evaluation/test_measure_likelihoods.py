@@ -1,4 +1,4 @@
-"""What is quoted for the other likelihoods: squared error + KL, and what the nats are."""
+"""Metrics for the other likelihoods: squared error + KL, and what the nats are."""
 
 import numpy as np
 import pytest
@@ -7,21 +7,20 @@ import scipy.stats
 import tensorflow as tf
 
 import models
-import runs
+from catalog.likelihoods import LIKELIHOODS
 from data import splits
 from evaluation import metrics
-from evaluation.context import Context
-from models.table import LIKELIHOODS
+from tests.evaluation.sessions import make_session
 from tests.settings import make_settings
 
 SEED = 4
 
 
 @pytest.fixture(scope="module", params=LIKELIHOODS)
-def context(request, tmp_path_factory):
+def session(request, tmp_path_factory):
     """A model with wild weights, and its test images."""
     settings = make_settings(
-        likelihood=request.param, hidden_dim=20, latent_dim=4, dataset="digits"
+        likelihood=request.param, hidden_dim=(20,), latent_dim=4, dataset="digits"
     )
     model = models.build((8, 8, 1), settings)
     rng = np.random.default_rng(0)
@@ -29,31 +28,21 @@ def context(request, tmp_path_factory):
         variable.assign(rng.normal(0, 0.3, variable.shape))
     split = splits.load_test("digits")
     folder = tmp_path_factory.mktemp("result")
-    return Context(
-        run=runs.Run(folder / "a_run"),
-        record={"flags": settings, "epochs_done": 1},
-        checkpoint="last",
-        result_dir=folder,
-        class_names=tuple("0123456789"),
-        load_model=lambda: model,
-        load_pixels={"test": (split.images / np.float32(255), np.array(split.labels))}.__getitem__,
-        num_gen=10,
-        num_points=100,
-        seed=SEED,
-    )
+    test = split.images / np.float32(255), split.labels
+    return make_session(folder, model, test, None, settings, checkpoint="last", seed=SEED)
 
 
-def test_gaussian_runs_quote_squared_error_and_kl_for_the_sampled_z(context):
-    measured = metrics.measure(context)
-    likelihood = context.record["flags"]["likelihood"]
+def test_gaussian_runs_quote_squared_error_and_kl_for_the_sampled_z(session):
+    measured = metrics.measure(session)
+    likelihood = session.settings["likelihood"]
     assert measured["likelihood"] == likelihood
     if not likelihood.startswith("gaussian"):
         assert "squared_error_plus_kl" not in measured
         return
-    model, images = context.model, context.test[0]
+    model, images = session.model, session.test[0]
     z_mean, z_log_var = (np.asarray(part, np.float64) for part in model.encode(images))
     model.sampling.restart(SEED)
-    epsilon = model.sampling(tf.zeros((360, 4)), tf.zeros((360, 4))).numpy()
+    epsilon = model.sampling((tf.zeros((360, 4)), tf.zeros((360, 4))))[0].numpy()
     outputs = np.asarray(model.decoder(z_mean + np.exp(z_log_var / 2) * epsilon), np.float64)
     kl = 0.5 * (z_mean**2 + np.exp(z_log_var) - 1 - z_log_var).sum(axis=1)
 
@@ -72,16 +61,16 @@ def test_gaussian_runs_quote_squared_error_and_kl_for_the_sampled_z(context):
         assert found["mean"] == pytest.approx(loss - constant, rel=1e-5)
 
 
-def test_the_table_says_what_the_nats_are(context, capsys):
-    metrics.run(context)
+def test_the_table_says_what_the_nats_are(session, capsys):
+    metrics.run(session)
     printed = capsys.readouterr().out
-    likelihood = context.record["flags"]["likelihood"]
+    likelihood = session.settings["likelihood"]
     density = likelihood != "bernoulli"
-    assert (f"p(x|z) {likelihood}: a density, not to be compared" in printed) == density
+    assert (f"p(x|z) {likelihood}: a density, not comparable" in printed) == density
     assert ("squared error + KL" in printed) == likelihood.startswith("gaussian")
 
 
-@pytest.mark.parametrize("context", ["bernoulli"], indirect=True)
-def test_a_run_from_before_there_was_a_choice_is_a_bernoullis(context):
-    del context.record["flags"]["likelihood"]
-    assert metrics.measure(context)["likelihood"] == "bernoulli"
+@pytest.mark.parametrize("session", ["bernoulli"], indirect=True)
+def test_a_run_from_before_there_was_a_choice_is_a_bernoullis(session):
+    del session.settings["likelihood"]
+    assert metrics.measure(session)["likelihood"] == "bernoulli"

@@ -9,24 +9,27 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
-import data
 import figures
 import runs
 from evaluation import RequestError, ood
-from evaluation.context import Context
-from models import GaussianSampling, StandardNormal
+from evaluation.session import Session
+from models.sampling import GaussianSampling
+from tests.evaluation.sessions import make_session as make_any_session
 
 SEED = 3
+LOSSES = ("loss", "reconstruction", "kl")
 
 
 class Brightness:
     """Finds bright images unlikely: its loss is the sum of the pixels. Decodes z to its pixels."""
 
-    variational = True
+    is_variational = True
 
     def __init__(self):
-        self.prior = StandardNormal()
         self.sampling = GaussianSampling(0)
+
+    def sample_prior(self, num, seed):
+        return tf.random.stateless_normal((num, 4), (seed, 0))
 
     def decode(self, z):
         return tf.sigmoid(tf.reshape(z, (-1, 2, 2, 1)))
@@ -39,7 +42,7 @@ class Brightness:
 class Plain(Brightness):
     """The same without a KL, as a plain autoencoder is."""
 
-    variational = False
+    is_variational = False
 
     def compute_losses(self, images):
         losses = super().compute_losses(images)
@@ -51,31 +54,28 @@ def random_images(count, seed, high=1.0):
     return (high * rng.random((count, 2, 2, 1))).astype(np.float32), rng.integers(0, 10, count)
 
 
-def make_context(folder, model=None, binarize="none", other="fashion_mnist", dataset="mnist"):
+def make_session(
+    folder, model=None, binarize="none", other="fashion_mnist", dataset="mnist", seed=SEED, **more
+):
     test, others = random_images(400, 0, 0.6), random_images(90, 1, 0.9)
     if binarize != "none":
         test = (np.round(test[0] + 0.2), test[1])
-    model = model or Brightness()
-    return Context(
-        run=runs.Run(folder / "a_run"),
-        record={"flags": {"dataset": dataset, "latent_dim": 4, "binarize": binarize}},
-        checkpoint="best",
-        result_dir=folder,
-        class_names=tuple("0123456789"),
-        load_model=lambda: model,
-        load_pixels={"test": test}.__getitem__,
-        load_test_of={"fashion_mnist": others}.__getitem__,
-        datasets=data.DATASETS,
-        num_gen=10,
-        num_points=100,
-        seed=SEED,
-        flags={"ood_dataset": other},
+    session = make_any_session(
+        folder,
+        model or Brightness(),
+        test=test,
+        settings={"dataset": dataset, "latent_dim": 4, "binarize": binarize},
+        ood_dataset=other,
+        seed=seed,
+        **more,
     )
+    session.loaded["fashion_mnist", "test"] = others
+    return session
 
 
-def read(context):
+def read(session):
     """Runs it; returns what ood.json holds, the groups by name."""
-    (path,) = [path for path in ood.run(context) if path.suffix == ".json"]
+    (path,) = [path for path in ood.run(session) if path.suffix == ".json"]
     measured = json.loads(path.read_text())
     measured["groups"] = {group["name"]: group for group in measured["groups"]}
     return measured
@@ -85,8 +85,8 @@ def read(context):
 
 
 def test_test_images_samples_noise_and_the_second_dataset_are_scored(tmp_path):
-    context = make_context(tmp_path)
-    groups = ood.make_groups(context)
+    session = make_session(tmp_path)
+    groups = ood.make_groups(session)
     assert list(groups) == ["test", "samples", "noise", "other"]
     np.testing.assert_array_equal(groups["test"][1], random_images(400, 0, 0.6)[0])
     np.testing.assert_array_equal(groups["other"][1], random_images(90, 1, 0.9)[0])
@@ -102,32 +102,32 @@ def test_test_images_samples_noise_and_the_second_dataset_are_scored(tmp_path):
 
 
 def test_without_a_second_dataset_there_are_three_groups(tmp_path):
-    assert list(ood.make_groups(make_context(tmp_path, other=None))) == ["test", "samples", "noise"]
+    assert list(ood.make_groups(make_session(tmp_path, other=None))) == ["test", "samples", "noise"]
 
 
 @pytest.mark.parametrize("binarize", ["static", "dynamic"])
 def test_where_pixels_are_black_or_white_so_are_those_of_samples_and_noise(tmp_path, binarize):
-    context = make_context(tmp_path, binarize=binarize)
-    groups = ood.make_groups(context)
-    grey = ood.make_groups(make_context(tmp_path))
+    session = make_session(tmp_path, binarize=binarize)
+    groups = ood.make_groups(session)
+    gray = ood.make_groups(make_session(tmp_path))
     for name in ("samples", "noise"):
         drawn = groups[name][1]
         assert set(np.unique(drawn)) == {0, 1}
         assert drawn.dtype == np.float32
     # White with the probability of the decoded mean: the bright ones are whiter.
-    bright = grey["samples"][1] > 0.5
-    drawn, expected = groups["samples"][1], grey["samples"][1]
+    bright = gray["samples"][1] > 0.5
+    drawn, expected = groups["samples"][1], gray["samples"][1]
     for part in (bright, ~bright):
         error = np.sqrt(0.25 / part.sum())
         assert drawn[part].mean() == pytest.approx(expected[part].mean(), abs=5 * error)
-    assert ood.measure(context, {}, {})["samples_are"] == "black and white, drawn from p(x|z)"
+    assert ood.measure(session, {}, {})["samples_are"] == "black and white, drawn from p(x|z)"
 
 
 def test_a_models_losses_are_those_it_has(tmp_path):
-    for model, names in ((Brightness(), ood.SCORES), (Plain(), ("loss", "reconstruction"))):
-        context = make_context(tmp_path, model)
-        images, _ = context.test
-        scored = ood.score(context, images)
+    for model, names in ((Brightness(), LOSSES), (Plain(), ("loss", "reconstruction"))):
+        session = make_session(tmp_path, model)
+        images, _ = session.test
+        scored = ood.score(session, images)
         assert tuple(scored) == names
         np.testing.assert_allclose(scored["loss"], images.sum(axis=(1, 2, 3)), rtol=1e-6)
         np.testing.assert_allclose(scored["reconstruction"], scored["loss"] / 4, rtol=1e-6)
@@ -137,15 +137,15 @@ def test_a_models_losses_are_those_it_has(tmp_path):
 
 
 def test_the_areas_are_scikit_learns(tmp_path):
-    context = make_context(tmp_path)
-    measured = read(context)
-    groups = ood.make_groups(context)
+    session = make_session(tmp_path)
+    measured = read(session)
+    groups = ood.make_groups(session)
     sums = {name: images.sum(axis=(1, 2, 3)) for name, (_, images) in groups.items()}
     for name in ("samples", "noise", "other"):
         labels = np.repeat([0, 1], [len(sums["test"]), len(sums[name])])
         expected = roc_auc_score(labels, np.concatenate([sums["test"], sums[name]]))
         assert 0.7 < expected < 1
-        for kind in ood.SCORES:
+        for kind in LOSSES:
             found = measured["groups"][name]["auc"][kind]
             assert found["area"] == pytest.approx(expected)
             assert 0 < found["standard_error"] < 0.05
@@ -153,9 +153,9 @@ def test_the_areas_are_scikit_learns(tmp_path):
 
 
 def test_the_losses_are_summed_up_as_numpy_does(tmp_path):
-    context = make_context(tmp_path)
-    measured = read(context)
-    for name, (title, images) in ood.make_groups(context).items():
+    session = make_session(tmp_path)
+    measured = read(session)
+    for name, (title, images) in ood.make_groups(session).items():
         group = measured["groups"][name]
         sums = images.sum(axis=(1, 2, 3))
         assert (group["title"], group["num_images"]) == (title, len(images))
@@ -167,41 +167,50 @@ def test_the_losses_are_summed_up_as_numpy_does(tmp_path):
         assert group["loss"]["quantiles"]["0.99"] == pytest.approx(
             np.percentile(sums, 99), rel=1e-5
         )
-    assert measured["samples_are"] == "the decoded means, grey"
+    assert measured["samples_are"] == "the decoded means, gray"
 
 
-def test_the_table_says_what_was_measured_and_what_the_samples_are(tmp_path, capsys):
-    measured = read(make_context(tmp_path))
+def test_the_table_fits_80_columns_and_says_what_was_measured(tmp_path, capsys):
+    measured = read(make_session(tmp_path))
     printed = capsys.readouterr().out
-    assert "samples are the decoded means, grey" in printed
+    assert "samples are the decoded means, gray" in printed
+    assert max(map(len, printed.splitlines())) <= 80
     for group in measured["groups"].values():
-        (line,) = [line for line in printed.splitlines() if line.startswith(f"  {group['title']}")]
-        numbers = [f"{group[kind]['quantiles']['0.5']:.2f}" for kind in ood.SCORES]
-        numbers += [f"{area['area']:.4f}" for area in group["auc"].values()]
-        assert line.removeprefix(f"  {group['title']}").split() == numbers
+        (line,) = [line for line in printed.splitlines() if line.startswith(group["title"])]
+        areas = [f"{area['area']:.4f}" for area in group["auc"].values()] or [""] * 3
+        numbers = [
+            number
+            for kind, area in zip(LOSSES, areas, strict=True)
+            for number in (f"{group[kind]['quantiles']['0.5']:.2f}", area)
+        ]
+        assert line.removeprefix(group["title"]).split() == " ".join(numbers).split()
+
+
+def test_samples_of_color_images_are_not_said_to_be_gray(tmp_path):
+    session = make_session(tmp_path, info={"image_shape": (2, 2, 3)})
+    assert ood.measure(session, {}, {})["samples_are"] == "the decoded means"
 
 
 def test_the_figure_is_given_every_groups_losses_and_areas(tmp_path, monkeypatch):
     drawn: list[tuple] = []
     monkeypatch.setattr(figures, "draw_loss_distributions", lambda *args: drawn.append(args))
-    monkeypatch.setattr(Context, "save_figure", lambda self, figure, name: [])
-    context = make_context(tmp_path)
-    measured = read(context)
+    monkeypatch.setattr(Session, "save_figure", lambda self, figure, name: [])
+    session = make_session(tmp_path)
+    measured = read(session)
     ((rows, _, subtitle),) = drawn
-    groups = ood.make_groups(context)
+    groups = ood.make_groups(session)
     for (title, losses, auc), (name, (expected, images)) in zip(rows, groups.items(), strict=True):
         assert title == expected
         np.testing.assert_allclose(losses, images.sum(axis=(1, 2, 3)), rtol=1e-6)
         assert auc == measured["groups"][name]["auc"].get("loss")
-    assert "the decoded means, grey" in subtitle
+    assert "the decoded means, gray" in subtitle
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_other_samples(tmp_path):
     def write(folder, seed):
         folder.mkdir()
-        context = make_context(folder)
-        context.seed = seed
-        return {path.name: path.read_bytes() for path in ood.run(context)}
+        session = make_session(folder, seed=seed)
+        return {path.name: path.read_bytes() for path in ood.run(session)}
 
     first, again, other = (
         write(tmp_path / str(place), seed) for place, seed in enumerate((1, 1, 2))
@@ -212,7 +221,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_other_samples(tmp_path):
 
 
 def test_an_autoencoder_has_no_prior_and_is_not_said_to_have_one(tmp_path):
-    measured = read(make_context(tmp_path, Plain()))
+    measured = read(make_session(tmp_path, Plain()))
     assert measured["groups"]["samples"]["title"] == "samples from N(0, I)"
     assert set(measured["groups"]["noise"]["auc"]) == {"loss", "reconstruction"}
 
@@ -225,8 +234,8 @@ def test_a_loss_that_is_no_number_is_told_in_one_line(tmp_path):
         def compute_losses(self, images):
             return {name: np.nan * loss for name, loss in super().compute_losses(images).items()}
 
-    with pytest.raises(runs.RunError, match=r"^the loss of mnist, test images is not a finite"):
-        ood.run(make_context(tmp_path, Broken()))
+    with pytest.raises(runs.RunError, match="non-finite loss for 400 of 400 images"):
+        ood.run(make_session(tmp_path, Broken()))
 
 
 @pytest.mark.parametrize(
@@ -234,12 +243,16 @@ def test_a_loss_that_is_no_number_is_told_in_one_line(tmp_path):
     [
         ("mnist", "digits", ["8×8×1", "run's mnist 28×28×1", "expected fashion_mnist"]),
         ("mnist", "mnist", ["the run was trained on it; expected fashion_mnist"]),
-        ("digits", "mnist", ["28×28×1", "digits 8×8×1", "there is none: leave it out"]),
+        (
+            "digits",
+            "mnist",
+            ["28×28×1", "digits 8×8×1", "no other dataset has images of 8×8×1: omit --ood_dataset"],
+        ),
     ],
 )
 def test_a_dataset_that_does_not_fit_is_refused_in_one_line(tmp_path, dataset, other, parts):
     with pytest.raises(RequestError) as refused:
-        ood.check(make_context(tmp_path, dataset=dataset, other=other))
+        ood.check(make_session(tmp_path, dataset=dataset, other=other))
     for part in (f"flag --ood_dataset={other}: ", *parts):
         assert part in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -247,4 +260,4 @@ def test_a_dataset_that_does_not_fit_is_refused_in_one_line(tmp_path, dataset, o
 
 @pytest.mark.parametrize("other", [None, "fashion_mnist"])
 def test_a_dataset_that_fits_or_none_is_accepted(tmp_path, other):
-    ood.check(make_context(tmp_path, other=other))
+    ood.check(make_session(tmp_path, other=other))

@@ -1,4 +1,4 @@
-"""Samples and the classes that a classifier calls them: drawn, searched for, and exported.
+"""Samples and the classes that a classifier assigns to them: drawn, found, exported.
 
 The fake model's classifier can be read off: the class of z is the number of the tenth of the
 normal distribution in which z_1 lies, so that each class has a tenth of the prior.
@@ -15,10 +15,10 @@ import tensorflow as tf
 
 import figures
 import runs
-from data import DATASETS
+from catalog.datasets import DATASETS
 from evaluation import RequestError, export_samples, generate, generate_class, samples
-from evaluation.context import Context
-from models import StandardNormal
+from evaluation.session import Session
+from tests.evaluation.sessions import make_session as make_any_session
 
 CLOTHES = DATASETS["fashion_mnist"].class_names or ()
 _EDGES = scipy.stats.norm.ppf(np.arange(1, 10) / 10).astype(np.float32)
@@ -31,12 +31,14 @@ def tenth(z):
 class FakeModel:
     """Decodes z into images whose pixels are σ(z_1)."""
 
-    variational = True
+    is_variational = True
     uses_labels = True
-    prior = StandardNormal()
 
     def __init__(self, classes=range(10)):
         self.classes = tf.constant(list(classes))  # that it calls each tenth
+
+    def sample_prior(self, num, seed):
+        return tf.random.stateless_normal((num, 2), (seed, 0))
 
     def decode(self, z):
         return tf.tile(tf.sigmoid(z[:, :1])[:, None, None], (1, 4, 4, 1))
@@ -46,23 +48,13 @@ class FakeModel:
         return 0.75 * tf.one_hot(tf.gather(self.classes, place), 10) + 0.025
 
 
-def make_context(folder, model=None, flags=None, **changes):
-    arguments = {
-        "run": runs.Run(folder / "a_run"),
-        "record": {
-            "flags": {"dataset": "fashion_mnist", "latent_dim": 2, "model": "m", "num_labels": None}
-        },
-        "checkpoint": "best",
-        "result_dir": folder / "result",
-        "class_names": CLOTHES,
-        "load_model": lambda: model or FakeModel(),
-        "load_pixels": {}.__getitem__,
-        "num_gen": 20,
-        "num_points": 1000,
-        "seed": 0,
-        "flags": flags or {},
-    }
-    return Context(**{**arguments, **changes})
+def make_session(folder, model=None, settings=None, **flags):
+    described = {"dataset": "fashion_mnist", "model": "m", "num_labels": None}
+    session = make_any_session(
+        folder, model or FakeModel(), settings={**described, **(settings or {})}, **flags
+    )
+    session.result_dir = folder / "result"
+    return session
 
 
 @pytest.fixture
@@ -71,7 +63,7 @@ def drawn(monkeypatch):
     calls: dict[str, list[tuple]] = {"draw_images": [], "draw_named_images": []}
     for name, arguments in calls.items():
         monkeypatch.setattr(figures, name, lambda *args, to=arguments: to.append(args))
-    monkeypatch.setattr(Context, "save_figure", lambda self, figure, name: [Path(name)])
+    monkeypatch.setattr(Session, "save_figure", lambda self, figure, name: [Path(name)])
     return calls
 
 
@@ -84,7 +76,7 @@ def z_of(images):
 
 
 def test_samples_are_titled_with_what_the_classifier_calls_them(drawn, tmp_path):
-    generate.run(make_context(tmp_path, num_gen=60))
+    generate.run(make_session(tmp_path, num_gen=60))
     ((images, names, _, subtitle),) = drawn["draw_named_images"]
     assert names == [CLOTHES[place] for place in tenth(z_of(images))]
     assert len(set(names)) == 10
@@ -99,16 +91,16 @@ def test_samples_are_titled_with_what_the_classifier_calls_them(drawn, tmp_path)
 def test_only_samples_of_the_class_are_drawn_and_how_many_it_took_is_said(
     written, drawn, tmp_path, capsys
 ):
-    context = make_context(tmp_path, flags={"generate_class": written}, num_gen=300)
-    generate_class.check(context)
-    assert generate_class.run(context) == [Path("generated_class_7")]
+    session = make_session(tmp_path, generate_class=written, num_gen=300)
+    generate_class.check(session)
+    assert generate_class.run(session) == [Path("generated_class_7")]
     ((images, title, subtitle),) = drawn["draw_images"]
     assert images.shape == (300, 4, 4, 1)
     np.testing.assert_array_equal(tenth(z_of(images)), np.full(300, 7))
     assert len(np.unique(images[:, 0, 0, 0])) == 300
-    assert title == "Samples called Sneaker"
+    assert title == "Samples classified as Sneaker"
     printed = capsys.readouterr().out.strip()
-    assert printed.startswith("samples that the classifier calls Sneaker: 300 in ")
+    assert printed.startswith("samples that the classifier assigns to Sneaker: 300 in ")
     assert printed.partition(": ")[2] in subtitle
     num_draws = int(printed.split(" in ")[1].removesuffix(" draws").replace(",", ""))
     # a tenth of the prior: 3,000 ± 164
@@ -116,14 +108,14 @@ def test_only_samples_of_the_class_are_drawn_and_how_many_it_took_is_said(
 
 
 def test_the_draws_are_counted_up_to_the_last_one_kept(tmp_path):
-    context = make_context(tmp_path, model=FakeModel([3] * 10))
-    z, num_draws = samples.draw_class(context, 3, count=1234)
+    session = make_session(tmp_path, model=FakeModel([3] * 10))
+    z, num_draws = samples.draw_class(session, 3, count=1234)
     assert (len(z), num_draws) == (1234, 1234)
 
 
 def test_samples_of_a_class_repeat_with_the_seed_and_differ_with_another(tmp_path):
     once, again, other = (
-        samples.draw_class(make_context(tmp_path, seed=seed), 2, 50) for seed in (1, 1, 2)
+        samples.draw_class(make_session(tmp_path, seed=seed), 2, 50) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(once[0], again[0])
     assert once[1] == again[1]
@@ -132,21 +124,21 @@ def test_samples_of_a_class_repeat_with_the_seed_and_differ_with_another(tmp_pat
 
 def test_a_class_that_never_comes_is_told_in_one_line_with_those_that_do(tmp_path):
     model = FakeModel([4] * 9 + [5])
-    context = make_context(tmp_path, model, {"generate_class": "Bag"})
+    session = make_session(tmp_path, model, generate_class="Bag")
     with pytest.raises(runs.RunError) as error:
-        generate_class.run(context)
+        generate_class.run(session)
     message = str(error.value)
     assert "--generate_class=Bag" in message
     assert "none of 100,000 samples" in message
-    assert message.endswith("it calls them Coat, Sandal")
+    assert message.endswith("only to Coat, Sandal")
     assert "\n" not in message
 
 
 def test_of_a_rare_class_those_are_drawn_that_came(drawn, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(samples, "_DRAWS", 1000)
     monkeypatch.setattr(samples, "_MAX_DRAWS", 2000)
-    context = make_context(tmp_path, flags={"generate_class": "0"}, num_gen=1000)
-    generate_class.run(context)
+    session = make_session(tmp_path, generate_class="0", num_gen=1000)
+    generate_class.run(session)
     ((images, *_),) = drawn["draw_images"]
     assert abs(len(images) - 200) < 5 * np.sqrt(2000 * 0.1 * 0.9)
     assert f"{len(images)} in 2,000 draws" in capsys.readouterr().out
@@ -155,7 +147,7 @@ def test_of_a_rare_class_those_are_drawn_that_came(drawn, tmp_path, monkeypatch,
 def test_a_class_that_is_none_is_told_in_one_line(tmp_path):
     for wrong in ("Shoe", "10", "-1"):
         with pytest.raises(RequestError) as error:
-            generate_class.check(make_context(tmp_path, flags={"generate_class": wrong}))
+            generate_class.check(make_session(tmp_path, generate_class=wrong))
         assert str(error.value).startswith(
             f"flag --generate_class={wrong}: expected one of T-shirt"
         )
@@ -164,11 +156,11 @@ def test_a_class_that_is_none_is_told_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("module", [generate_class, export_samples])
 def test_a_model_without_a_classifier_is_told_in_one_line(module, tmp_path):
-    context = make_context(tmp_path, flags={"generate_class": "7", "export_samples": 5})
-    del context.record["flags"]["num_labels"]
-    context.record["flags"]["model"] = "vae"
+    session = make_session(tmp_path, generate_class="7", export_samples=5)
+    del session.settings["num_labels"]
+    session.settings["model"] = "vae"
     with pytest.raises(RequestError) as error:
-        module.check(context)
+        module.check(session)
     assert "is a vae, which has no classifier" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -178,13 +170,11 @@ def test_a_model_without_a_classifier_is_told_in_one_line(module, tmp_path):
 
 @pytest.fixture
 def exported(tmp_path, monkeypatch, capsys):
+    """The folder and the paths of the second of two exports."""
     monkeypatch.setattr(export_samples, "_AT_ONCE", 40)
-    context = make_context(tmp_path, flags={"export_samples": 101})
-    context.result_dir.mkdir()
-    stale = context.result_dir / "samples" / "Bag" / "9.png"
-    stale.parent.mkdir(parents=True)
-    stale.write_bytes(b"of an earlier call")
-    return context.result_dir / "samples", export_samples.run(context)
+    export_samples.run(make_session(tmp_path, FakeModel([4] * 10), export_samples=1001))
+    session = make_session(tmp_path, export_samples=101)
+    return session.result_dir / "samples", export_samples.run(session)
 
 
 def test_every_sample_is_in_the_folder_of_its_class(exported):
@@ -196,7 +186,7 @@ def test_every_sample_is_in_the_folder_of_its_class(exported):
     folders = [name.replace("/", "-") for name in CLOTHES]
     for path in found:
         pixels = matplotlib.image.imread(path)
-        assert pixels.shape == (4, 4)  # grey, of the images' own size
+        assert pixels.shape == (4, 4)  # gray, of the images' own size
         z = scipy.special.logit(pixels.astype(np.float64)[:1, :1])
         nearest = {int(tenth(z + step)[0]) for step in (-0.02, 0, 0.02)}  # 8 bits of σ(z)
         assert folders.index(path.parent.name) in nearest
@@ -217,6 +207,89 @@ def test_the_table_has_a_row_for_each_sample_with_its_class_and_probability(expo
         assert float(row["probability"]) == pytest.approx(0.775, abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["mine.png", "Bag/99.png", "Bag/note.txt", "labels.csv/x"])
+def test_files_that_no_export_wrote_are_kept_and_the_export_is_refused(tmp_path, name):
+    session = make_session(tmp_path, export_samples=20)
+    folder = session.result_dir / "samples"
+    if "/x" not in name:
+        export_samples.run(session)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("mine")
+    with pytest.raises(runs.RunError) as error:
+        export_samples.run(session)
+    assert str(error.value).startswith(f"{folder / name} is not of an earlier export")
+    assert "\n" not in str(error.value)
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert after == {**before, folder / name: b"mine"}
+
+
+@pytest.mark.parametrize("place", ["samples", "samples/Bag", "samples/Bag/01.png"])
+def test_an_export_follows_no_link(tmp_path, place):
+    session = make_session(tmp_path, export_samples=20)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.txt").write_text("mine")
+    link = session.result_dir / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere if place != "samples/Bag/01.png" else elsewhere / "mine.txt")
+    if place != "samples":
+        (session.result_dir / "samples" / "labels.csv").write_text(
+            "file,class,probability\nBag/01.png,Bag,1\nBag,Bag,1\n"
+        )
+    with pytest.raises(runs.RunError, match=r"is a link|is not of an earlier export"):
+        export_samples.run(session)
+    assert [path.name for path in elsewhere.iterdir()] == ["mine.txt"]
+    assert (elsewhere / "mine.txt").read_text() == "mine"
+    assert link.is_symlink()
+
+
+def test_an_export_that_was_killed_is_replaced(tmp_path, monkeypatch):
+    """It may die at any moment: every file that it leaves is listed in labels.csv."""
+    session = make_session(tmp_path, export_samples=50)
+    monkeypatch.setattr(export_samples, "_AT_ONCE", 10)
+    decode, calls = FakeModel.decode, []
+
+    def die(self, z):
+        calls.append(z)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return decode(self, z)
+
+    monkeypatch.setattr(FakeModel, "decode", die)
+    with pytest.raises(KeyboardInterrupt):
+        export_samples.run(session)
+    assert len(list(session.result_dir.rglob("*.png"))) == 20
+    monkeypatch.setattr(FakeModel, "decode", decode)
+    export_samples.run(session)
+    assert len(list(session.result_dir.rglob("*.png"))) == 50
+
+
+def test_a_full_disk_is_reported_with_the_image_that_it_does_not_take(tmp_path, monkeypatch):
+    def fail(image):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tf.io, "encode_png", fail)
+    session = make_session(tmp_path, export_samples=5)
+    with pytest.raises(
+        runs.RunError, match=r"0\.png cannot be written \(No space left on device\)"
+    ):
+        export_samples.run(session)
+
+
+def test_folders_of_classes_are_safe_and_all_different():
+    names = ["a/b", "a-b", "..", "", "/etc", "x\x1b[31m", "A-B", "labels.csv", "ü" * 200, " b. "]
+    folders = export_samples.name_folders(names)
+    assert len({folder.casefold() for folder in folders} - {"labels.csv"}) == len(names)
+    for folder in folders:
+        assert folder.isprintable()
+        assert folder == Path(folder).name
+        assert folder.strip(". ") == folder
+        assert len(folder.encode()) < 120
+    assert folders[:4] == ["a-b", "a-b-1", "class-2", "class-3"]
+    assert export_samples.name_folders(CLOTHES)[::9] == ["T-shirt-top", "Ankle boot"]
+
+
 # ------------------------------------------------------------------- both, end to end
 
 
@@ -234,7 +307,7 @@ def test_a_trained_model_generates_a_class_and_exports_from_the_command_line(
     capsys.readouterr()
     in_process("evaluate", "--run_name", "a", "--generate_class", common, "--num_gen", "5")
     printed = capsys.readouterr().out
-    assert f"calls {common}: 5 in " in printed
+    assert f"assigns to {common}: 5 in " in printed
     assert (tmp_path / "result" / "a" / f"generated_class_{common}.png").is_file()
     assert not (tmp_path / "result" / "a" / "generated.png").exists()
     with pytest.raises(SystemExit) as stopped:

@@ -18,8 +18,8 @@ import pytest
 
 import models
 import runs
+from catalog.models import MODELS
 from evaluation import trained_model
-from models.table import MODELS
 from tests.models.sizes import SMALL_NETWORKS, small_settings
 
 IMAGES = np.random.default_rng(0).random((5, 8, 8, 1)).astype(np.float32)
@@ -157,7 +157,7 @@ def test_no_class_that_a_file_names_is_created(good, tmp_path, alter):
 
 def test_a_model_with_another_activation_than_the_runs_is_refused(good, tmp_path):
     run = write_run(tmp_path, SMALL, lambda path: shutil.copyfile(good, path))
-    settings = {**SMALL, "activation": "elu"}
+    settings = {**SMALL, "activation": ("elu",)}
     assert 'its activation is ["tanh"], but run.json\'s flags give ["elu"]' in refuse(run, settings)
 
 
@@ -171,7 +171,7 @@ def test_a_file_that_claims_another_size_is_refused(good, tmp_path):
 
 def test_a_run_json_that_claims_a_huge_model_costs_no_memory(good, tmp_path):
     """The weights would take four terabytes; the second file agrees on the sizes."""
-    sizes = {"hidden_dim": "1000000,1000000", "activation": "tanh"}
+    sizes = {"hidden_dim": (10**6, 10**6), "activation": ("tanh",)}
     settings = {**SMALL, **sizes}
     run = write_run(tmp_path, settings, lambda path: shutil.copyfile(good, path))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

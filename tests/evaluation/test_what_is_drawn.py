@@ -13,11 +13,11 @@ import threadpoolctl  # type: ignore[import-untyped]
 
 import figures
 import runs
-from catalog.datasets import DATASETS
-from data.sources import digits
 from evaluation import curves, generate, latent, manifold, metrics, reconstruct
-from evaluation.context import Context
-from models import GaussianSampling, StandardNormal
+from evaluation.session import Session
+from models.sampling import GaussianSampling
+from tests.evaluation.sessions import load_digits
+from tests.evaluation.sessions import make_session as make_any_session
 
 CLASS_NAMES = tuple("0123456789")
 
@@ -25,13 +25,12 @@ CLASS_NAMES = tuple("0123456789")
 class FakeModel:
     """Posterior means ``scale`` · the first pixels, log-variances as given."""
 
-    variational = True
+    is_variational = True
     uses_labels = False
 
     def __init__(self, scale, z_log_var=None):
         self.scale = tf.constant(scale, tf.float32)
         self.z_log_var = tf.zeros_like(self.scale) if z_log_var is None else z_log_var
-        self.prior = StandardNormal()
         self.sampling = GaussianSampling(0)
 
     def encode(self, images):
@@ -45,9 +44,15 @@ class FakeModel:
     def reconstruct(self, images):
         return 1 - images
 
+    def sample_prior(self, num, seed):
+        return tf.random.stateless_normal((num, len(self.scale)), (seed, 0))
+
+    def kl_by_dimension(self, posterior):
+        z_mean, z_log_var = posterior
+        return 0.5 * (tf.square(z_mean) + tf.exp(z_log_var) - 1 - z_log_var)
+
     def compute_losses(self, images):
-        z_mean, z_log_var = self.encode(images)
-        kl = tf.reduce_sum(self.prior.kl(z_mean, z_log_var), axis=-1)
+        kl = tf.reduce_sum(self.kl_by_dimension(self.encode(images)), axis=-1)
         return {"loss": kl, "reconstruction": tf.zeros_like(kl), "kl": kl}
 
 
@@ -57,23 +62,10 @@ def random_images(count, seed):
     return rng.random((count, 4, 4, 1)).astype(np.float32), rng.integers(0, 10, count)
 
 
-def make_context(folder, model, **changes):
-    pixels = {"test": random_images(90, 0), "train": random_images(70, 1)}
-    arguments = {
-        "run": runs.Run(folder / "a_run"),
-        "record": {"flags": {"dataset": "digits", "latent_dim": len(model.scale)}},
-        "checkpoint": "last",
-        "result_dir": folder,
-        "class_names": CLASS_NAMES,
-        "load_model": lambda: model,
-        "load_pixels": pixels.__getitem__,
-        "num_gen": 20,
-        "num_points": 1000,
-        "seed": 0,
-    }
-    context = Context(**{**arguments, **changes})
-    context.record["flags"]["binarize"] = "none"
-    return context
+def make_session(folder, model, **changes):
+    changes = {"test": random_images(90, 0), "train": random_images(70, 1), **changes}
+    settings = {"latent_dim": len(model.scale), **changes.pop("settings", {})}
+    return make_any_session(folder, model, settings=settings, checkpoint="last", **changes)
 
 
 @pytest.fixture
@@ -96,7 +88,7 @@ def drawn(monkeypatch):
         "draw_reconstructions",
     ):
         record(name)
-    monkeypatch.setattr(Context, "save_figure", lambda self, figure, name: [Path(name)])
+    monkeypatch.setattr(Session, "save_figure", lambda self, figure, name: [Path(name)])
     return calls
 
 
@@ -112,7 +104,7 @@ def grid(panel):
 def test_the_manifolds_top_row_has_the_largest_y_and_its_left_column_the_smallest_x(
     drawn, tmp_path
 ):
-    manifold.run(make_context(tmp_path, FakeModel([1.0, 2.0])))
+    manifold.run(make_session(tmp_path, FakeModel([1.0, 2.0])))
     ((panels, axis_names, _, _),) = drawn["draw_manifold"]
     assert axis_names == ["$z_{1}$", "$z_{2}$"]
     assert len(panels) == 2
@@ -126,24 +118,24 @@ def test_the_manifolds_top_row_has_the_largest_y_and_its_left_column_the_smalles
 
 
 def test_the_manifolds_reach_is_the_priors_and_that_of_the_test_images(drawn, tmp_path):
-    context = make_context(tmp_path, FakeModel([1.0, 2.0]))
-    manifold.run(context)
+    session = make_session(tmp_path, FakeModel([1.0, 2.0]))
+    manifold.run(session)
     ((panels, *_),) = drawn["draw_manifold"]
-    pixels = context.test[0].reshape(90, 16)[:, :2] * [1, 2]
-    centre, spread = pixels.mean(axis=0), pixels.std(axis=0)
+    pixels = session.test[0].reshape(90, 16)[:, :2] * [1, 2]
+    center, spread = pixels.mean(axis=0), pixels.std(axis=0)
     for z_values, dim in ((1, 0), (2, 1)):
         ends = panels[0][z_values][[0, -1]]
         np.testing.assert_allclose(ends, [-2, 2])
         ends = panels[1][z_values][[0, -1]]
         np.testing.assert_allclose(
-            ends, [centre[dim] - 2 * spread[dim], centre[dim] + 2 * spread[dim]], rtol=1e-5
+            ends, [center[dim] - 2 * spread[dim], center[dim] + 2 * spread[dim]], rtol=1e-5
         )
 
 
 def test_the_manifold_of_many_dimensions_takes_the_two_with_the_most_kl(drawn, tmp_path):
     """Not those whose means vary most: z_4's variance alone makes its KL large."""
     model = FakeModel([0.1, 3.0, 1.0, 0.2], tf.constant([0.0, 0.0, 0.0, -20.0]))
-    manifold.run(make_context(tmp_path, model))
+    manifold.run(make_session(tmp_path, model))
     ((panels, axis_names, title, _),) = drawn["draw_manifold"]
     assert axis_names == ["$z_{2}$", "$z_{4}$"]
     assert "$z_{2}$ and $z_{4}$" in title
@@ -154,8 +146,36 @@ def test_the_manifold_of_many_dimensions_takes_the_two_with_the_most_kl(drawn, t
         np.testing.assert_allclose(z[:, 0, 3], panel[2][::-1], rtol=1e-6)
 
 
+def test_without_kl_by_dimension_the_manifold_takes_the_means_that_vary_most(
+    drawn, tmp_path, monkeypatch
+):
+    model = FakeModel([0.1, 3.0, 1.0, 0.2], tf.constant([0.0, 0.0, 0.0, -20.0]))
+    monkeypatch.setattr(model, "kl_by_dimension", lambda posterior: None)
+    session = make_session(tmp_path, model)
+    manifold.run(session)
+    ((panels, axis_names, title, _),) = drawn["draw_manifold"]
+    assert axis_names == ["$z_{2}$", "$z_{3}$"]
+    assert "which vary most; the others 0" in title
+    for panel in panels:
+        assert np.all(grid(panel)[..., [0, 3]] == 0)
+
+
+def test_the_manifold_reaches_as_far_as_a_prior_that_is_not_standard_normal(
+    drawn, tmp_path, monkeypatch
+):
+    model = FakeModel([1.0, 2.0])
+    spread = tf.constant([0.5, 3.0])
+    normal = model.sample_prior
+    monkeypatch.setattr(model, "sample_prior", lambda num, seed: 4 + spread * normal(num, seed))
+    manifold.run(make_session(tmp_path, model, settings={"prior": "mixture"}))
+    (((prior, _), *_),) = drawn["draw_manifold"]
+    assert prior[3] == "prior: mean ± 2 std"
+    np.testing.assert_allclose(prior[1][[0, -1]], [3, 5], atol=0.05)
+    np.testing.assert_allclose(prior[2][[0, -1]], [-2, 10], atol=0.3)
+
+
 def test_the_manifold_of_one_dimension_is_a_line(drawn, tmp_path):
-    manifold.run(make_context(tmp_path, FakeModel([1.0])))
+    manifold.run(make_session(tmp_path, FakeModel([1.0])))
     ((panels, axis_names, *_),) = drawn["draw_manifold"]
     assert axis_names == ["$z_{1}$"]
     for images, z_x, z_y, _ in panels:
@@ -167,10 +187,10 @@ def test_the_manifold_of_one_dimension_is_a_line(drawn, tmp_path):
 
 
 def test_each_point_of_the_latent_map_has_its_own_label(drawn, tmp_path):
-    context = make_context(tmp_path, FakeModel([1.0, 2.0]))
-    latent.run(context)
+    session = make_session(tmp_path, FakeModel([1.0, 2.0]))
+    latent.run(session)
     for (images, labels), (points, drawn_labels, names, *_) in zip(
-        (context.test, context.train), drawn["draw_latent_map"], strict=True
+        (session.test, session.train), drawn["draw_latent_map"], strict=True
     ):
         expected = images.reshape(len(images), 16)[:, :2] * [1, 2]
         np.testing.assert_allclose(points, expected, rtol=1e-6)
@@ -180,10 +200,10 @@ def test_each_point_of_the_latent_map_has_its_own_label(drawn, tmp_path):
 
 @pytest.mark.parametrize("split", ["test", "train"])
 def test_as_many_points_are_drawn_as_asked_for_each_once_and_with_its_label(drawn, tmp_path, split):
-    context = make_context(tmp_path, FakeModel([1.0, 1.0]), num_points=30)
-    latent.draw_split(context, split)
+    session = make_session(tmp_path, FakeModel([1.0, 1.0]), num_points=30)
+    latent.draw_split(session, split)
     ((points, drawn_labels, *_),) = drawn["draw_latent_map"]
-    images, labels = getattr(context, split)
+    images, labels = session.test if split == "test" else session.train
     label_of = {
         tuple(pixels): label
         for pixels, label in zip(images.reshape(len(images), 16)[:, :2], labels, strict=True)
@@ -194,32 +214,45 @@ def test_as_many_points_are_drawn_as_asked_for_each_once_and_with_its_label(draw
 
 def test_the_points_drawn_follow_from_the_seed(drawn, tmp_path):
     for seed in (1, 1, 2):
-        context = make_context(tmp_path, FakeModel([1.0, 1.0]), num_points=30, seed=seed)
-        latent.draw_split(context, "test")
+        session = make_session(tmp_path, FakeModel([1.0, 1.0]), num_points=30, seed=seed)
+        latent.draw_split(session, "test")
     once, again, other = (points for points, *_ in drawn["draw_latent_map"])
     np.testing.assert_array_equal(once, again)
     assert np.any(once != other)
 
 
-def test_a_map_is_drawn_once_a_call_however_often_it_is_asked_for(drawn, tmp_path):
-    context = make_context(tmp_path, FakeModel([1.0, 1.0]))
-    first, second = reconstruct.run(context), latent.run(context)
+def test_a_map_is_drawn_once_per_session(drawn, tmp_path):
+    session = make_session(tmp_path, FakeModel([1.0, 1.0]))
+    first, second = reconstruct.run(session), latent.run(session)
     assert len(drawn["draw_latent_map"]) == 2
     assert not set(first) & set(second)
 
 
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_without_labels_a_map_has_no_classes(drawn, tmp_path, latent_dim):
+    images = random_images(90, 0)[0]
+    session = make_session(
+        tmp_path, FakeModel([1.0] * latent_dim), test=(images, None), info={"class_names": None}
+    )
+    latent.draw_split(session, "test")
+    name = "draw_latent_map" if latent_dim == 2 else "draw_latent_histograms"
+    ((points, labels, class_names, *_),) = drawn[name]
+    assert len(points) == 90
+    assert labels is class_names is None
+
+
 def test_one_latent_dimension_is_drawn_as_histograms(drawn, tmp_path):
-    context = make_context(tmp_path, FakeModel([3.0]))
-    latent.draw_split(context, "test")
+    session = make_session(tmp_path, FakeModel([3.0]))
+    latent.draw_split(session, "test")
     ((z, labels, *_),) = drawn["draw_latent_histograms"]
-    np.testing.assert_allclose(z, 3 * context.test[0][:, 0, 0, 0], rtol=1e-6)
-    np.testing.assert_array_equal(labels, context.test[1])
+    np.testing.assert_allclose(z, 3 * session.test[0][:, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_array_equal(labels, session.test[1])
 
 
 def test_more_than_two_dimensions_are_mapped_to_the_plane(drawn, tmp_path):
-    context = make_context(tmp_path, FakeModel([1.0, 1.0, 1.0]), num_points=20)
+    session = make_session(tmp_path, FakeModel([1.0, 1.0, 1.0]), num_points=20)
     with threadpoolctl.threadpool_limits(1):  # see test_embed.py
-        latent.draw_split(context, "test")
+        latent.draw_split(session, "test")
     ((points, labels, _, axis_names, _, subtitle),) = drawn["draw_latent_map"]
     assert points.shape == (20, 2)
     assert labels.shape == (20,)
@@ -231,7 +264,7 @@ def test_more_than_two_dimensions_are_mapped_to_the_plane(drawn, tmp_path):
 
 
 def real_digits(split):
-    images, labels = digits.load(DATASETS["digits"], split)
+    images, labels = load_digits(split)
     return images / np.float32(255), labels
 
 
@@ -240,10 +273,10 @@ def test_every_column_of_reconstructions_holds_the_class_that_its_head_names(
     drawn, tmp_path, num_gen
 ):
     """360: all test images there are, of some classes more than of others."""
-    context = make_context(
-        tmp_path, FakeModel([1.0, 1.0]), load_pixels=real_digits, num_gen=num_gen
+    session = make_session(
+        tmp_path, FakeModel([1.0, 1.0]), test=real_digits("test"), num_gen=num_gen
     )
-    reconstruct.run(context)
+    reconstruct.run(session)
     ((images, _, column_names, *_),) = drawn["draw_reconstructions"]
     label_of = {image.tobytes(): label for image, label in zip(*real_digits("test"), strict=True)}
     named = [CLASS_NAMES.index(name) for name in column_names]
@@ -252,15 +285,43 @@ def test_every_column_of_reconstructions_holds_the_class_that_its_head_names(
 
 
 def test_reconstructions_stand_beside_the_images_that_they_are_of(drawn, tmp_path):
-    reconstruct.run(make_context(tmp_path, FakeModel([1.0, 1.0]), num_gen=25))
+    reconstruct.run(make_session(tmp_path, FakeModel([1.0, 1.0]), num_gen=25))
     ((images, reconstructions, *_),) = drawn["draw_reconstructions"]
     assert len(images) == 25
     np.testing.assert_allclose(reconstructions, 1 - images)
 
 
+@pytest.mark.parametrize("labels", [None, np.zeros(90, np.int64)])
+def test_without_classes_reconstructions_are_in_the_order_of_the_dataset(drawn, tmp_path, labels):
+    images = random_images(90, 0)[0]
+    names = None if labels is None else ("only",)
+    session = make_session(
+        tmp_path, FakeModel([1.0, 1.0]), test=(images, labels), info={"class_names": names}
+    )
+    reconstruct.run(session)
+    ((shown, _, column_names, *_),) = drawn["draw_reconstructions"]
+    np.testing.assert_array_equal(shown, images[:20])
+    assert column_names is None
+
+
+def test_more_than_ten_classes_are_reconstructed_each_in_its_column(drawn, tmp_path):
+    labels = np.arange(90) % 30
+    names = tuple(f"class {label}" for label in range(30))
+    session = make_session(
+        tmp_path,
+        FakeModel([1.0, 1.0]),
+        test=(random_images(90, 0)[0], labels),
+        info={"class_names": names},
+        num_gen=60,
+    )
+    reconstruct.run(session)
+    ((shown, _, column_names, *_),) = drawn["draw_reconstructions"]
+    assert (len(shown), tuple(column_names)) == (60, names)
+
+
 def test_as_many_samples_of_the_prior_are_decoded_as_asked_for(drawn, tmp_path):
     for seed in (1, 1, 2):
-        generate.run(make_context(tmp_path, FakeModel([1.0, 1.0]), num_gen=300, seed=seed))
+        generate.run(make_session(tmp_path, FakeModel([1.0, 1.0]), num_gen=300, seed=seed))
     once, again, other = (images.reshape(-1, 2) for images, *_ in drawn["draw_images"])
     assert once.shape == (300, 2)
     np.testing.assert_array_equal(once, again)
@@ -272,19 +333,19 @@ def test_as_many_samples_of_the_prior_are_decoded_as_asked_for(drawn, tmp_path):
 # --------------------------------------------------------------------------- curves
 
 
-def write_record(context, **more) -> None:
+def write_record(session, **more) -> None:
     """Writes a run.json of before there were checksums."""
-    context.run.folder.mkdir()
+    session.run.folder.mkdir()
     record = {"format": 1, "status": "training", "started": "now", "flags": {}}
-    context.run.write_record({**record, **more})
+    session.run.write_record({**record, **more})
 
 
 def test_curves_mark_the_best_epoch_of_the_history(drawn, tmp_path):
-    context = make_context(tmp_path, FakeModel([1.0]))
-    write_record(context, best={"epoch": 2, "val_loss": 20.25})
+    session = make_session(tmp_path, FakeModel([1.0]))
+    write_record(session, best={"epoch": 2, "val_loss": 20.25})
     rows = [dict.fromkeys(runs.COLUMNS, epoch + 0.5) for epoch in range(3)]
-    runs.write_history(context.run.history_path, rows)
-    curves.run(context)
+    runs.write_history(session.run.history_path, rows)
+    curves.run(session)
     ((history, best_epoch, _, subtitle),) = drawn["draw_curves"]
     assert history == rows
     assert best_epoch == 2
@@ -293,13 +354,13 @@ def test_curves_mark_the_best_epoch_of_the_history(drawn, tmp_path):
 
 @pytest.mark.parametrize("content", [None, "", "epoch,loss\n1,what\n"])
 def test_a_history_that_cannot_be_drawn_is_one_line_that_names_it(drawn, tmp_path, content):
-    context = make_context(tmp_path, FakeModel([1.0]))
-    write_record(context)
+    session = make_session(tmp_path, FakeModel([1.0]))
+    write_record(session)
     if content is not None:
-        context.run.history_path.write_text(content)
+        session.run.history_path.write_text(content)
     with pytest.raises(runs.RunError) as caught:
-        curves.run(context)
-    assert str(context.run.history_path) in str(caught.value)
+        curves.run(session)
+    assert str(session.run.history_path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -317,6 +378,6 @@ def test_a_model_whose_posterior_has_collapsed_is_drawn_and_measured(
     model = FakeModel([0.0] * latent_dim)
     monkeypatch.setattr(model, "decode", lambda z: tf.zeros((tf.shape(z)[0], 4, 4, 1)))
     with threadpoolctl.threadpool_limits(1):
-        paths = evaluation.run(make_context(tmp_path, model, num_points=40))
+        paths = evaluation.run(make_session(tmp_path, model, num_points=40))
     assert len(paths) >= 2
     assert all(path.stat().st_size > 0 for path in paths)

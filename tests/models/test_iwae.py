@@ -20,7 +20,7 @@ def make_terms(num_samples: int, num_images: int = 6, seed: int = 0) -> models.T
     rng = np.random.default_rng(seed)
     log_likelihood = tf.constant(rng.normal(-80, 5, (num_samples, num_images)), tf.float32)
     ratio = tf.constant(rng.normal(20, 3, (num_samples, num_images)), tf.float32)
-    return models.Terms(None, None, log_likelihood, ratio)
+    return models.Terms(models.DiagonalGaussian(None, None), None, log_likelihood, ratio)
 
 
 def bound_in_numpy(terms: models.Terms, beta: float) -> np.ndarray:
@@ -79,7 +79,7 @@ def test_with_one_sample_it_is_the_negative_elbo():
     z = np.asarray(terms.z, np.float64)[0]
     log_q = scipy.stats.norm.logpdf(z, z_mean, np.exp(z_log_var / 2)).sum(axis=1)
     log_p = scipy.stats.norm.logpdf(z).sum(axis=1)
-    logits = np.asarray(model.decoder_outputs(terms.z, training=False), np.float64)[0]
+    logits = np.asarray(model.decoder_outputs(terms.z[0], training=False), np.float64)
     log_likelihood = (IMAGES * logits - np.logaddexp(0, logits)).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(found, -(log_likelihood + log_p - log_q), rtol=1e-5)
 

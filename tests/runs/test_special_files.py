@@ -27,6 +27,11 @@ def make_socket(path: Path) -> None:
         os.chdir(before)
 
 
+def make_link_to_pipe(path: Path) -> None:
+    os.mkfifo(f"{path}.pipe")
+    path.symlink_to(f"{path}.pipe")
+
+
 def make_huge(path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(2**42)
@@ -35,7 +40,7 @@ def make_huge(path: Path) -> None:
 MAKERS: dict[str, Callable[[Path], None]] = {
     "pipe": os.mkfifo,
     "device": lambda path: path.symlink_to("/dev/zero"),
-    "link to a pipe": lambda path: (os.mkfifo(f"{path}.pipe"), path.symlink_to(f"{path}.pipe"))[-1],
+    "link to a pipe": make_link_to_pipe,
     "folder": Path.mkdir,
     "socket": make_socket,
     "huge": make_huge,

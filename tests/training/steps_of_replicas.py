@@ -1,4 +1,4 @@
-"""Trains for four epochs without noise, shared as told; run in processes of its own.
+"""Trains for four epochs without noise, on one device or replicas; run in its own process.
 
 python steps_of_replicas.py none|mirrored|multi_worker FILE.npz [MODEL]
 """
@@ -15,11 +15,14 @@ from training import cluster, device
 KINDS = {
     "resident": {},
     "streamed": {},
-    "labelled": {"model": "classifier_vae"},
+    "labeled": {"model": "classifier_vae"},
     "bfloat16": {"precision": "mixed_bfloat16"},
     "float16": {"precision": "mixed_float16"},
 }
-NUM_IMAGES = 1201  # the last batch is of one, and a replica's share of it of none
+ADAM_RATE, ADAM_L2 = 0.1, 0.3
+ADAM_START = [1.0, -2.0, 0.01]
+ADAM_GRADIENTS = [[0.5, -1.0, 0.0], [0.0, 3.0, 0.0], [-2.0, 0.1, 0.0], [0.3, 0.3, 0.0]]
+NUM_IMAGES = 1201  # the last batch has one image, so that a replica's share of it is empty
 
 if __name__ == "__main__":
     name, path = sys.argv[1:]
@@ -39,25 +42,25 @@ if __name__ == "__main__":
     from training.fit import compile_with_adam
     from training.loop import CompiledLoop
 
-    WHOLE = splits.load_train_and_validation("digits")[0]
-    IMAGES = WHOLE.images[:NUM_IMAGES]
-    # Of 30: often a replica's share has none, or a batch.
-    SOME_LABELS = labels.hide(np.array(WHOLE.labels)[:NUM_IMAGES], 30, seed=0)
+    TRAIN = splits.load_train_and_validation("digits")[0]
+    IMAGES = TRAIN.images[:NUM_IMAGES]
+    # With 30 labels, many batches and shares of replicas have none.
+    SOME_LABELS = labels.hide(np.array(TRAIN.labels)[:NUM_IMAGES], 30, seed=0)
 
     def read(first: int, stop: int) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices({"image": IMAGES[first:stop]})
 
     def make_batches(kind: str, share: Share) -> Any:
-        some_labels = share.of(SOME_LABELS) if kind == "labelled" else None
-        how = (100, 0, None, some_labels, share, NUM_IMAGES)
+        some_labels = share.of(SOME_LABELS) if kind == "labeled" else None
+        arguments = (100, 0, None, some_labels, share, NUM_IMAGES)
         if kind != "streamed":
-            return batches.ResidentBatches(share.of(IMAGES), *how)
+            return batches.ResidentBatches(share.of(IMAGES), *arguments)
         encoded = streaming.Encoded(read, lambda image: image, (8, 8, 1), NUM_IMAGES)
         positions = share.of(np.arange(NUM_IMAGES))
-        return streaming.StreamedBatches(encoded, positions, *how, buffer_size=200)
+        return streaming.StreamedBatches(encoded, positions, *arguments, buffer_size=200)
 
     class BatchesOfTwo:
-        """What two workers take together, for one that has all images."""
+        """The batches of two workers, for one worker that has all images."""
 
         def __init__(self, kind: str):
             self.of_each = [make_batches(kind, Share(worker, 2)) for worker in range(2)]
@@ -66,7 +69,7 @@ if __name__ == "__main__":
             self.full_batches = self.of_one.full_batches
             self.steps_per_epoch = self.of_one.steps_per_epoch
             self.fetch = self.of_one.fetch
-            # Positions are counted from the first image of each; streamed images are none.
+            # Positions are relative to each worker's first image; streamed batches have none.
             self.second = 0 if kind == "streamed" else len(Share(0, 2).of(IMAGES))
 
         def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
@@ -79,7 +82,7 @@ if __name__ == "__main__":
         """Returns all variables after four epochs."""
         keras.utils.clear_session()
         settings = make_settings(
-            hidden_dim=24,
+            hidden_dim=(24,),
             latent_dim=3,
             beta_schedule="linear",
             beta_start=0.1,
@@ -89,8 +92,8 @@ if __name__ == "__main__":
             **KINDS[kind],
         )
         with strategy.scope() if strategy else contextlib.nullcontext():
-            model = models.build((8, 8, 1), settings)
-            compile_with_adam(model, 0.003)
+            model = models.build((8, 8, 1), settings, 10)
+            compile_with_adam(model, {**settings, "learning_rate": 0.003}, 13)
         loop: CompiledLoop
         if strategy:
             loop = DistributedLoop(model, model.train_step, taken, strategy)
@@ -108,13 +111,37 @@ if __name__ == "__main__":
             np.testing.assert_allclose(value, variables[variable], rtol=1e-6, err_msg=variable)
         return variables
 
+    def train_with_adam(is_scaled: bool) -> np.ndarray:
+        """Returns the weights after each step, for gradients that the replicas add up."""
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            weight = keras.Variable(np.array(ADAM_START, np.float32))
+            optimizer: Any = models.Adam(ADAM_RATE, l2=ADAM_L2)
+            if is_scaled:
+                optimizer = models.LossScaleOptimizer(optimizer)
+            optimizer.build([weight])
+
+        def step(gradient):
+            context = tf.distribute.get_replica_context()
+            replicas = context.num_replicas_in_sync
+            part = tf.cast(1 + context.replica_id_in_sync_group, tf.float32)  # 1, 2, …
+            part /= replicas * (replicas + 1) / 2
+            optimizer.apply([optimizer.scale_loss(part * gradient)], [weight])
+
+        runner = strategy or tf.distribute.get_strategy()
+        run = tf.function(lambda gradient: runner.run(step, (gradient,)), autograph=False)
+        weights = []
+        for gradient in ADAM_GRADIENTS:
+            run(tf.constant(gradient))
+            weights.append(weight.numpy())
+        return np.array(weights)
+
     arrays: dict[str, Any] = {}
     if strategy:
 
         def draw():
             return models.noise.normal((50,), [7, 0]), models.noise.uniform((50,), [-7, 0])
 
-        # Compiled, as in the loop: a replica's number is known only inside.
+        # Compiled, as in the loop: the number of a replica is known only there.
         drawn = tf.function(lambda: strategy.run(draw), autograph=False)()
         for drawn_kind, values in zip(("normal", "uniform"), drawn, strict=True):
             of_each = strategy.experimental_local_results(values)
@@ -136,6 +163,9 @@ if __name__ == "__main__":
             run(tf.constant(overflows))
             weights.append(float(weight.numpy()))
         arrays["weight"] = np.array(weights)
+
+    for kind in ("adam", "scaled adam"):
+        arrays[kind] = train_with_adam(is_scaled=kind == "scaled adam")
 
     models.noise.normal = lambda shape, seed: tf.zeros(shape)
     this = cluster.read_cluster(name)

@@ -1,4 +1,4 @@
-"""What a run keeps to go on exactly."""
+"""Checkpoints: capture, restore, and files that are damaged or of other models."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import cli
 import models
 import runs
 from tests.settings import make_settings
-from training import checkpoint
+from training import checkpoint, fit
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SETTINGS = make_settings(
-    hidden_dim="6,6",
+    hidden_dim=(6, 6),
     dropout=0.2,
     latent_dim=3,
 )
@@ -36,10 +38,10 @@ PROGRESS: dict[str, Any] = {"position": 12, "history": [ROW], "seconds": 0.25}
 
 
 def make_model(cosine: bool = False, **changes) -> keras.Model:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     model = models.build((4, 4, 1), {**SETTINGS, **changes})
     rate = keras.optimizers.schedules.CosineDecay(0.01, 10) if cosine else 0.01
-    model.compile(optimizer=keras.optimizers.Adam(rate))
+    model.compile(optimizer=models.Adam(rate, changes.get("l2", 0.0)))
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -58,7 +60,7 @@ def check_equal(found, expected) -> None:
 
 @pytest.fixture(autouse=True)
 def no_file_stays_open():
-    """An unclosed file is a warning, and thereby an error, of the test that left it open."""
+    """An unclosed file is a warning, and so an error, of the test that left it open."""
     yield
     gc.collect()
 
@@ -72,10 +74,8 @@ def policy():
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-def test_a_model_that_is_restored_goes_on_as_the_one_that_was_captured(
-    policy, precision, objective
-):
-    """Also one made in the meantime: with noise, running means and Adam's moments."""
+def test_a_restored_model_trains_exactly_as_the_captured_one(policy, precision, objective):
+    """Also a new model with another seed: random streams, metrics and Adam's moments."""
     changes = {"precision": precision, **objective}
     model = make_model(**changes)
     train(model, 3)
@@ -99,7 +99,7 @@ def test_everything_that_changes_in_a_step_is_captured():
     train(model, 1)
     check_equal(values, copies)  # copies, not views
     names = " ".join(values)
-    # Weights, two moments, iterations and rate; z's stream and four of dropout; three means.
+    # Weights, two moments, iterations and rate; five random streams; three metrics.
     assert len(values) == 3 * len(model.trainable_variables) + 2 + 5 + 2 * 3
     for part in ("encoder", "decoder", "seed_generator", "kl", "adam"):
         assert part in names
@@ -133,12 +133,12 @@ def test_values_of_another_model_are_refused_and_change_nothing(damage):
     train(model, 2)
     before = checkpoint.capture(model)
     damage(values)
-    with pytest.raises(ValueError, match=r"do not fit|has shape"):
+    with pytest.raises(ValueError, match=r"another model|has shape"):
         checkpoint.restore(model, values)
     check_equal(checkpoint.capture(model), before)
 
 
-def test_a_checkpoint_comes_back_from_its_file_without_pickle(tmp_path):
+def test_a_checkpoint_is_read_from_its_file_without_pickle(tmp_path):
     model = make_model()
     train(model, 2)
     path = tmp_path / "checkpoint.npz"
@@ -166,8 +166,8 @@ def cut(content: bytes, part: float) -> bytes:
 
 def flip(content: bytes, part: float) -> bytes:
     """Changes one byte inside an array."""
-    place = int(part * len(content))
-    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
+    at = int(part * len(content))
+    return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
@@ -185,9 +185,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_told_in_one_line_with_its_path(tmp_path, damage):
+def test_a_damaged_checkpoint_is_reported_in_one_line_with_its_path(tmp_path, damage):
     path: Path = tmp_path / "checkpoint.npz"
-    checkpoint.save(path, make_model(hidden_dim="300,300"), PROGRESS)
+    checkpoint.save(path, make_model(hidden_dim=(300, 300)), PROGRESS)
     content = DAMAGES[damage](path.read_bytes())
     path.unlink()
     if content is not None:
@@ -206,9 +206,9 @@ def test_a_damaged_checkpoint_is_told_in_one_line_with_its_path(tmp_path, damage
         {"json": np.frombuffer(b"\xff\xff", np.uint8)},
         {"json": np.array([{}], object)},
     ],
-    ids=["no progress", "half a progress", "no text", "an object"],
+    ids=["no progress", "incomplete progress", "no text", "an object"],
 )
-def test_a_file_that_is_no_checkpoint_is_told_too(tmp_path, arrays):
+def test_a_file_that_is_no_checkpoint_is_reported_in_one_line(tmp_path, arrays):
     path = tmp_path / "checkpoint.npz"
     np.savez(path, **arrays)
     with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read"):
@@ -230,7 +230,7 @@ def test_a_file_that_is_no_checkpoint_is_told_too(tmp_path, arrays):
         {"history": [{"epoch": 1}]},
     ],
 )
-def test_progress_that_is_none_is_told_too(tmp_path, changes):
+def test_invalid_progress_is_reported_in_one_line(tmp_path, changes):
     path = tmp_path / "checkpoint.npz"
     progress = json.dumps({**PROGRESS, **changes}).encode()
     np.savez(path, json=np.frombuffer(progress, np.uint8))
@@ -239,7 +239,7 @@ def test_progress_that_is_none_is_told_too(tmp_path, changes):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("other", [{"latent_dim": 4}, {"hidden_dim": "7,6"}])
+@pytest.mark.parametrize("other", [{"latent_dim": 4}, {"hidden_dim": (7, 6)}])
 def test_the_checkpoint_of_another_model_is_refused_in_one_line(tmp_path, other):
     run = runs.Run(tmp_path / "run")
     run.start({"status": "training", "started": "now", "flags": {}})
@@ -247,16 +247,53 @@ def test_the_checkpoint_of_another_model_is_refused_in_one_line(tmp_path, other)
     write = functools.partial(checkpoint.save, model=model, progress=PROGRESS)
     runs.commit(run, {runs.CHECKPOINT: write}, 1)
     assert checkpoint.resume(make_model(), run, 12) is not None
-    with pytest.raises(runs.RunError, match=r"cannot be read \(its history is not as long"):
+    with pytest.raises(runs.RunError, match=r"cannot be read \(its history does not fit"):
         checkpoint.resume(make_model(), run, 5)
     with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read") as error:
         checkpoint.resume(make_model(**other), run, 12)
     assert "\n" not in str(error.value)
 
 
-def test_a_plain_array_under_the_name_of_a_checkpoint_is_told_too(tmp_path):
+def test_an_npy_file_in_the_place_of_a_checkpoint_is_reported(tmp_path):
     path = tmp_path / "checkpoint.npz"
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(runs.RunError, match=r"checkpoint\.npz cannot be read"):
         checkpoint.load(path)
+
+
+VARIABLES = json.loads((GOLDEN / "checkpoint_variables.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("words", VARIABLES)
+def test_a_checkpoint_of_an_earlier_version_is_restored(policy, tmp_path, words):
+    """VARIABLES has the names and shapes in checkpoints written before --l2 moved into Adam."""
+    sizes = [] if "conv" in words else ["--hidden_dim", "6"]
+    argv = ["train.py", "--dataset", "digits", *sizes, "--latent_dim", "3", *words.split()]
+    settings = cli.settings(cli.parse_train(argv))
+    keras.utils.clear_session()
+    model = models.build((8, 8, 1), settings, 10, 1293)
+    fit.compile_with_adam(model, settings, 13)
+
+    rng = np.random.default_rng(0)
+    old: dict[str, Any] = {
+        name: np.asarray(rng.integers(1, 100, shape)) for name, shape in VARIABLES[words].items()
+    }
+    progress = np.frombuffer(json.dumps({**PROGRESS, "position": 13}).encode(), np.uint8)
+    run = runs.Run(tmp_path / "run")
+    run.start({"status": "training", "started": "now", "flags": {}})
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez(file, json=progress, **old)
+
+    runs.commit(run, {runs.CHECKPOINT: write}, 1)
+    resumed = checkpoint.resume(model, run, 13)
+    assert resumed is not None
+    restored = checkpoint.capture(model)
+    check_equal(restored, resumed[0])
+    expected = {name.partition(" ")[2]: value for name, value in old.items()}
+    if "l2" in words and "free_bits" not in words:
+        for name in ("objective/total", "objective/count"):
+            del expected[name]
+    check_equal({name.partition(" ")[2]: value for name, value in restored.items()}, expected)

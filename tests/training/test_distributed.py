@@ -1,4 +1,4 @@
-"""Two replicas against one: on two parts of a CPU, and in two processes over loopback."""
+"""Two replicas compared with one: two parts of a CPU, and two processes over loopback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,6 +18,7 @@ import cli
 import models
 import runs
 from benchmarks.killed_processes import worker_configs
+from tests.training import steps_of_replicas
 from training import checkpoint
 from training.distributed import take_share
 from training.loop import CompiledLoop
@@ -62,7 +62,7 @@ def end(process: subprocess.Popen[str], timeout: float = 120) -> tuple[int, str,
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
-    """What steps_of_replicas.py saved: alone, mirrored, and in each of two workers."""
+    """What steps_of_replicas.py saves: on one device, mirrored, and in each of two workers."""
     folder = tmp_path_factory.mktemp("steps")
     waiting = {}
     for name in ("none", "mirrored"):
@@ -71,9 +71,14 @@ def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
         name = f"worker {index}"
         words = (str(STEPS), "multi_worker", f"{name}.npz")
         waiting[name] = start(folder, *words, config=config, PYTHONPATH=str(ROOT))
-    for process in waiting.values():
-        status, _, errors = end(process, 600)  # 25 trainings in all
-        assert status == 0, errors
+    try:
+        for process in waiting.values():
+            status, _, errors = end(process, 600)  # 25 trainings in total
+            assert status == 0, errors
+    finally:
+        for process in waiting.values():
+            process.kill()
+            process.communicate()
     found: dict[str, dict[str, np.ndarray]] = {}
     for name in waiting:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
@@ -81,12 +86,12 @@ def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
     return found
 
 
-# Half precision rounds the sums of a share, and those of a batch, each in its way.
+# In half precision, sums over a share and sums over a batch round differently.
 @pytest.mark.parametrize("name", ["mirrored", "worker 0", "worker 1"])
 @pytest.mark.parametrize(
     ("kind", "tolerance"),
     [
-        *(("resident", 1e-5), ("streamed", 1e-5), ("labelled", 1e-4)),
+        *(("resident", 1e-5), ("streamed", 1e-5), ("labeled", 1e-4)),
         *(("float16", 1e-3), ("bfloat16", 1e-2)),
     ],
 )
@@ -97,7 +102,9 @@ def test_replicas_without_noise_train_as_one_on_the_same_batches(results, name, 
     assert expected.keys() == {key for key in results[name] if key.startswith(of_kind)}
     # 52 steps; the metrics, their counts and Adam's averages are among the variables.
     steps = int(next(v for key, v in expected.items() if key.endswith("adam/iteration")))
-    assert steps == 52 or (kind == "float16" and 48 <= steps < 52)  # overflows are left out
+    assert steps == 52 or (
+        kind == "float16" and 48 <= steps < 52
+    )  # steps that overflow are skipped
     for key, value in expected.items():
         np.testing.assert_allclose(
             results[name][key], value, rtol=tolerance, atol=tolerance, err_msg=key
@@ -127,8 +134,8 @@ def test_replicas_draw_different_noise_and_the_first_what_one_alone_draws(result
 
 
 @pytest.mark.parametrize("name", ["mirrored", "worker 0", "worker 1"])
-def test_a_step_in_which_one_replica_overflows_is_left_out_by_all(results, name):
-    # Then one is taken, its gradient 1 of each, with a scale that is half as large: 2 · 2.
+def test_a_step_in_which_one_replica_overflows_is_skipped_by_all(results, name):
+    # The second step is taken: two gradients of 1, with half the scale, 2 · 2.
     assert results[name]["weight"].tolist() == [1.0, 1.0 - 4.0]
 
 
@@ -146,10 +153,20 @@ def test_shares_are_the_batch_and_differ_by_one_at_most(size, replicas):
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_keras_still_has_the_attribute_that_the_loop_sets():
-    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
-        model = keras.Sequential([keras.layers.Dense(1)])
-    assert isinstance(model._distribute_strategy, tf.distribute.OneDeviceStrategy)
+@pytest.mark.parametrize("kind", ["adam", "scaled adam"])
+@pytest.mark.parametrize("name", ["none", "mirrored", "worker 0", "worker 1"])
+def test_adam_with_l2_is_numpys_whoever_computes_the_gradient(results, name, kind):
+    weight = np.array(steps_of_replicas.ADAM_START)
+    mean = square = np.zeros_like(weight)
+    expected = []
+    for step, of_loss in enumerate(steps_of_replicas.ADAM_GRADIENTS, start=1):
+        gradient = np.array(of_loss) + steps_of_replicas.ADAM_L2 * weight  # of ½ · l2 · ‖w‖² too
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        rate = steps_of_replicas.ADAM_RATE * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        weight = weight - rate * mean / (np.sqrt(square) + 1e-7)
+        expected.append(weight)
+    np.testing.assert_allclose(results[name][kind], expected, rtol=1e-5)
 
 
 # ----------------------------------------------------------------------- the scripts
@@ -195,7 +212,7 @@ def wait_for_checkpoint(run: runs.Run, position: int, *processes: subprocess.Pop
     raise AssertionError("no checkpoint within two minutes")
 
 
-def test_a_killed_worker_ends_the_other_and_the_two_go_on_from_the_checkpoint(tree, tmp_path):
+def test_a_killed_worker_ends_the_other_and_both_resume_from_the_checkpoint(tree, tmp_path):
     run = runs.Run(tree / "trained_model" / "killed")
     words = (
         *(str(tree / "train.py"), *FLAGS, "--num_epochs", "100000", "--run_name", run.name),
@@ -212,13 +229,13 @@ def test_a_killed_worker_ends_the_other_and_the_two_go_on_from_the_checkpoint(tr
     position = max(position, checkpoint.load(run.checkpoint_path)[1]["position"])
     chief, other = start_two(tmp_path, *words, "--resume")
     wait_for_checkpoint(run, position, chief, other)
-    assert runs.read_history(run.history_path)[0]["epoch"] == 1  # the first's is still there
-    # Asked to stop, one worker takes the other along, with everything saved.
+    assert runs.read_history(run.history_path)[0]["epoch"] == 1  # of the first training
+    # A signal to one worker stops both, with everything saved.
     other.send_signal(signal.SIGTERM)
     for process in (chief, other):
         status, output, errors = end(process, ENDS_WITHIN)
         assert (status, errors) == (143, ""), output
-        assert "SIGTERM: saved. Go on with" in output
+        assert "SIGTERM: saved. Resume with" in output
     assert checkpoint.load(run.checkpoint_path)[1]["position"] > position
 
 
@@ -244,7 +261,7 @@ WORKERS = {"worker": ["a:1", "b:1"]}
         (json.dumps({"cluster": {}, "task": {"type": "worker", "index": 0}}), "expected JSON"),
     ],
 )
-def test_a_wrong_tf_config_is_told_in_one_line_without_tensorflow(run_script, config, part):
+def test_an_invalid_tf_config_is_reported_in_one_line_without_tensorflow(run_script, config, part):
     words = ("--dataset", "digits", "--strategy", "multi_worker")
     result = run_script("train.py", *words, TF_CONFIG=config)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
@@ -255,11 +272,14 @@ def test_a_wrong_tf_config_is_told_in_one_line_without_tensorflow(run_script, co
     ("words", "part"),
     [
         ("--strategy mirored", "expected none, mirrored or multi_worker; did you mean mirrored"),
-        ("--num_replicas 2", "--num_replicas belongs to --strategy mirrored: received --strategy"),
+        (
+            "--num_replicas 2",
+            "--num_replicas belongs to --strategy mirrored, and --strategy is none",
+        ),
         ("--strategy mirrored --jit_compile 1", "leave --jit_compile out"),
     ],
 )
-def test_flags_that_do_not_go_together_are_refused(words, part):
+def test_flags_that_exclude_each_other_are_refused(words, part):
     with pytest.raises(cli.UsageError) as error:
         cli.parse_train(["train.py", *words.split()])
     assert part in str(error.value)
@@ -269,7 +289,7 @@ def test_flags_that_do_not_go_together_are_refused(words, part):
     ("words", "part"),
     [
         (("--batch_size", "101"), "2 workers cannot share a batch evenly: type --batch_size 102"),
-        (("--num_validation", "1"), "2 workers have an image each at least"),
+        (("--num_validation", "1"), "2 workers need at least one image each"),
     ],
 )
 def test_what_workers_cannot_share_is_refused_without_tensorflow(run_script, words, part):

@@ -1,6 +1,6 @@
-"""An epoch's end with every fault of the disk or the process: what is left loads and goes on.
+"""Faults of the disk or the process at the end of an epoch: the remaining files load and resume.
 
-Of the many writes to one file, one fails here, and of full disks every fourth is tried.
+Of the many writes to one file one fails here, and of full disks every fourth is tried.
 ``FAULTS=all pytest tests/training/test_faults.py`` tries them all, in minutes.
 """
 
@@ -21,6 +21,7 @@ import pytest
 import cli
 import models
 import runs
+from catalog.metrics import name_columns
 from tests.faults import MODES, Killed, count, disk
 from training import checkpoint
 from training.callbacks import RunWriter
@@ -33,7 +34,7 @@ STEPS = 10  # in an epoch
 
 
 class Loop:
-    """Stands in for the compiled loop."""
+    """Replaces the compiled loop."""
 
     position = 0
     epoch_ended = True
@@ -43,7 +44,7 @@ class Loop:
 
 
 class Training:
-    """What ``fit`` does around an epoch, of a model whose weights say which epoch it is."""
+    """What ``fit`` does around an epoch, with a model whose weights equal the epoch plus 5."""
 
     def __init__(
         self, model: keras.Model, run: runs.Run, resume: bool = False, catch_up: bool = True
@@ -80,7 +81,7 @@ class Training:
         self.set_weights(epoch)
         self.writer.on_test_begin()
         self.loop.position += STEPS
-        losses = dict.fromkeys(runs.COLUMNS[1:-2], float(epoch)) | {"val_loss": VAL_LOSSES[epoch]}
+        losses = dict.fromkeys(name_columns()[1:-2], float(epoch)) | {"val_loss": VAL_LOSSES[epoch]}
         self.writer.on_epoch_end(epoch - 1, losses)
         self.saver.on_epoch_end(epoch - 1)
 
@@ -108,7 +109,7 @@ def copy(run: runs.Run, folder: Path) -> runs.Run:
 
 
 def weights_of(opened: Any) -> set[float]:
-    """Returns the values in a model's file: with ``set_weights``, its epoch and no other."""
+    """Returns the epochs in a model's file: those of all its weights, by ``set_weights``."""
     with (
         zipfile.ZipFile(opened) as archive,
         h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file,
@@ -125,7 +126,7 @@ def weights_of(opened: Any) -> set[float]:
 
 
 def check_files(run: runs.Run, allowed: set[int]) -> None:
-    """Checks that every file is whole, of one of these epochs, and of the one that is said."""
+    """Checks that every file is intact, of one of these epochs, and of the one in run.json."""
     for name in runs.CHECKPOINTS.values():
         with runs.open_file(run, name) as opened:
             assert opened.epoch in allowed
@@ -145,10 +146,10 @@ def test_every_fault_at_the_end_of_an_epoch_is_survived(
     model, two_epochs, tmp_path, mode, monkeypatch
 ):
     monkeypatch.setattr("runs.files._is_alive", lambda pid: False)
-    whole = copy(two_epochs, tmp_path / "whole")
-    training = Training(model, whole, resume=True, catch_up=False)
+    intact = copy(two_epochs, tmp_path / "intact")
+    training = Training(model, intact, resume=True, catch_up=False)
     assert training.epochs_done == 2
-    steps = count(whole.folder, training.epoch)
+    steps = count(intact.folder, training.epoch)
     training.epoch()
     kinds = {step.split()[0] for step in steps}
     assert kinds == {"open", "write", "sendfile", "fsync", "replace", "link", "mkdir", "rmdir"}
@@ -181,46 +182,44 @@ def test_every_fault_at_the_end_of_an_epoch_is_survived(
         check_files(run, {training.epochs_done})
         while training.epochs_done < 4:
             training.epoch()
-        check_end(run, whole)
-    print(f"{mode}: {len(chosen)} faults survived, of {len(steps)} that there can be")
+        check_end(run, intact)
+    print(f"{mode}: {len(chosen)} faults survived, of {len(steps)} possible")
 
 
-def check_end(run: runs.Run, whole: runs.Run) -> None:
-    """Checks that a run ended as the one that met no fault."""
+def check_end(run: runs.Run, intact: runs.Run) -> None:
+    """Checks that a run ended as the one without faults."""
     assert {path.name for path in run.folder.iterdir()} == {
-        path.name for path in whole.folder.iterdir()
+        path.name for path in intact.folder.iterdir()
     }
     for name, epoch in (("best.keras", 3), ("model.keras", 4)):
         with runs.open_file(run, name) as opened:
             assert (opened.epoch, weights_of(opened.file)) == (epoch, {epoch})
-    rows, others = (runs.read_history(one.history_path) for one in (run, whole))
+    rows, others = (runs.read_history(one.history_path) for one in (run, intact))
     for row in (*rows, *others):
         del row["seconds"], row["images_per_second"]
     assert rows == others
-    (values, _), (others_values, _) = checkpoint.load(run), checkpoint.load(whole)
+    (values, _), (others_values, _) = checkpoint.load(run), checkpoint.load(intact)
     for name, value in others_values.items():
         np.testing.assert_array_equal(values[name], value)
-    record, other = run.read_record(), whole.read_record()
+    record, other = run.read_record(), intact.read_record()
     assert record["best"] == other["best"] == {"epoch": 3, "val_loss": 1.0}
     assert record["epochs_done"] == other["epochs_done"] == 4
 
 
-def test_a_run_that_went_back_takes_no_epoch_for_its_best_that_is_not_in_its_history(
-    model, two_epochs
-):
+def test_the_best_epoch_of_a_rewound_run_is_in_its_history(model, two_epochs):
     training = Training(model, two_epochs, resume=True)
-    training.epoch()  # the best of all, and given up now
+    training.epoch()  # the best, but discarded by the next line
     runs.settle(two_epochs, previous=True)
     training = Training(model, two_epochs, resume=True)
     assert training.epochs_done == 2
     best = training.writer.best_row()
     assert best
-    assert best["epoch"] == 2, "the restored model is of the best epoch left"
+    assert best["epoch"] == 2, "the restored model is of the best remaining epoch"
     with runs.open_file(two_epochs, "best.keras") as opened:
         assert (opened.epoch, weights_of(opened.file)) == (2, {2})
 
 
-def test_what_was_damaged_and_can_be_written_again_is_when_the_run_goes_on(model, two_epochs):
+def test_damaged_files_that_can_be_written_again_are_when_the_run_is_resumed(model, two_epochs):
     for path in (two_epochs.history_path, two_epochs.last_path, two_epochs.best_path):
         path.write_bytes(b"damaged")
     Training(model, two_epochs, resume=True)

@@ -1,4 +1,4 @@
-"""Real training runs on a few of scikit-learn's digits."""
+"""Training runs on some of scikit-learn's digits."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from data import batches, splits
 from tests.settings import make_settings
 from training.callbacks import RunWriter
 from training.fit import choose_learning_rate, fit
+from training.job import Job
 from training.signals import StopSignals
 
 SETTINGS = make_settings(
-    hidden_dim=32,
+    hidden_dim=(32,),
     latent_dim=2,
     learning_rate=2e-3,
     batch_size=60,
     num_epochs=3,
 )
 EXECUTION = {
+    "resume": False,
     "steps_per_execution": None,
-    "jit_compile": "auto",
+    "jit_compile": None,
     "deterministic": False,
     "checkpoint_minutes": 10.0,
     "snapshot_every": None,
@@ -50,11 +52,8 @@ def train(folder: Path) -> Fitted:
         model,
         batches.ResidentBatches(images, SETTINGS["batch_size"], SETTINGS["seed"]),
         batches.ResidentBatches(validation.images, SETTINGS["batch_size"]),
-        len(images),
         validation.images[:4] / np.float32(255),
-        run,
-        {**SETTINGS, **EXECUTION},
-        StopSignals(),
+        Job(run, SETTINGS, EXECUTION, StopSignals()),
     )
     return Fitted(model, writer, validation.images)
 
@@ -64,7 +63,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     return train(tmp_path_factory.mktemp("fit") / "run")
 
 
-def test_the_history_has_exactly_its_columns_and_a_row_an_epoch(fitted):
+def test_the_history_has_its_columns_and_one_row_per_epoch(fitted):
     path = fitted.writer.run.history_path
     assert path.read_text().splitlines()[0] == (
         "epoch,loss,reconstruction,kl,objective,val_loss,val_reconstruction,val_kl,"
@@ -85,8 +84,8 @@ def test_the_loss_is_the_sum_of_its_parts_and_goes_down(fitted):
     assert rows[-1]["val_loss"] < rows[0]["val_loss"]
 
 
-def test_the_losses_are_in_nats_an_image(fitted):
-    # An untrained Bernoulli decoder says ½ of each of 64 pixels: 64·ln 2 = 44.4 nats.
+def test_losses_are_in_nats_per_image(fitted):
+    # An untrained Bernoulli decoder gives each of 64 pixels the probability ½: 64·ln 2 = 44.4 nats.
     assert fitted.writer.rows[0]["reconstruction"] == pytest.approx(64 * np.log(2), rel=0.1)
 
 
@@ -98,9 +97,9 @@ def test_the_validation_kl_is_the_mean_over_images_and_not_over_batches(fitted):
     assert fitted.writer.rows[-1]["val_kl"] == pytest.approx(kl.mean(), rel=1e-5)
 
 
-def test_the_last_model_comes_back_as_it_was_trained(fitted):
+def test_the_last_model_is_loaded_as_it_was_trained(fitted):
     restored = keras.saving.load_model(fitted.writer.run.last_path)
-    # The weights: Keras does not save how far the stream of noise has come.
+    # The weights: Keras does not save the state of the random stream.
     for ours, theirs in zip(fitted.model.weights, restored.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
     images = fitted.validation[:5] / np.float32(255)
@@ -109,8 +108,8 @@ def test_the_last_model_comes_back_as_it_was_trained(fitted):
     )
 
 
-def test_an_epoch_takes_every_image_once(fitted):
-    # 250 images in batches of 60: five steps an epoch, the last with 10 images.
+def test_an_epoch_has_every_image_once(fitted):
+    # 250 images in batches of 60: five steps per epoch, the last with 10 images.
     assert int(fitted.model.optimizer.iterations) == 3 * 5
 
 

@@ -1,4 +1,4 @@
-"""Labels in the loop: the same training as a plain loop's, and the same bits when resumed."""
+"""Labels in the compiled loop: trained as by a plain loop, and resumed to the same bits."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def train() -> splits.Split:
 
 
 def make_model() -> keras.Model:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     settings = make_settings(
-        model="classifier_vae", dataset="digits", hidden_dim=24, latent_dim=3, num_labels=200
+        model="classifier_vae", dataset="digits", hidden_dim=(24,), latent_dim=3, num_labels=200
     )
-    model = models.build((8, 8, 1), settings, num_train=1293)
+    model = models.build((8, 8, 1), settings, 10, 1293)
     model.compile(optimizer=keras.optimizers.Adam(0.003))
     model.optimizer.build(model.trainable_variables)
     return model
@@ -73,18 +73,18 @@ def test_a_loop_trains_on_the_labels_that_a_plain_loop_does(train, one_by_one, m
     assert {name: float(value) for name, value in logs.items()} == pytest.approx(
         expected_logs, rel=1e-4
     )
-    # 200 images are labelled: the accuracy is a whole number of them.
+    # 200 images are labeled: the accuracy is a multiple of 1/200.
     assert 200 * expected_logs["accuracy"] == pytest.approx(round(200 * expected_logs["accuracy"]))
 
 
 def test_streamed_labels_are_trained_on_in_the_compiled_loop(small_mnist, tmp_path):
     small_mnist(tmp_path, {"train": 60, "test": 10})
-    settings = make_settings(model="classifier_vae", hidden_dim=8, latent_dim=2, batch_size=10)
+    settings = make_settings(model="classifier_vae", hidden_dim=(8,), latent_dim=2, batch_size=10)
     settings |= {"num_validation": 12, "stream": True, "num_labels": 16}
 
     def make():
         keras.utils.clear_session()
-        model = models.build((28, 28, 1), settings, num_train=48)
+        model = models.build((28, 28, 1), settings, 10, 48)
         model.compile(optimizer=keras.optimizers.Adam(0.003))
         model.optimizer.build(model.trainable_variables)
         return model, loading.load_batches(settings, str(tmp_path), with_labels=True)[0]
@@ -107,14 +107,14 @@ def test_streamed_labels_are_trained_on_in_the_compiled_loop(small_mnist, tmp_pa
         np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_a_run_with_labels_goes_on_to_the_same_bits(in_process, tmp_path):
-    for name, epochs in (("whole", [3]), ("in parts", [1, 3])):
-        for place, num_epochs in enumerate(epochs):
+def test_a_resumed_run_with_labels_ends_with_the_same_bits(in_process, tmp_path):
+    for name, epochs in (("uninterrupted", [3]), ("in parts", [1, 3])):
+        for part, num_epochs in enumerate(epochs):
             keras.utils.clear_session()
             words = ("--num_epochs", str(num_epochs), "--run_name", name)
-            in_process("train", *FLAGS, *words, *(["--resume"] if place else []))
+            in_process("train", *FLAGS, *words, *(["--resume"] if part else []))
     whole, in_parts = (
-        runs.Run(tmp_path / "trained_model" / name) for name in ("whole", "in parts")
+        runs.Run(tmp_path / "trained_model" / name) for name in ("uninterrupted", "in parts")
     )
     check_same_result(in_parts, whole)
     assert len(runs.read_history(whole.history_path)) == 3

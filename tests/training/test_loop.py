@@ -1,4 +1,4 @@
-"""Many steps in one call, against a plain Python loop over the model's own steps."""
+"""Compiled loops compared with a plain Python loop over ``train_step``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training import checkpoint
 from training.loop import CompiledLoop
 
 SETTINGS = make_settings(
-    hidden_dim=24,
+    hidden_dim=(24,),
     dropout=0.1,
     latent_dim=3,
 )
@@ -27,7 +27,7 @@ def images() -> np.ndarray:
 
 
 def make_model() -> keras.Model:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     model = models.build((8, 8, 1), SETTINGS)
     model.compile(optimizer=keras.optimizers.Adam(0.003))
     model.optimizer.build(model.trainable_variables)
@@ -42,8 +42,8 @@ def make_loop(model: keras.Model, images: np.ndarray, mode: str, steps: int) -> 
 
 
 def run_epochs(loop: CompiledLoop, epochs: int = 1, epoch: int = 0, step: int = 0):
-    """Runs the loop as ``fit`` does; returns the logs and how many calls it took."""
-    loop.go_to(epoch, step)
+    """Runs the loop as ``fit`` does; returns the logs and the number of calls."""
+    loop.seek(epoch, step)
     calls = 0
     for _ in range(epochs):
         loop.begin_epoch()
@@ -73,7 +73,7 @@ def one_by_one(images) -> tuple[dict[str, np.ndarray], dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def in_xla_loop(images) -> dict[int, tuple[dict[str, np.ndarray], dict[str, float], int]]:
-    """Two epochs by steps a call: variables, logs, calls."""
+    """Variables, logs and number of calls after two epochs, by steps per call."""
     results = {}
     for steps in (1, 5, STEPS):
         model = make_model()
@@ -84,7 +84,7 @@ def in_xla_loop(images) -> dict[int, tuple[dict[str, np.ndarray], dict[str, floa
 
 
 @pytest.mark.parametrize("steps", [5, STEPS])
-def test_how_steps_are_stacked_changes_no_bit(in_xla_loop, steps):
+def test_the_number_of_steps_per_call_changes_no_bit(in_xla_loop, steps):
     variables, logs, calls = in_xla_loop[steps]
     assert calls == 2 * -(-STEPS // steps)
     check_equal(variables, in_xla_loop[1][0])
@@ -114,7 +114,7 @@ def test_the_logs_are_the_metrics_and_a_partial_last_batch_is_trained_on(images)
     }
     assert int(model.optimizer.iterations) == loop.position == STEPS
     before = checkpoint.capture(model)
-    loop.go_to(0, STEPS - 1)
+    loop.seek(0, STEPS - 1)
     loop.begin_epoch()
     loop()
     assert loop.epoch_ended
@@ -124,7 +124,7 @@ def test_the_logs_are_the_metrics_and_a_partial_last_batch_is_trained_on(images)
     assert np.any(kernel.numpy() != before[name])
 
 
-def test_an_epoch_that_is_taken_up_in_its_middle_ends_with_the_same_bits(images, in_xla_loop):
+def test_an_epoch_that_is_resumed_within_ends_with_the_same_bits(images, in_xla_loop):
     model = make_model()
     first = make_loop(model, images, "xla_loop", 4)
     first()
@@ -133,7 +133,7 @@ def test_an_epoch_that_is_taken_up_in_its_middle_ends_with_the_same_bits(images,
     run_epochs(make_loop(model, images, "xla_loop", 3), 1, step=8)
     for metric in model.metrics:
         metric.reset_state()
-    # The metrics run on through both epochs there; all else must be the same.
+    # The expected metrics are over both epochs; everything else must be equal.
     run_epochs(make_loop(model, images, "xla_loop", 3), 1, epoch=1)
     metrics = {variable.path for variable in model.metrics_variables}
     expected = in_xla_loop[1][0]
@@ -158,7 +158,7 @@ def test_a_test_loop_gives_what_evaluate_gives(images):
     assert int(model.optimizer.iterations) == 0
 
 
-def test_a_measurement_finds_a_number_of_steps_and_the_model_can_be_put_back(images):
+def test_the_model_can_be_restored_after_measuring_the_steps_per_call(images):
     model = make_model()
     before = checkpoint.capture(model)
     loop = make_loop(model, images, "xla_loop", 1)

@@ -1,4 +1,4 @@
-"""How steps are computed, and what run.json says of it."""
+"""Modes: how steps are compiled, and whether run.json says that the result repeats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def make_model(layer: str) -> keras.Model:
         CONV: keras.layers.Conv2D(2, 3),
         TRANSPOSED: keras.layers.Conv2DTranspose(2, 3),
     }
-    return keras.Sequential([keras.Sequential([kinds[layer]])])
+    model = keras.Sequential([keras.Sequential([kinds[layer]])])
+    model.build((None, 8, 8, 1))
+    return model
 
 
 def pretend(monkeypatch, on_cpu: bool) -> None:
@@ -29,20 +31,20 @@ def pretend(monkeypatch, on_cpu: bool) -> None:
 @pytest.mark.parametrize(
     ("layer", "jit_compile", "deterministic", "on_cpu", "loop", "repeats"),
     [
-        (DENSE, "auto", False, True, "xla_loop", True),
-        (DENSE, "1", False, True, "xla_loop", True),
-        (DENSE, "0", False, True, "graph", False),
-        (DENSE, "auto", True, True, "xla_loop", True),
-        (CONV, "auto", False, True, "graph", False),
-        (CONV, "1", False, True, "xla_step", True),
-        (CONV, "0", False, True, "graph", False),
-        (CONV, "auto", True, True, "xla_step", True),
-        (CONV, "1", True, True, "xla_step", True),
-        (TRANSPOSED, "auto", False, True, "graph", False),
-        (TRANSPOSED, "auto", True, True, "xla_step", True),
-        (CONV, "auto", False, False, "xla_loop", False),
-        (CONV, "0", False, False, "graph", False),
-        (CONV, "auto", True, False, "xla_loop", True),
+        (DENSE, None, False, True, "xla_loop", True),
+        (DENSE, True, False, True, "xla_loop", True),
+        (DENSE, False, False, True, "graph", False),
+        (DENSE, None, True, True, "xla_loop", True),
+        (CONV, None, False, True, "graph", False),
+        (CONV, True, False, True, "xla_step", True),
+        (CONV, False, False, True, "graph", False),
+        (CONV, None, True, True, "xla_step", True),
+        (CONV, True, True, True, "xla_step", True),
+        (TRANSPOSED, None, False, True, "graph", False),
+        (TRANSPOSED, None, True, True, "xla_step", True),
+        (CONV, None, False, False, "xla_loop", False),
+        (CONV, False, False, False, "graph", False),
+        (CONV, None, True, False, "xla_loop", True),
     ],
 )
 def test_the_mode_follows_from_model_flags_and_device(
@@ -51,18 +53,18 @@ def test_the_mode_follows_from_model_flags_and_device(
     pretend(monkeypatch, on_cpu)
     mode = modes.choose_mode(make_model(layer), 1000, jit_compile, deterministic)
     assert (mode.loop, not mode.unordered) == (loop, repeats)
-    assert mode.why
+    assert mode.reason
 
 
 @pytest.mark.parametrize(
     ("batch_size", "jit_compile", "deterministic", "has_products", "on_cpu", "loop"),
     [
-        (1024, "auto", False, True, True, "graph"),
-        (1024, "1", False, True, True, "xla_loop"),
-        (1024, "auto", True, True, True, "xla_loop"),
-        (100, "auto", False, True, True, "xla_loop"),
-        (1024, "auto", False, False, True, "xla_loop"),
-        (1024, "auto", False, True, False, "xla_loop"),
+        (1024, None, False, True, True, "graph"),
+        (1024, True, False, True, True, "xla_loop"),
+        (1024, None, True, True, True, "xla_loop"),
+        (100, None, False, True, True, "xla_loop"),
+        (1024, None, False, False, True, "xla_loop"),
+        (1024, None, False, True, False, "xla_loop"),
     ],
 )
 def test_large_batches_in_bfloat16_run_where_the_processor_multiplies_them(
@@ -83,9 +85,9 @@ EXACT = {"loop": "xla_loop", "repeats": "bit for bit", "repeats_because": "one o
 
 
 @pytest.mark.parametrize(
-    ("mode", "begun", "repeats", "because"),
+    ("mode", "record", "repeats", "because"),
     [
-        (ORDERED, None, "bit for bit", "its sums have one order"),
+        (ORDERED, None, "bit for bit", "the order of its sums is fixed"),
         (ORDERED, EXACT, "bit for bit", "one order"),
         (UNORDERED, None, "up to the order of sums", "any order"),
         (UNORDERED, EXACT, "up to the order of sums", "any order"),
@@ -99,27 +101,32 @@ EXACT = {"loop": "xla_loop", "repeats": "bit for bit", "repeats_because": "one o
             ORDERED,
             {**EXACT, "loop": "xla_step"},
             "up to the order of sums",
-            "it began as xla_step and went on as xla_loop",
+            "it began as xla_step and was resumed as xla_loop",
         ),
-        (ORDERED, {}, "up to the order of sums", "it began in a version that did not note it"),
-        (modes.shared(2), None, "up to the order of sums", modes.shared(2).unordered),
+        (ORDERED, {}, "up to the order of sums", "it began in a version that did not record it"),
+        (
+            modes.choose_shared_mode(2),
+            None,
+            "up to the order of sums",
+            modes.choose_shared_mode(2).unordered,
+        ),
     ],
 )
-def test_a_run_repeats_where_all_that_it_was_trained_by_does(mode, begun, repeats, because):
-    assert modes.say_whether_it_repeats(mode, begun) == (repeats, because)
+def test_a_run_repeats_if_all_modes_that_trained_it_do(mode, record, repeats, because):
+    assert modes.judge_repeatability(mode, record) == (repeats, because)
 
 
 def test_run_json_says_whether_the_run_repeats_and_training_prints_it(in_process, tmp_path, capsys):
     words = ("--dataset", "digits", "--hidden_dim", "16", "--run_name", "one")
     run = runs.Run(tmp_path / "trained_model" / "one")
-    any_order = "a graph's threads add up in any order"
+    any_order = "the threads of a graph add up in any order"
     for more, loop, repeats, because in (
-        (("--num_epochs", "1"), "xla_loop", runs.BIT_FOR_BIT, "its sums have one order"),
+        (("--num_epochs", "1"), "xla_loop", runs.BIT_FOR_BIT, "the order of its sums is fixed"),
         (
             ("--num_epochs", "2", "--resume", "--jit_compile", "0"),
             *("graph", runs.UP_TO_ROUNDING, any_order),
         ),
-        # What has been trained by a graph stays so.
+        # Epochs that were trained by a graph remain unordered.
         (("--num_epochs", "3", "--resume"), "xla_loop", runs.UP_TO_ROUNDING, any_order),
     ):
         keras.utils.clear_session()

@@ -1,4 +1,4 @@
-"""Objectives that change from step to step, in the loop that runs many steps in one call."""
+"""Schedules, free bits and L2 in the compiled loop, which runs many steps per call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.fit import choose_learning_rate
 from training.loop import CompiledLoop
 
 SETTINGS: dict[str, Any] = {
-    "hidden_dim": 24,
+    "hidden_dim": (24,),
     "dropout": 0.1,
     "latent_dim": 3,
     "beta": 0.7,
@@ -46,10 +46,10 @@ def settings(request) -> dict[str, Any]:
 
 
 def make_loop(settings: dict[str, Any], images: np.ndarray, mode: str, steps: int) -> CompiledLoop:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     model = models.build((8, 8, 1), settings)
     rate = choose_learning_rate(settings, STEPS)
-    model.compile(optimizer=keras.optimizers.Adam(rate))
+    model.compile(optimizer=models.Adam(rate, settings["l2"]))
     model.optimizer.build(model.trainable_variables)
     loop = CompiledLoop(model, model.train_step, batches.ResidentBatches(images, 100, 0), mode)
     loop.steps_per_call = steps
@@ -57,7 +57,7 @@ def make_loop(settings: dict[str, Any], images: np.ndarray, mode: str, steps: in
 
 
 def run_epochs(loop: CompiledLoop, epochs: int, step: int = 0) -> dict[str, float]:
-    loop.go_to(0, step)
+    loop.seek(0, step)
     for _ in range(epochs):
         loop.begin_epoch()
         while not loop.epoch_ended:
@@ -72,18 +72,18 @@ def check_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -
         np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
-def test_neither_stacks_nor_a_stop_between_them_change_a_bit(settings, images):
-    """β, free bits, L2 and learning rate are those of each step, wherever it runs."""
-    whole = make_loop(settings, images, "xla_loop", 1)
-    logs = run_epochs(whole, 2)
-    expected = checkpoint.capture(whole.model)
+def test_neither_stacks_nor_stopping_between_them_change_a_bit(settings, images):
+    """β, free bits, L2 and learning rate depend on the step alone."""
+    uninterrupted = make_loop(settings, images, "xla_loop", 1)
+    logs = run_epochs(uninterrupted, 2)
+    expected = checkpoint.capture(uninterrupted.model)
 
     stacked = make_loop(settings, images, "xla_loop", 5)
     assert run_epochs(stacked, 2) == logs
     check_equal(checkpoint.capture(stacked.model), expected)
 
     stopped = make_loop(settings, images, "xla_loop", 4)
-    stopped.go_to(0)
+    stopped.seek(0)
     stopped()
     stopped()
     stopped.close()
@@ -96,7 +96,7 @@ def test_neither_stacks_nor_a_stop_between_them_change_a_bit(settings, images):
 
 
 def test_the_loop_has_the_beta_and_the_learning_rate_of_every_step(settings, images):
-    """Against a plain loop in which NumPy says both, and the weights are those of each step."""
+    """Compared with a plain loop for which NumPy computes both."""
     loop = make_loop(settings, images, "xla_loop", 5)
     found = run_epochs(loop, 2)
 
@@ -109,8 +109,8 @@ def test_the_loop_has_the_beta_and_the_learning_rate_of_every_step(settings, ima
             part = min(1, step % (2 * rise) / rise)
         plain.model.beta = 0.01 + (0.7 - 0.01) * part
         plain.model.optimizer.learning_rate = 0.003 / 2 * (1 + np.cos(np.pi * step / (2 * STEPS)))
-        epoch, place = divmod(step, STEPS)
-        positions = list(plain.batches.epoch(epoch))[place]
+        epoch, in_epoch = divmod(step, STEPS)
+        positions = list(plain.batches.epoch(epoch))[in_epoch]
         picked = images[positions].astype(np.float32) / np.float32(255)
         logs = plain.model.train_step(tf.constant(picked))
     for name in ("reconstruction", "kl", "objective"):

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while a model trains."""
+"""SIGINT and SIGTERM during a training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.signals import Stopped, StopSignals
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_is_noted_and_stops_when_asked(number, status):
+def test_a_signal_is_recorded_and_stops_when_checked(number, status):
     with StopSignals() as signals:
         assert signals.received == 0
         signals.stop_if_received()
@@ -29,7 +29,7 @@ def test_the_first_signal_counts():
         assert signals.received == signal.SIGTERM
 
 
-def test_the_handlers_from_before_are_back_afterwards_also_after_an_error():
+def test_the_previous_handlers_are_restored_also_after_an_error():
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers]
     with StopSignals():

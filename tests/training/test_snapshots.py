@@ -1,4 +1,4 @@
-"""Pictures while a model trains: where they are taken, and that they change nothing."""
+"""Snapshots: the steps after which they are taken, and that they change no result."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from data import batches, splits
 from tests.settings import make_settings
 from training import checkpoint
 from training.fit import fit
+from training.job import Job
 from training.loop import CompiledLoop
 from training.signals import Stopped, StopSignals
 from training.snapshots import Snapshots
@@ -24,7 +25,7 @@ from training.snapshots import Snapshots
 SETTINGS = make_settings(
     dataset="digits",
     binarize="dynamic",
-    hidden_dim=16,
+    hidden_dim=(16,),
     dropout=0.1,
     latent_dim=3,
     batch_size=100,
@@ -39,7 +40,7 @@ def images() -> np.ndarray:
 
 
 def make_model() -> keras.Model:
-    keras.utils.clear_session()  # variables are named as in a process of their own
+    keras.utils.clear_session()  # variables are named as in a new process
     return models.build((8, 8, 1), SETTINGS)
 
 
@@ -47,7 +48,7 @@ def make_model() -> keras.Model:
 
 
 def run_loop(images, mode, steps, every, position=0) -> tuple[dict[str, np.ndarray], list, list]:
-    """Two epochs in calls of so many steps; returns the variables, pauses and calls' ends."""
+    """Trains two epochs; returns the variables, the pauses and the positions after each call."""
     model = make_model()
     model.compile(optimizer=keras.optimizers.Adam(0.003))
     model.optimizer.build(model.trainable_variables)
@@ -59,7 +60,7 @@ def run_loop(images, mode, steps, every, position=0) -> tuple[dict[str, np.ndarr
         loop.pause_every(
             every, lambda at: pauses.append((at, int(model.optimizer.iterations) + position))
         )
-    loop.go_to(*divmod(position, STEPS))
+    loop.seek(*divmod(position, STEPS))
     ends = []
     while loop.position < 2 * STEPS:
         loop.begin_epoch()
@@ -80,7 +81,7 @@ def unpaused(images):
 def test_the_loop_pauses_at_every_multiple_and_trains_the_same_bits(images, unpaused, steps, every):
     found, pauses, ends = run_loop(images, "xla_loop", steps, every)
     expected = list(range(every, 2 * STEPS + 1, every))
-    assert pauses == [(at, at) for at in expected], "the steps before are done, and no other"
+    assert pauses == [(at, at) for at in expected], "exactly the steps before are done"
     starts = [*range(0, STEPS, steps), *range(STEPS, 2 * STEPS, steps)]
     assert ends == [*starts[1:], 2 * STEPS], "calls end where they would without pauses"
     assert found.keys() == unpaused[0].keys()
@@ -88,12 +89,12 @@ def test_the_loop_pauses_at_every_multiple_and_trains_the_same_bits(images, unpa
         np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
-def test_a_loop_that_goes_on_pauses_at_the_same_multiples(images):
+def test_a_resumed_loop_pauses_at_the_same_multiples(images):
     _, pauses, _ = run_loop(images, "xla_loop", 5, 4, position=6)
     assert [at for at, _ in pauses] == [8, 12, 16, 20, 24]
 
 
-def test_the_loop_of_a_graph_pauses_alike(images):
+def test_a_loop_in_graph_mode_pauses_alike(images):
     _, pauses, _ = run_loop(images, "graph", 5, 7)
     assert pauses == [(7, 7), (14, 14), (21, 21)]
 
@@ -105,6 +106,9 @@ class FakeModel:
     """Decodes z as its first number, and reconstructs half the image."""
 
     metrics: list[keras.metrics.Metric] = []
+
+    def sample_prior(self, num_samples, seed):
+        return models.noise.normal((num_samples, 3), (seed, 0))
 
     def decode(self, z):
         return tf.reshape(tf.sigmoid(z[:, 0]), (-1, 1, 1, 1)) * tf.ones((1, 8, 8, 1))
@@ -120,7 +124,6 @@ def make_snapshots(folder, images, **changes) -> Snapshots:
         "model": FakeModel(),
         "run": run,
         "images": images[:12] / np.float32(255),
-        "latent_dim": 3,
         "seed": 0,
         "steps_per_epoch": STEPS,
         "jit_compile": True,
@@ -130,7 +133,7 @@ def make_snapshots(folder, images, **changes) -> Snapshots:
 
 @pytest.fixture
 def drawn(monkeypatch) -> list[tuple]:
-    """The arguments of every snapshot that is drawn."""
+    """The arguments of every call of figures.draw_snapshot."""
     calls: list[tuple] = []
     draw = figures.draw_snapshot
 
@@ -197,15 +200,15 @@ def test_the_animation_has_the_snapshots_in_their_order(tmp_path, images):
             expected = np.asarray(picture.convert("RGB").reduce(2))
         assert frame.shape == expected.shape
         difference = np.abs(frame.astype(int) - expected.astype(int))
-        assert difference.mean() < 2, "but for its 64 colours"
+        assert difference.mean() < 2, "apart from its 64 colors"
     assert path.read_bytes() == snapshots.animate().read_bytes()
 
 
-# ------------------------------------------------------------------------- whole runs
+# ------------------------------------------------------------------------- training runs
 
 
 def train(folder, num_epochs, every, resume=False, stop_at=0) -> runs.Run:
-    """Trains as train.py does; with ``stop_at`` it is stopped there by a signal."""
+    """Trains as train.py does; a signal stops it after ``stop_at`` steps."""
     settings = {**SETTINGS, "num_epochs": num_epochs}
     training, validation = splits.load_train_and_validation("digits")
     run = runs.Run(folder)
@@ -220,8 +223,9 @@ def train(folder, num_epochs, every, resume=False, stop_at=0) -> runs.Run:
         return take(self, step)
 
     execution = {
+        "resume": resume,
         "steps_per_execution": 4,
-        "jit_compile": "auto",
+        "jit_compile": None,
         "deterministic": False,
         "checkpoint_minutes": 10.0,
         "snapshot_every": every,
@@ -233,12 +237,8 @@ def train(folder, num_epochs, every, resume=False, stop_at=0) -> runs.Run:
             make_model(),
             batches.ResidentBatches(training.images, 100, 0, models.noise.uniform),
             batches.ResidentBatches(validation.images, 72),
-            len(training.images),
             validation.images[:16] / np.float32(255),
-            run,
-            {**settings, **execution},
-            signals,
-            resume=resume,
+            Job(run, settings, execution, signals),
         )
     return run
 
@@ -252,29 +252,29 @@ def snapshots_of(run: runs.Run) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> runs.Run:
-    """Two epochs with a snapshot every fifth step, never stopped."""
-    return train(tmp_path_factory.mktemp("whole") / "run", 2, 5)
+def uninterrupted(tmp_path_factory) -> runs.Run:
+    """A run of two epochs with a snapshot every fifth step, never stopped."""
+    return train(tmp_path_factory.mktemp("uninterrupted") / "run", 2, 5)
 
 
-def test_snapshots_are_taken_from_the_beginning_at_every_multiple(whole):
+def test_snapshots_are_taken_from_the_beginning_at_every_multiple(uninterrupted):
     names = [f"step_{step:09d}.png" for step in (0, 5, 10, 15, 20, 25)]
-    assert sorted(snapshots_of(whole)) == ["snapshots.gif", *names]
-    assert len(frames_of(whole.snapshots_dir / "snapshots.gif")) == 6
-    assert whole.snapshots_dir in whole.files()
+    assert sorted(snapshots_of(uninterrupted)) == ["snapshots.gif", *names]
+    assert len(frames_of(uninterrupted.snapshots_dir / "snapshots.gif")) == 6
+    assert uninterrupted.snapshots_dir in uninterrupted.files()
 
 
-def test_snapshots_change_no_bit_of_what_is_trained(whole, tmp_path):
+def test_snapshots_change_no_bit_of_what_is_trained(uninterrupted, tmp_path):
     without = train(tmp_path / "run", 2, None)
     assert not without.snapshots_dir.exists()
-    found, expected = arrays_of(whole), arrays_of(without)
+    found, expected = arrays_of(uninterrupted), arrays_of(without)
     assert found.keys() == expected.keys()
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
 @pytest.mark.parametrize("stop_at", [5, 15])
-def test_a_run_that_was_stopped_has_each_snapshot_once_and_the_same(whole, tmp_path, stop_at):
+def test_a_resumed_run_has_every_snapshot_once_and_identical(uninterrupted, tmp_path, stop_at):
     with pytest.raises(Stopped):
         train(tmp_path / "run", 2, 5, stop_at=stop_at)
     run = runs.Run(tmp_path / "run")
@@ -282,10 +282,10 @@ def test_a_run_that_was_stopped_has_each_snapshot_once_and_the_same(whole, tmp_p
     assert f"step_{stop_at:09d}.png" in before
     assert "snapshots.gif" not in before
     train(tmp_path / "run", 2, 5, resume=True)
-    assert snapshots_of(run) == snapshots_of(whole)
+    assert snapshots_of(run) == snapshots_of(uninterrupted)
 
 
-def test_a_run_that_starts_anew_removes_its_snapshots_and_no_other_file(tmp_path):
+def test_a_run_that_starts_again_removes_its_snapshots_and_no_other_file(tmp_path):
     run = runs.Run(tmp_path / "run")
     run.start({"status": "training", "started": "now", "flags": {}})
     run.snapshots_dir.mkdir()

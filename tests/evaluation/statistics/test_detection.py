@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from sklearn.metrics import roc_auc_score
 
-from evaluation import detection
+from evaluation.statistics import detection
 
 
 def make_scores(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,9 @@
-"""Classifying images by few labels: arrays in, numbers out; no TensorFlow.
+"""Classifiers trained on few labeled images.
 
-Kingma et al. (2014), arXiv:1406.5298, section 2.1 (M1): features learned without labels, a
-support vector machine on the few images that have one. The classifiers work on squared
-distances between images, which are computed once a subset: every kernel exp(−γ·d²) of the
-grid, and every fold of the cross-validation, is made of a part of them.
+Kingma et al. (2014), arXiv:1406.5298, section 2.1 (M1): features learned without labels, and a
+support vector machine on the few images that have labels. The classifiers work on squared
+distances between images. These are computed once per subset; every kernel exp(−γ·d²) of the
+grid and every fold of the cross-validation uses a part of them.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
-# What cross-validation chooses among, the smoother first: among equals the first is taken.
-# γ is in units of 1 / (mean squared distance between two labelled images), so that one grid
+# What cross-validation chooses among, the smoothest first: of equally good ones it takes the first.
+# γ is in units of 1 / (mean squared distance between two labeled images), so that one grid
 # serves 784 pixels and 2 latent dimensions.
 SCALINGS = ("none", "unit length")
 GAMMAS = (0.25, 0.5, 1.0, 2.0)
 PENALTIES = (1.0, 3.0, 10.0, 30.0)
-NEIGHBOURS = (20, 10, 5, 3, 1)
+NEIGHBORS = (20, 10, 5, 3, 1)
 NUM_FOLDS = 5
 _CACHE = 500  # MB, for the distances between copies
 _ROWS = 2000  # test images at a time: 2,000 × 3,000 distances take 48 MB
 
 
 class Classified(NamedTuple):
-    """What a classifier made of the test images."""
+    """A classifier's predictions for the test images."""
 
-    predicted: np.ndarray  # (num_test,), of the labels' kind
+    predicted: np.ndarray  # (num_test,), of the dtype of the labels
     chosen: dict[str, Any]  # what cross-validation chose, by name
     validated: float  # accuracy of that choice in cross-validation
 
 
 def choose_balanced(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Returns positions of ``count`` images, as many of each class, ascending.
+    """Returns ascending positions of ``count`` images, equally many of each class.
 
     Args:
         labels: (num_images,), integers.
         count: a multiple of the number of classes among them.
-        seed: of the draw, without replacement; another count draws anew.
+        seed: of the draw, which is without replacement; another count is an independent draw.
 
     Raises:
-        ValueError: if count is no such multiple, or more than the smallest class allows.
+        ValueError: if count is not a multiple, or exceeds what the smallest class allows.
     """
     classes, sizes = np.unique(labels, return_counts=True)
     each, left = divmod(count, len(classes))
@@ -69,7 +69,7 @@ class Machine(NamedTuple):
     validated: float  # accuracy in cross-validation
 
     def classified(self, predicted: Sequence[np.ndarray]) -> Classified:
-        """Returns what it made of the test images, which come in parts."""
+        """Returns its predictions for the test images, given in parts."""
         chosen = {"scaling": self.scaling, "gamma": self.gamma, "C": self.C}
         return Classified(np.concatenate(predicted), chosen, self.validated)
 
@@ -81,15 +81,15 @@ def classify_by_svm(
     seed: int,
     scalings: Sequence[str] = SCALINGS,
 ) -> Classified:
-    """Trains a support vector machine with a Gaussian kernel, and classifies test images.
+    """Trains a support vector machine with a Gaussian kernel and classifies the test images.
 
-    k(x, y) = exp(−γ·‖x − y‖²), one class against one (Cortes and Vapnik, 1995). The features'
+    k(x, y) = exp(−γ·‖x − y‖²), one class against one other (Cortes and Vapnik, 1995). The features'
     scaling, C and γ are those with the best accuracy in a stratified cross-validation of the
-    labelled images alone; nothing is fitted to the test images, not a mean.
+    labeled images. Nothing is fitted to the test images.
 
     Args:
-        features: (num_labelled, num_features).
-        labels: (num_labelled,), two of each class at least.
+        features: (num_labeled, num_features).
+        labels: (num_labeled,), at least two of each class.
         test_features: (num_test, num_features).
         seed: of the folds.
         scalings: to choose among.
@@ -112,21 +112,21 @@ def classify_by_svm_of_copies(
     seed: int,
     scalings: Sequence[str] = SCALINGS,
 ) -> Classified:
-    """Trains a support vector machine anew on altered copies of its support vectors.
+    """Retrains a support vector machine on altered copies of its support vectors.
 
     Virtual support vectors (DeCoste and Schölkopf, 2002, Training invariant support vector
-    machines): a label holds for the altered image too, and only images near the border between
-    classes are worth altering. Chosen and trained first as by ``classify_by_svm``.
+    machines): an altered image keeps its label, and only images near the border between classes
+    are worth altering. The machine is first chosen and trained as by ``classify_by_svm``.
 
     Args:
-        copies: (num_labelled, num_copies, num_features), the first the image as it is.
-        labels, test_features, seed, scalings: as of ``classify_by_svm``.
+        copies: (num_labeled, num_copies, num_features); the first copy is the unaltered image.
+        labels, test_features, seed, scalings: as for ``classify_by_svm``.
     """
     originals = copies[:, 0]
     chosen = _choose_machine(originals, labels, seed, scalings)
     support = _train(chosen, originals, labels)[0].support_
     virtual = copies[support].reshape(-1, copies.shape[-1])
-    # All their distances at once would not fit: scikit-learn computes them as it goes.
+    # All their distances would not fit in memory: scikit-learn computes them as needed.
     machine = SVC(C=chosen.C, gamma=chosen.gamma, cache_size=_CACHE)
     machine.fit(scale(virtual, chosen.scaling), np.repeat(labels[support], copies.shape[1]))
     predicted = [machine.predict(scale(rows, chosen.scaling)) for rows in _split(test_features)]
@@ -136,18 +136,18 @@ def classify_by_svm_of_copies(
 def _choose_machine(
     features: np.ndarray, labels: np.ndarray, seed: int, scalings: Sequence[str]
 ) -> Machine:
-    """Returns the machine with the best accuracy in a cross-validation of these images."""
+    """Returns the machine with the best accuracy in cross-validation on these images."""
     folds = list(_fold(labels, seed))
 
     def validate(distances: np.ndarray, gamma: float) -> np.ndarray:
-        """Returns how many of the images held out each C classifies rightly."""
+        """Returns the number of held-out images that each C classifies correctly."""
         kernel = np.exp(-gamma * distances)
         right = np.zeros(len(PENALTIES), np.int64)
         for kept, held_out in folds:
             between, across = kernel[np.ix_(kept, kept)], kernel[np.ix_(held_out, kept)]
-            for place, penalty in enumerate(PENALTIES):
+            for index, penalty in enumerate(PENALTIES):
                 machine = SVC(C=penalty, kernel="precomputed").fit(between, labels[kept])
-                right[place] += np.sum(machine.predict(across) == labels[held_out])
+                right[index] += np.sum(machine.predict(across) == labels[held_out])
         return right
 
     right, units = [], []
@@ -157,7 +157,7 @@ def _choose_machine(
         for scaling in scalings:
             scaled = scale(features, scaling)
             distances = square_distances(scaled, scaled)
-            units.append(1 / (distances.mean() or 1.0))  # all images alike: any unit will do
+            units.append(1 / (distances.mean() or 1.0))  # any unit will do for identical images
             each = [threads.submit(validate, distances, gamma * units[-1]) for gamma in GAMMAS]
             right.append([counts.result() for counts in each])
     best = [int(place) for place in np.unravel_index(np.argmax(right), np.shape(right))]
@@ -177,16 +177,16 @@ def _train(chosen: Machine, features: np.ndarray, labels: np.ndarray) -> tuple[S
     return machine, scaled
 
 
-def classify_by_neighbours(
+def classify_by_neighbors(
     features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, seed: int
 ) -> Classified:
-    """Gives each test image the class that most of its k nearest labelled images have.
+    """Assigns each test image the class of most of its k nearest labeled images.
 
-    Among classes with as many of the k, the one whose image is nearest. The scaling and k by
-    cross-validation. Takes what ``classify_by_svm`` does.
+    A tie goes to the class with the nearest image. Cross-validation chooses the scaling and k.
+    The arguments are those of ``classify_by_svm``.
     """
     folds = list(_fold(labels, seed))
-    numbers = [k for k in NEIGHBOURS if k <= min(len(kept) for kept, _ in folds)]
+    numbers = [k for k in NEIGHBORS if k <= min(len(kept) for kept, _ in folds)]
     right = np.zeros((len(SCALINGS), len(numbers)), np.int64)
     for row, scaling in enumerate(SCALINGS):
         scaled = scale(features, scaling)
@@ -211,17 +211,17 @@ def classify_by_neighbours(
 
 
 def count_confusions(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns how many images of each true class (rows) were given each class (columns)."""
+    """Returns the number of images by true class (rows) and predicted class (columns)."""
     confusions = np.zeros((num_classes, num_classes), np.int64)
     np.add.at(confusions, (labels, predicted), 1)
     return confusions
 
 
 def scale(features: np.ndarray, scaling: str) -> np.ndarray:
-    """Returns the features as they are, or each image's divided by its length.
+    """Returns the features unchanged, or each image's divided by its length.
 
-    Of unit length, ‖x − y‖² = 2 − 2·cos(x, y): how far an image lies from the prior's mean,
-    or how bright it is, counts no more.
+    At unit length, ‖x − y‖² = 2 − 2·cos(x, y): the distance from the prior's mean, or the
+    brightness of an image, no longer matters.
 
     Args:
         features: (num_images, num_features).
@@ -235,18 +235,18 @@ def scale(features: np.ndarray, scaling: str) -> np.ndarray:
 
 
 def square_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Returns ‖x − y‖² of each row x of one and y of other, (len(one), len(other))."""
+    """Returns ‖x − y‖² for each row x of one and y of other, (len(one), len(other))."""
     squares = np.sum(one**2, axis=1)[:, None] + np.sum(other**2, axis=1) - 2 * one @ other.T
-    return np.maximum(squares, 0)  # rounding can leave a little less than nothing
+    return np.maximum(squares, 0)  # rounding may give slightly negative values
 
 
 def vote(distances: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Returns the class most frequent among the k nearest, for each row of distances.
+    """Returns the most frequent class among the k nearest, for each row of distances.
 
     Args:
-        distances: (num_images, num_labelled).
-        labels: (num_labelled,).
-        k: at most num_labelled.
+        distances: (num_images, num_labeled).
+        labels: (num_labeled,).
+        k: at most num_labeled.
     """
     nearest = labels[np.argsort(distances, axis=1, kind="stable")[:, :k]]  # (num_images, k)
     classes = np.unique(labels)
@@ -260,7 +260,7 @@ def vote(distances: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def _fold(labels: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields (kept, held out) positions, as much of each class in each fold as can be."""
+    """Yields (kept, held-out) positions of stratified folds."""
     smallest = int(np.unique(labels, return_counts=True)[1].min())
     folds = StratifiedKFold(min(NUM_FOLDS, smallest), shuffle=True, random_state=seed)
     return folds.split(np.zeros(len(labels)), labels)

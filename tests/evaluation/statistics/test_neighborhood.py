@@ -1,15 +1,15 @@
-"""Coordinates in the graph of nearest neighbours, against loops and against what they are for."""
+"""Coordinates in the graph of nearest neighbors, against loops and against what they are for."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from evaluation import classification, neighbourhood
-from evaluation.neighbourhood import Neighbourhood
+from evaluation.statistics import classification, neighborhood
+from evaluation.statistics.neighborhood import Neighborhood
 
 
-def make_graph_by_hand(points: np.ndarray, num_neighbours: int) -> tuple[np.ndarray, float]:
+def make_graph_by_hand(points: np.ndarray, num_neighbors: int) -> tuple[np.ndarray, float]:
     """Returns the matrix of weights, and the unit of the squared distances, by loops."""
     squares = np.array([[np.sum((x - y) ** 2) for y in points] for x in points])
     count = len(points)
@@ -17,7 +17,7 @@ def make_graph_by_hand(points: np.ndarray, num_neighbours: int) -> tuple[np.ndar
         sorted((other for other in range(count) if other != one), key=squares[one].__getitem__)
         for one in range(count)
     ]
-    joined = [(one, other) for one in range(count) for other in nearest[one][:num_neighbours]]
+    joined = [(one, other) for one in range(count) for other in nearest[one][:num_neighbors]]
     unit = np.median([squares[pair] for pair in joined])
     weights = np.zeros((count, count))
     for one, other in joined:
@@ -38,9 +38,9 @@ def make_moons(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("dense", [500, 0])
 def test_the_coordinates_change_least_along_the_graph(dense, monkeypatch):
     """D⁻¹W f = λ f with the largest λ but the first, W made by loops."""
-    monkeypatch.setattr(neighbourhood, "_DENSE", dense)
+    monkeypatch.setattr(neighborhood, "_DENSE", dense)
     points = np.random.default_rng(0).normal(size=(120, 3))
-    found = Neighbourhood(points, num_dims=6, num_neighbours=8)
+    found = Neighborhood(points, num_dims=6, num_neighbors=8)
     weights, unit = make_graph_by_hand(points, 8)
     assert found.unit == pytest.approx(unit)
     walk = weights / weights.sum(axis=1, keepdims=True)
@@ -53,10 +53,10 @@ def test_the_coordinates_change_least_along_the_graph(dense, monkeypatch):
     assert np.mean(np.sum(found.coordinates**2, axis=1)) == pytest.approx(1)
 
 
-def test_other_points_have_the_mean_of_their_neighbours():
+def test_other_points_have_the_mean_of_their_neighbors():
     rng = np.random.default_rng(1)
     points, others = rng.normal(size=(100, 3)), rng.normal(size=(20, 3))
-    found = Neighbourhood(points, num_dims=4, num_neighbours=5)
+    found = Neighborhood(points, num_dims=4, num_neighbors=5)
     placed = found.place(others)
     for other, coordinates in zip(others, placed, strict=True):
         squares = np.array([np.sum((other - point) ** 2) for point in points])
@@ -71,17 +71,17 @@ def test_other_points_have_the_mean_of_their_neighbours():
 def test_two_groups_that_nothing_joins_are_told_apart_by_the_first_coordinate():
     rng = np.random.default_rng(2)
     points = rng.normal(size=(60, 2)) + np.repeat([0, 100], 30)[:, None]
-    first = Neighbourhood(points, num_dims=2).coordinates[:, 0]
+    first = Neighborhood(points, num_dims=2).coordinates[:, 0]
     assert np.ptp(first[:30]) < 1e-6
     assert np.ptp(first[30:]) < 1e-6
     assert abs(first[0] - first[-1]) > 0.5
 
 
 def test_with_few_labels_a_machine_follows_the_sheet_that_all_points_form():
-    """Two labelled points of each half circle: by the plane alone they cannot tell its shape."""
+    """Two labeled points of each half circle: by the plane alone they cannot tell its shape."""
     points, _ = make_moons(1500, 0)
     test_points, test_labels = make_moons(1000, 1)
-    sheet = Neighbourhood(points, num_dims=1)
+    sheet = Neighborhood(points, num_dims=1)
     plain: list[float] = []
     following: list[float] = []
     for seed in range(5):
@@ -100,7 +100,7 @@ def test_with_few_labels_a_machine_follows_the_sheet_that_all_points_form():
 
 def test_the_same_points_give_the_same_coordinates():
     points, _ = make_moons(700, 0)
-    first, again = (Neighbourhood(points).coordinates for _ in range(2))
+    first, again = (Neighborhood(points).coordinates for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert first.shape == (700, 20)
 
@@ -108,6 +108,6 @@ def test_the_same_points_give_the_same_coordinates():
 @pytest.mark.parametrize("count", [30, 600])
 def test_points_that_are_all_alike_have_coordinates_that_are_numbers(count):
     """A collapsed posterior: there is nothing to learn, and nothing breaks."""
-    found = Neighbourhood(np.zeros((count, 2)))
+    found = Neighborhood(np.zeros((count, 2)))
     assert np.isfinite(found.coordinates).all()
     assert np.isfinite(found.place(np.zeros((3, 2)))).all()

@@ -14,19 +14,18 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import SVC
 
-from catalog.datasets import DATASETS
-from data.sources import digits
-from evaluation import classification
+from evaluation.statistics import classification
+from tests.evaluation.sessions import load_digits
 
 SEED = 3
 
 
 @pytest.fixture(scope="module")
 def pixels():
-    """Digits: 100 labelled and 360 to test on, in [0, 1], (num_images, 64), and their labels."""
-    images, labels = digits.load(DATASETS["digits"], "train")
+    """Digits: 100 labeled and 360 to test on, in [0, 1], (num_images, 64), and their labels."""
+    images, labels = load_digits("train")
     chosen = classification.choose_balanced(labels, 100, SEED)
-    test_images, test_labels = digits.load(DATASETS["digits"], "test")
+    test_images, test_labels = load_digits("test")
     return (
         images[chosen].reshape(100, -1) / np.float32(255),
         labels[chosen],
@@ -164,19 +163,19 @@ def test_a_machine_of_copies_is_scikit_learns_on_the_copies_of_its_support_vecto
 
 
 @pytest.mark.parametrize(
-    "classify", [classification.classify_by_svm, classification.classify_by_neighbours]
+    "classify", [classification.classify_by_svm, classification.classify_by_neighbors]
 )
 def test_what_a_test_image_is_taken_for_depends_on_no_other_test_image(pixels, classify):
     features, labels, test_features, _ = pixels
-    whole = classify(features, labels, test_features, SEED)
+    full = classify(features, labels, test_features, SEED)
     wild = np.concatenate([test_features[:20], np.full((50, 64), 1e3, np.float32)])
     part = classify(features, labels, wild, SEED)
-    np.testing.assert_array_equal(part.predicted[:20], whole.predicted[:20])
-    assert (part.chosen, part.validated) == (whole.chosen, whole.validated)
+    np.testing.assert_array_equal(part.predicted[:20], full.predicted[:20])
+    assert (part.chosen, part.validated) == (full.chosen, full.validated)
 
 
 @pytest.mark.parametrize(
-    "classify", [classification.classify_by_svm, classification.classify_by_neighbours]
+    "classify", [classification.classify_by_svm, classification.classify_by_neighbors]
 )
 def test_labels_without_meaning_are_not_learned_and_their_validation_says_so(classify):
     """Features and labels drawn apart: were anything leaked, an accuracy would be high."""
@@ -189,7 +188,7 @@ def test_labels_without_meaning_are_not_learned_and_their_validation_says_so(cla
 
 
 @pytest.mark.parametrize(
-    "classify", [classification.classify_by_svm, classification.classify_by_neighbours]
+    "classify", [classification.classify_by_svm, classification.classify_by_neighbors]
 )
 def test_classes_keep_their_names_and_images_that_are_all_alike_do_no_harm(classify):
     labels = np.repeat([3, 7], 4)
@@ -201,7 +200,7 @@ def test_classes_keep_their_names_and_images_that_are_all_alike_do_no_harm(class
     assert set(collapsed.predicted) <= {3, 7}
 
 
-# ----------------------------------------------------------------------- neighbours
+# ----------------------------------------------------------------------- neighbors
 
 
 def vote_by_hand(distances, labels, k):
@@ -220,11 +219,11 @@ def test_the_vote_is_that_of_a_loop(k):
     assert classification.vote(distances, labels, k).tolist() == vote_by_hand(distances, labels, k)
 
 
-def test_the_neighbours_are_scikit_learns(pixels, monkeypatch):
+def test_the_neighbors_are_scikit_learns(pixels, monkeypatch):
     features, labels, test_features, test_labels = pixels
     monkeypatch.setattr(classification, "SCALINGS", ("none",))
-    monkeypatch.setattr(classification, "NEIGHBOURS", (1,))  # without a tie to break
-    predicted, chosen, validated = classification.classify_by_neighbours(
+    monkeypatch.setattr(classification, "NEIGHBORS", (1,))  # without a tie to break
+    predicted, chosen, validated = classification.classify_by_neighbors(
         features, labels, test_features, SEED
     )
     peer = KNeighborsClassifier(1, algorithm="brute").fit(features, labels)
@@ -236,28 +235,28 @@ def test_the_neighbours_are_scikit_learns(pixels, monkeypatch):
     assert 0.7 < np.mean(predicted == test_labels) < 1
 
 
-def test_the_number_of_neighbours_is_the_one_that_cross_validation_finds_best(monkeypatch):
-    """One label in five is wrong: a vote of many is right where a single neighbour is not."""
+def test_the_number_of_neighbors_is_the_one_that_cross_validation_finds_best(monkeypatch):
+    """One label in five is wrong: a vote of many is right where a single neighbor is not."""
     monkeypatch.setattr(classification, "SCALINGS", ("none",))
     rng = np.random.default_rng(0)
     truth = np.repeat([0, 1], 100)
     features = rng.normal(size=(200, 2)) + 8 * truth[:, None]
     labels = np.where(rng.random(200) < 0.2, 1 - truth, truth)
     test_features = rng.normal(size=(500, 2))
-    predicted, chosen, _ = classification.classify_by_neighbours(
+    predicted, chosen, _ = classification.classify_by_neighbors(
         features, labels, test_features, SEED
     )
     assert chosen["k"] >= 10
     assert np.mean(predicted == 0) > 0.97
-    monkeypatch.setattr(classification, "NEIGHBOURS", (1,))
-    single, _, _ = classification.classify_by_neighbours(features, labels, test_features, SEED)
+    monkeypatch.setattr(classification, "NEIGHBORS", (1,))
+    single, _, _ = classification.classify_by_neighbors(features, labels, test_features, SEED)
     assert np.mean(single == 0) < 0.9
 
 
-def test_no_more_neighbours_are_asked_than_a_fold_keeps():
+def test_no_more_neighbors_are_asked_than_a_fold_keeps():
     labels = np.repeat([0, 1], 2)
     features = np.array([[0.0], [0.1], [5.0], [5.1]])
-    classified = classification.classify_by_neighbours(features, labels, features, SEED)
+    classified = classification.classify_by_neighbors(features, labels, features, SEED)
     assert classified.chosen["k"] == 1
     assert classified.predicted.tolist() == [0, 0, 1, 1]
 

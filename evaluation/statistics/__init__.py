@@ -1,0 +1,7 @@
+"""Statistics of images, scores and labels: arrays in, numbers out. No TensorFlow.
+
+classification    support vector machines and nearest neighbors with few labels
+detection         the area under the ROC curve of a score
+neighborhood      coordinates in a graph of nearest neighbors, learned without labels
+summaries         means with standard errors, quantiles, active units
+"""

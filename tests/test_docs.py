@@ -1,0 +1,56 @@
+"""The documentation: names in it exist, links lead somewhere, its Python runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import catalog
+from catalog import evaluations, training
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data" / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_within_the_repository_leads_to_a_file(page):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_flag_in_the_text_exists(page):
+    known = {flag.name for flag in (*catalog.RUN_FLAGS, *training.RUNNING, *training.OUTPUT)}
+    known |= {flag.name for flag in (*evaluations.FLAGS, training.SEED, training.STREAM)}
+    known |= {*evaluations.EVALUATIONS, "all", "compare", "checkpoint", "saved_path", "sweep"}
+    known |= {"data_dir", "flagfile", "help", "logdir", "json", "rows", "epochs", "collect"}
+    text = page.read_text(encoding="utf-8")
+    mentioned = set(re.findall(r"(?<![\w-])--([a-z]\w*)", text))
+    assert mentioned - known - {"undefok", "xla_cpu_prefer_vector_width"} == set()
+
+
+def test_the_table_of_abbreviations_is_complete():
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    cells = dict(re.findall(r"`([\w-]+)` \| `(\w+)`", text))
+    flags = [*catalog.RUN_FLAGS, training.SEED, training.STREAM]
+    expected = {flag.abbreviation: flag.name for flag in flags if flag.abbreviation}
+    always = {"hd": "hidden_dim", "ld": "latent_dim", "e": "num_epochs"}
+    assert cells == expected | always
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_the_python_of_the_readme_runs(monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(code.strip().splitlines()) <= 13
+    names: dict = {}
+    exec(code.replace("epochs=20", "epochs=2, verbose=0"), names)
+    assert names["reconstructions"].shape == (10, 8, 8, 1)
+    assert names["samples"].shape == (10, 8, 8, 1)
+    assert names["z_mean"].shape == names["z_log_var"].shape == (1797, 2)
