@@ -61,4 +61,4 @@ def test_the_plan_names_the_number_of_labels_and_the_accuracy_is_that_of_the_sav
     correct = np.mean(predicted == test.labels)
     assert found["mean"] == pytest.approx(correct)
     assert found["standard_error"] == pytest.approx(np.sqrt(correct * (1 - correct) / 359))
-    assert f"{found['mean']:.3f} ± {found['standard_error']:.3f} of the" in capsys.readouterr().out
+    assert f"{found['mean']:.4f} ± {found['standard_error']:.4f}" in capsys.readouterr().out
