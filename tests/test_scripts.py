@@ -109,7 +109,8 @@ def test_the_record_says_how_the_run_came_about(tree, trained):
     assert record["status"] == "finished"
     assert record["run_name"] == NAME
     assert record["command"].endswith(" ".join(DIGITS))
-    assert record["flags"]["hidden_dim"] == "64"
+    assert record["flags"]["hidden_dim"] == [64]
+    assert record["dataset"]["image_shape"] == [8, 8, 1]
     assert record["epochs_done"] == 2
     assert record["num_train"] == 1437 - 144
     # 64·64+64 and 2·(64·10+10) in the encoder, 10·64+64 and 64·64+64 in the decoder
@@ -252,7 +253,7 @@ def test_help_needs_no_tensorflow(run_script, script):
     ("script", "flags", "part"),
     [
         ("train.py", "--latent_dim x", "flag --latent_dim=x: expected a whole number"),
-        ("train.py", "--latnet_dim 5", "Did you mean: latent_dim"),
+        ("train.py", "--latnet_dim 5", "did you mean --latent_dim"),
         ("evaluate.py", "", "nothing to do"),
     ],
 )

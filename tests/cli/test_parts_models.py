@@ -14,7 +14,7 @@ def parse_train(*args: str) -> FlagValues:
 
 
 def names_of_some_models() -> set[str]:
-    read = [{flag.name for flag in model.flags} for model in MODELS.values()]
+    read: list[set[str]] = [{flag.name for flag in model.flags} for model in MODELS.values()]
     return set.union(*read) - set.intersection(*read)
 
 
