@@ -109,7 +109,9 @@ def test_an_old_checkpoint_fits_the_model_of_its_run(name, numbers, tmp_path):
     keras.utils.clear_session()
     model = build(run)
     compile_with_adam(model, cli.read_record(run)["flags"], 13)
-    values, progress = checkpoint.resume(model, run, 13)
+    resumed = checkpoint.resume(model, run, 13)
+    assert resumed is not None
+    values, progress = resumed
     assert (progress["position"], len(progress["history"])) == (26, 2)
     assert int(model.optimizer.iterations) == 26
     check_numbers(model, name, numbers)
