@@ -190,7 +190,7 @@ def test_a_streamed_run_trains_goes_on_streamed_and_is_evaluated(
             start = ["--resume"] if position else ["--overwrite"]
             in_process("train", *FLAGS, *folder, "--num_epochs", count, *start)
             printed = capsys.readouterr().out
-            assert "streamed from the disk, shuffled 10,000 at a time: " in printed
+            assert "streamed from disk, shuffled 10,000 at a time: " in printed
             assert ("more than a quarter" in printed) == (position == 0)
         run = runs.Run(tmp_path / "trained_model" / "streamed")
         assert run.read_record()["flags"]["stream"] == "1"
@@ -207,7 +207,7 @@ def test_a_streamed_run_trains_goes_on_streamed_and_is_evaluated(
 @pytest.mark.parametrize(
     ("words", "status", "part"),
     [
-        (["--dataset", "digits", "--stream", "1"], 2, "digits comes embedded"),
+        (["--dataset", "digits", "--stream", "1"], 2, "digits is embedded"),
         (["--stream", "1", "--binarize", "static"], 2, "expected --binarize none or dynamic"),
         (["--stream", "no"], 2, "flag --stream=no: expected auto, 1 or 0"),
         (["--binarize", "static"], 1, "type --binarize dynamic, or --stream 0"),
