@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import data
 import figures
@@ -20,6 +19,8 @@ import runs
 from evaluation import RequestError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from models import VAE, DiagonalGaussian
 
 Images = tuple[np.ndarray, np.ndarray | None]  # images in [0, 1] and labels, None without

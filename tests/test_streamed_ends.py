@@ -77,7 +77,7 @@ def test_a_signal_amid_an_epoch_ends_it(start):
     process.send_signal(signal.SIGTERM)
     status, output, errors = end(process)
     assert (status, errors) == (143, "")
-    assert "SIGTERM: saved. Go on with" in output
+    assert "SIGTERM: saved. Resume with" in output
     assert 0 < checkpoint.load(run.checkpoint_path)[1]["position"] < STEPS
 
 
