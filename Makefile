@@ -1,11 +1,12 @@
-# make demo    a trained VAE and its pictures, offline, on nothing but Python
-# make test    lint, type check and tests
-# make figures the figures in the README, from real MNIST and Fashion-MNIST
-# make results docs/results.md: every recipe's figures beside those published
-# make bench   seconds an epoch, beside Keras' fit, PyTorch and JAX
+# make demo     train a VAE on embedded digits and draw every figure
+# make test     lint, type check and tests
+# make figures  the figures of the README, from MNIST and Fashion-MNIST
+# make results  docs/results.md: the results of every recipe compared with the published ones
+# make bench    seconds per epoch, compared with Keras' fit, PyTorch and JAX
+# make clean    remove .venv
 .PHONY: demo test figures results bench clean
 
-# The first Python from 3.11 to 3.13 on this machine; PYTHON=/path/to/python overrides.
+# The first Python 3.11 to 3.13 found on this machine; PYTHON=/path/to/python overrides it.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python python3.13 python3.12 python3.11; do \
 	if $$python -c '$(SUITABLE)' 2>/dev/null; then echo $$python; break; fi; done)
@@ -47,10 +48,10 @@ clean:
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 to 3.13 found:" \
-		"install one, or type make PYTHON=/path/to/python" >&2; exit 1; }
+		"install one, or run make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# A stamp is younger than the file it was installed from; a failed install leaves none.
+# Stamp files: updated after each successful install of the requirements.
 .venv/requirements.installed: requirements.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@

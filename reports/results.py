@@ -288,7 +288,7 @@ convolutional VAE with a classifier, a squared-error VAE and a study of the late
 is a recipe in `configs/`: "reproduction" uses the published settings, "ours" our own.
 `make results` writes this page from the files of the runs in [docs/results](results).
 
-Our numbers are of the 10,000 test images, at the epoch with the lowest validation loss unless a
+Our numbers are for the 10,000 test images, at the epoch with the lowest validation loss unless a
 table says otherwise. ± is the standard error over images or, for accuracies, the standard
 deviation over subsets of labels or over runs. Losses are in {NATS}.
 Bold: target not reached. Training times are the number of epochs times the median time of an

@@ -1,7 +1,7 @@
 """Likelihoods p(x|z): what the decoder's outputs say about the pixels.
 
-Each is a module of its own with a function ``build``; ``models.table`` names them.
-docs/likelihoods.md says what each means, and when to use it.
+There is a module with a function ``build`` for each row of ``catalog.likelihoods``.
+docs/likelihoods.md explains each one and when to use it.
 """
 
 from __future__ import annotations

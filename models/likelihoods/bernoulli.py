@@ -1,4 +1,4 @@
-"""Black and white pixels."""
+"""The Bernoulli likelihood: black and white pixels."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ def build(settings: Mapping[str, Any]) -> Bernoulli:
 
 @keras.saving.register_keras_serializable(package="models")
 class Bernoulli(Likelihood):
-    """Every pixel is black or white, white with probability sigmoid(logit).
+    """Every pixel is black or white; it is white with probability sigmoid(logit).
 
-    Kingma and Welling (2014), appendix C.1. Grey pixels in [0, 1] are scored by the same
-    formula, the expected log-likelihood of pixels drawn with those probabilities; its
-    best value is then not 0 but the entropy of the pixels (MNIST: 45.5 nats an image).
+    Kingma and Welling (2014), appendix C.1. For gray pixels in [0, 1] the same formula gives the
+    expected log-likelihood of black and white pixels drawn with these probabilities. The best
+    possible −log p(x|z) is then the entropy of the pixels instead of 0 (MNIST: 45.5 nats per
+    image).
     """
 
     def log_prob(self, images, outputs):
         """Returns log p(x|z) in nats, summed over pixels: shape (…, batch).
 
-        With l the logit, x·log σ(l) + (1 − x)·log(1 − σ(l)) = x·l − log(1 + exp l), in
-        the form that stays finite whatever l: x·l − max(l, 0) − log(1 + exp(−|l|)).
+        For the logit l, x·log σ(l) + (1 − x)·log(1 − σ(l)) = x·l − log(1 + exp l). This is
+        computed as x·l − max(l, 0) − log(1 + exp(−|l|)), which is finite for any finite l.
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
             outputs: the decoder's logits, of the same shape.
         """
         size = ops.abs(outputs)
-        # (l + |l|) / 2 is max(l, 0), with the right gradient of 1/2 at 0.
-        log_normaliser = (outputs + size) / 2 + ops.log(1 + ops.exp(-size))
-        per_pixel = images * outputs - log_normaliser
+        # (l + |l|) / 2 is max(l, 0), but with a gradient of 1/2 at 0, which makes the total right.
+        log_normalizer = (outputs + size) / 2 + ops.log(1 + ops.exp(-size))
+        per_pixel = images * outputs - log_normalizer
         return ops.sum(per_pixel, axis=(-3, -2, -1))
 
     def mean(self, outputs):
-        """Returns E[x|z] in [0, 1], of the shape of the logits."""
+        """Returns E[x|z] = sigmoid(logit), in [0, 1], of the shape of the logits."""
         return ops.sigmoid(outputs)

@@ -1,4 +1,4 @@
-"""Pixels between black and white."""
+"""The continuous Bernoulli likelihood: gray pixels between black and white."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def build(settings: Mapping[str, Any]) -> ContinuousBernoulli:
 
 @keras.saving.register_keras_serializable(package="models")
 class ContinuousBernoulli(Likelihood):
-    """Every pixel has a density on [0, 1] proportional to the Bernoulli's λ^x (1 − λ)^(1 − x).
+    """Every pixel has a density on [0, 1] proportional to λ^x (1 − λ)^(1 − x).
 
-    Loaiza-Ganem and Cunningham (2019). With the logit l = log λ/(1 − λ) the density is
-    exp(x·l) / ∫₀¹ exp(t·l) dt, an exponential family whose normaliser is (exp l − 1) / l.
+    Loaiza-Ganem and Cunningham (2019). With the logit l = log(λ / (1 − λ)) the density is
+    exp(x·l) / ∫₀¹ exp(t·l) dt, an exponential family whose normalizer is (exp l − 1) / l.
     """
 
     def log_prob(self, images, outputs):
@@ -31,11 +31,11 @@ class ContinuousBernoulli(Likelihood):
             images: (batch, height, width, channels) in [0, 1].
             outputs: the decoder's logits, of the same shape.
         """
-        # x·l − log ∫₀¹ exp(t·l) dt = (x − ½)·l − |l|/2 − log((1 − exp(−|l|)) / |l|): nothing in
-        # it overflows, and the first two cancel exactly where a pixel is as white as can be.
-        # The last is 0/0 at l = 0, where λ = 1/2, and loses its digits nearby, in value and in
-        # gradient: there a power series stands for it. Each branch is given numbers that it is
-        # good for, as the gradient is taken through both.
+        # x·l − log ∫₀¹ exp(t·l) dt = (x − ½)·l − |l|/2 − log((1 − exp(−|l|)) / |l|). No term
+        # overflows, and the first two cancel exactly for black or white pixels. The last term is
+        # 0/0 at l = 0 (λ = ½); near 0 it loses digits, in value and in gradient, so that a power
+        # series replaces it for |l| < 1. Gradients flow through both branches of ``where``:
+        # ``near`` and ``far`` keep the inputs of each within its range.
         size = ops.abs(outputs)
         far = ops.maximum(size, 1.0)
         near = ops.square(ops.minimum(size, 1.0))
@@ -48,27 +48,27 @@ class ContinuousBernoulli(Likelihood):
         return ops.sum(per_pixel, axis=(-3, -2, -1))
 
     def mean(self, outputs):
-        """Returns E[x|z] = 1 / (1 − exp(−l)) − 1/l, which is not λ, of the shape of the logits.
+        """Returns E[x|z] = 1 / (1 − exp(−l)) − 1/l, in [0, 1], of the shape of the logits.
 
-        It is the log-normaliser's derivative. λ lies nearer to 0 or 1 than the mean does.
+        This is the derivative of the log-normalizer. It differs from λ, which is closer to 0 or 1.
         """
         size = ops.abs(outputs)
         far = ops.maximum(size, 1.0)
-        near = ops.minimum(size, 1.0)  # the power series' again
+        near = ops.minimum(size, 1.0)  # for the power series, as in ``log_prob``
         beyond_half = 1 / (1 - ops.exp(-far)) - 0.5 - 1 / far
         beyond_half = ops.where(size < 1, near * _sum_powers(ops.square(near), _MEAN), beyond_half)
         return 0.5 + ops.sign(outputs) * beyond_half
 
 
-# Taylor coefficients, in powers of l², of log(sinh(l/2) / (l/2)) / l², where sinh(l/2) / (l/2) is
-# exp(|l|/2)·(1 − exp(−|l|)) / |l|, and of that logarithm's derivative / l. The terms left out
-# are below 1e-10 up to |l| = 1.
+# Taylor coefficients in powers of l²: of log(sinh(l/2) / (l/2)) / l², where sinh(l/2) / (l/2) =
+# exp(|l|/2)·(1 − exp(−|l|)) / |l|; and of the derivative of this logarithm, divided by l. The
+# omitted terms are below 1e-10 for |l| ≤ 1.
 _LOG_SINHC = (1 / 24, -1 / 2880, 1 / 181440, -1 / 9676800, 1 / 479001600, -691 / 15692092416000)
 _MEAN = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000)
 
 
 def _sum_powers(values, coefficients: Sequence[float]):
-    """Returns c₀ + c₁·v + c₂·v² + …, by Horner's rule."""
+    """Returns c₀ + c₁·v + c₂·v² + … by Horner's rule."""
     total = coefficients[-1]
     for coefficient in coefficients[-2::-1]:
         total = total * values + coefficient

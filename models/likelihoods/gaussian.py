@@ -1,4 +1,4 @@
-"""Pixels with normal noise of a known size: the squared error."""
+"""The Gaussian likelihood with a fixed standard deviation: the squared error."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ LOG_SQRT_2_PI = 0.5 * math.log(2 * math.pi)
 
 
 def build(settings: Mapping[str, Any]) -> Gaussian:
-    """Returns the likelihood with ``pixel_stddev`` for its σ."""
+    """Returns the likelihood with σ = ``pixel_stddev``."""
     return Gaussian(settings["pixel_stddev"])
 
 
 @keras.saving.register_keras_serializable(package="models")
 class Gaussian(Likelihood):
-    """Every pixel is drawn from N(sigmoid(logit), σ²), σ the same for all and fixed.
+    """Every pixel is distributed as N(sigmoid(logit), σ²) with a fixed σ, the same for all pixels.
 
-    −log p(x|z) = Σ (x − mean)² / 2σ² + D·log(σ·√(2π)) for D pixels: a squared error, weighed
-    against the KL by 1 / 2σ², and a constant. With σ² = 1/2, the default, the loss is summed
-    squared error + KL + D/2·log π. A small σ does what a small β does.
+    For D pixels, −log p(x|z) = Σ (x − m)² / 2σ² + D·log(σ·√(2π)), where m = sigmoid(logit): the
+    squared error with weight 1 / 2σ² relative to the KL, plus a constant. With the default,
+    σ² = 1/2, the loss is summed squared error + KL + D/2·log π. A smaller σ acts like a smaller β.
 
-    The mean is a sigmoid, not the output itself: pixels lie in [0, 1], so no other mean can be
-    right, and what is decoded is an image without being cut off. The price: the gradient for a
-    logit, (x − m)·m·(1 − m) / σ² with m the mean, fades where m is near 0 or 1 and wrong.
+    The mean is a sigmoid because pixels lie in [0, 1]: decoded images need no clipping. The
+    drawback is that the gradient with respect to a logit, (x − m)·m·(1 − m) / σ², vanishes where
+    m is close to 0 or 1, even if it is wrong.
 
     Args:
-        stddev: σ, of pixels in [0, 1].
+        stddev: σ, for pixels in [0, 1].
     """
 
     def __init__(self, stddev: float = math.sqrt(0.5), **kwargs: Any):
@@ -44,7 +44,7 @@ class Gaussian(Likelihood):
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
-            outputs: the decoder's logits of the mean, of the same shape.
+            outputs: the decoder's outputs, logits of the mean, of the same shape.
         """
         deviations = (images - self.mean(outputs)) / self.stddev
         num_pixels = math.prod(images.shape[1:])
@@ -52,7 +52,7 @@ class Gaussian(Likelihood):
         return -0.5 * ops.sum(ops.square(deviations), axis=(-3, -2, -1)) - constant
 
     def mean(self, outputs):
-        """Returns E[x|z] in [0, 1], of the shape of the logits."""
+        """Returns E[x|z] = sigmoid(logit), in [0, 1], of the shape of the logits."""
         return ops.sigmoid(outputs)
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""Pixels with normal noise whose size is learned."""
+"""The Gaussian likelihood with a learned standard deviation, shared by all pixels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from keras import ops
 from models.likelihoods.gaussian import LOG_SQRT_2_PI
 from models.likelihoods.likelihood import Likelihood
 
-LOWEST = -6.0  # of log σ: 0.0025, two thirds of a step from one 8-bit grey to the next
-FIRST = math.log(0.5)  # no numbers in [0, 1] have a larger standard deviation
+LOWEST = -6.0  # bound of log σ: σ = 0.0025, two thirds of a step between 8-bit gray values
+FIRST = math.log(0.5)  # initial log σ: numbers in [0, 1] have no larger standard deviation
 
 
 def build(settings: Mapping[str, Any]) -> GaussianLearned:
@@ -23,12 +23,12 @@ def build(settings: Mapping[str, Any]) -> GaussianLearned:
 
 @keras.saving.register_keras_serializable(package="models")
 class GaussianLearned(Likelihood):
-    """Every pixel is drawn from N(sigmoid(logit), σ²), σ the same for all and learned.
+    """Every pixel is distributed as N(sigmoid(logit), σ²) with a learned σ shared by all pixels.
 
-    The σ-VAE's shared variance (Rybkin, Daniilidis and Levine, 2021), one weight of the model:
-    at its best σ² is the mean squared error of a pixel, so that reconstruction and KL are
-    weighed by the data and not by hand. They found it to serve better than a variance for each
-    pixel, on most of their data. ``bound`` keeps log σ above −6.
+    This is the shared variance of the σ-VAE (Rybkin, Daniilidis and Levine, 2021), one weight of
+    the model. Its optimum, σ² equal to the mean squared error per pixel, balances reconstruction
+    and KL without a weight to tune. On most of the authors' datasets it worked better than a
+    variance for each pixel. ``bound`` keeps log σ above −6.
     """
 
     def build(self, input_shape):
@@ -39,7 +39,7 @@ class GaussianLearned(Likelihood):
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
-            outputs: the decoder's logits of the mean, of the same shape.
+            outputs: the decoder's outputs, logits of the mean, of the same shape.
         """
         log_stddev = bound(ops.cast(self.raw, outputs.dtype), LOWEST)
         squares = ops.sum(ops.square(images - self.mean(outputs)), axis=(-3, -2, -1))
@@ -48,20 +48,24 @@ class GaussianLearned(Likelihood):
         return -0.5 * squares * ops.exp(-2 * log_stddev) - constant
 
     def mean(self, outputs):
-        """Returns E[x|z] in [0, 1], of the shape of the logits."""
+        """Returns E[x|z] = sigmoid(logit), in [0, 1], of the shape of the logits."""
         return ops.sigmoid(outputs)
 
     def stddev(self):
-        """Returns σ as it is now."""
+        """Returns the current σ, a scalar."""
         return ops.exp(bound(self.raw, LOWEST))
 
 
 def bound(raw, lowest):
-    """Returns the log σ of an unbounded number: never below ``lowest``, nearly log ½ for 0.
+    """Maps an unbounded number to log σ, which stays above ``lowest``; 0 is mapped close to log ½.
 
-    log σ = lowest + softplus(raw + log ½ − lowest), a soft bound as the σ-VAE's code has it.
-    Without it the density of pixels that are always black has no bound: σ goes to 0 there and
-    log p to infinity (Mattei and Frellsen, 2018). Above none is needed: however large σ, −log p
-    grows with its logarithm, and a gradient of 1 a pixel leads back.
+    log σ = lowest + softplus(raw + log ½ − lowest), the soft lower bound in the code of the σ-VAE.
+    Without it the likelihood is unbounded: for pixels that are always black, σ → 0 and log p → ∞
+    (Mattei and Frellsen, 2018). No upper bound is needed: for large σ, −log p grows like log σ,
+    with a gradient of 1 per pixel that lowers σ again.
+
+    Args:
+        raw: unbounded, of any shape.
+        lowest: the bound.
     """
     return lowest + ops.softplus(raw + (FIRST - lowest))

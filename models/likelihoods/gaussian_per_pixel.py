@@ -1,4 +1,4 @@
-"""Pixels with normal noise whose size the decoder gives for each."""
+"""The Gaussian likelihood with a standard deviation for each pixel, given by the decoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.likelihoods.gaussian import LOG_SQRT_2_PI
 from models.likelihoods.gaussian_learned import bound
 from models.likelihoods.likelihood import Likelihood
 
-LOWEST = -4.0  # of log σ: 0.018, nearly five steps from one 8-bit grey to the next
+LOWEST = -4.0  # bound of log σ: σ = 0.018, nearly five steps between 8-bit gray values
 
 
 def build(settings: Mapping[str, Any]) -> GaussianPerPixel:
@@ -23,22 +23,22 @@ def build(settings: Mapping[str, Any]) -> GaussianPerPixel:
 
 @keras.saving.register_keras_serializable(package="models")
 class GaussianPerPixel(Likelihood):
-    """Every pixel is drawn from N(sigmoid(logit), σ²), a σ for each from the decoder.
+    """Every pixel is distributed as N(sigmoid(logit), σ²), with a σ of its own from the decoder.
 
     Kingma and Welling (2014), appendix C.2, with the mean in [0, 1]. ``gaussian_learned.bound``
-    keeps log σ above −4, higher than a shared one: a pixel's gradient grows with 1/σ². Where many
-    pixels hardly vary, most of log p is the number of pixels at that bound, which says little of
-    the image (Mattei and Frellsen, 2018).
+    keeps log σ above −4. This bound is higher than for a shared σ because the gradient of a pixel
+    grows with 1/σ². If many pixels hardly vary, log p mostly counts the pixels at the bound, which
+    says little about the image (Mattei and Frellsen, 2018).
     """
 
-    outputs_per_channel = 2  # all channels' means, then all channels' log σ
+    outputs_per_channel = 2  # the logits of all channels, then the unbounded log σ of all channels
 
     def log_prob(self, images, outputs):
         """Returns log p(x|z), a density, in nats, summed over pixels: shape (…, batch).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
-            outputs: the decoder's, (batch, height, width, 2·channels).
+            outputs: the decoder's outputs, (…, batch, height, width, 2·channels).
         """
         logits, raw = ops.split(outputs, 2, axis=-1)
         log_stddev = bound(raw, LOWEST)
@@ -48,5 +48,5 @@ class GaussianPerPixel(Likelihood):
         return -ops.sum(per_pixel, axis=(-3, -2, -1)) - num_pixels * LOG_SQRT_2_PI
 
     def mean(self, outputs):
-        """Returns E[x|z] in [0, 1], (batch, height, width, channels)."""
+        """Returns E[x|z] = sigmoid(logit), in [0, 1], (…, batch, height, width, channels)."""
         return ops.sigmoid(ops.split(outputs, 2, axis=-1)[0])

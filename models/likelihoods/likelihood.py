@@ -1,4 +1,4 @@
-"""What every likelihood has."""
+"""The base class of likelihoods."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import keras
 
 
 class Likelihood(keras.layers.Layer):
-    """p(x|z), given what the decoder makes of z.
+    """p(x|z), a distribution of pixels whose parameters are computed from the decoder's outputs.
 
-    A decoder's outputs are unbounded, ``outputs_per_channel`` of them for each channel of each
-    pixel: (batch, height, width, channels · outputs_per_channel). A layer, so that parameters
-    to learn are saved with the model; in float32 whatever the precision of the networks.
+    The outputs are unbounded, ``outputs_per_channel`` of them for each channel of each pixel:
+    (…, batch, height, width, channels · outputs_per_channel). Likelihoods are Keras layers, so
+    that their learned parameters are saved with the model. They compute in float32, whatever the
+    precision of the networks.
+
+    Attributes:
+        outputs_per_channel: number of the decoder's outputs for each channel of a pixel.
     """
 
     outputs_per_channel = 1
@@ -25,10 +29,11 @@ class Likelihood(keras.layers.Layer):
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
-            outputs: the decoder's.
+            outputs: the decoder's outputs, (…, batch, height, width, channels ·
+                outputs_per_channel).
         """
         raise NotImplementedError
 
     def mean(self, outputs):
-        """Returns E[x|z] in [0, 1], (batch, height, width, channels)."""
+        """Returns E[x|z] in [0, 1], (…, batch, height, width, channels)."""
         raise NotImplementedError
