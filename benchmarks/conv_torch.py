@@ -18,8 +18,8 @@ LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 class VAE(nn.Module):
     """A network of ``conv_networks``; its images are (batch, channels, height, width).
 
-    Padding as PyTorch's users write it: 3×3 windows with stride 2 begin one pixel before
-    the image, where Keras' end one pixel after it.
+    Padding is as usual in PyTorch: 3×3 windows with stride 2 begin one pixel before the image,
+    whereas those of Keras end one pixel after it.
     """
 
     def __init__(self, network: str, layout: torch.memory_format):
@@ -96,8 +96,8 @@ def _make_layer(layer: Layer, is_back: bool) -> nn.Module:
 def train(images: np.ndarray, options: dict[str, Any]):
     """Returns the function that trains an epoch, with fused Adam.
 
-    Of the options, ``layout`` is one of ``LAYOUTS`` and ``compiled`` says whether the
-    passes forward and back are.
+    Of the options, ``layout`` is one of ``LAYOUTS``, and ``compiled`` says whether the forward and
+    backward passes are compiled.
     """
     torch.manual_seed(0)
     torch.set_num_threads(os.cpu_count() or 1)

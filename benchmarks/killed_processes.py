@@ -17,7 +17,7 @@ ENDS_WITHIN = 60  # seconds after another worker was killed
 
 
 class Broken(Exception):
-    """A promise was broken; the message says which."""
+    """A guarantee was violated; the message says which."""
 
 
 def copy_program(folder: Path) -> Path:

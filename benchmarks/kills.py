@@ -123,7 +123,7 @@ def inspect(run: runs.Run) -> tuple[int, int]:
             position = checkpoint.load(run)[1]["position"]
         for name in runs.CHECKPOINTS.values():
             if (run.folder / name).exists():
-                with runs.open_file(run, name):  # as run.json says
+                with runs.open_file(run, name):  # verifies the checksum in run.json
                     _load_model(run.folder / name)
                 models += 1
     except Exception as error:

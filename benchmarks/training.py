@@ -25,8 +25,8 @@ from typing import Any
 import data
 
 ROOT = Path(__file__).resolve().parent.parent
-# Multiplications and additions of one image: forward, both gradients of every layer, but
-# not the gradient of the images.
+# Multiplications and additions for one image: the forward pass and both gradients of every layer,
+# except the gradient of the images.
 FLOP_PER_IMAGE = 2 * (3 * (2 * 500 * 10 + 10 * 500 + 500 * 784) + 2 * 784 * 500)
 
 # The largest relative difference allowed between the losses of the last epoch. Half precision

@@ -1,4 +1,4 @@
-"""Every choice that has a name: the tables behind the command line, the models and the results.
+"""Tables of all named choices, from which the command line, the models and the results are made.
 
 A table maps names to rows. A row describes the choice and lists the flags that it reads, each
 with its type, default, help text and abbreviation, so that adding a prior, a network or an
@@ -7,8 +7,8 @@ evaluation takes one row here and one module elsewhere.
     models, networks, likelihoods, priors, objectives, schedules    the parts of a model
     datasets, evaluations, metrics                                  what is read, drawn, measured
     training                                                        flags that belong to no part
-    run_flags                                                       which flags the parts read
-    flags, values                                                   what a flag is
+    run_flags                                                       which flags each part reads
+    flags, values                                                   flags and types of their values
 
 Nothing here imports TensorFlow or another package of the project.
 """

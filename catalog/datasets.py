@@ -1,7 +1,7 @@
 """Datasets: what is known about each before any image is read.
 
-A dataset is one row of ``DATASETS``. A way of loading images that no row uses yet is one new
-module in ``data/sources``, which says what such a module has.
+A dataset is one row of ``DATASETS``. A new way of loading images is a new module in
+``data/sources``, whose docstring lists the functions that a module needs.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Evaluation(NamedTuple):
     """Something drawn or measured.
 
     Attributes:
-        description: in words.
+        description: what it draws or measures.
         type: of its flag.
         flags: that it reads, in addition to those that every evaluation reads.
         needs_model: whether it needs TensorFlow.
@@ -53,7 +53,7 @@ _CLASSIFY = (
         "features",
         Choice(("mean", "sample")),
         "mean",
-        "what represents an image: its posterior mean, or one sample of its posterior",
+        "features of an image: its posterior mean, or one sample of its posterior",
         group="settings",
     ),
 )
@@ -100,7 +100,7 @@ EVALUATIONS = {
         checks=True,
     ),
     "ood": Evaluation(
-        "how well the loss detects images from elsewhere: samples, noise, --ood_dataset",
+        "how well the loss detects out-of-distribution images: samples, noise, --ood_dataset",
         flags=(_OOD_DATASET,),
         checks=True,
     ),
@@ -164,7 +164,7 @@ for _name, _row in EVALUATIONS.items():
     for _flag in _row.flags:
         READERS.setdefault(_flag.name, []).append(_name)
 
-# Every flag of evaluate.py but those of a run, by which one is chosen.
+# All flags of evaluate.py except those of train.py, by which a run is chosen.
 FLAGS: tuple[Flag, ...] = (
     *(_flag_of(name, row) for name, row in EVALUATIONS.items()),
     _ALL,

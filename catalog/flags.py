@@ -1,4 +1,4 @@
-"""What a flag is."""
+"""Flags of the command line."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Flag(NamedTuple):
     Attributes:
         name: without dashes.
         type: parses its text.
-        default: its value when it is not given; None if there is no single one.
-        help: what it sets, in words.
-        abbreviation: stands before the value in a run's name where the value is not the default;
-            empty if the flag does not change the result, or shows in every name.
+        default: its value if it is not given; None if it has none, or several.
+        help: what it sets.
+        abbreviation: precedes the value in a run's name if the value is not the default; empty
+            if the flag does not change the result, or is part of every name.
         group: a key of ``GROUPS``.
         is_common: whether ``--help`` lists it; ``--help all`` lists every flag.
         only: the flag and the value that it belongs to, such as ``("strategy", "mirrored")``.

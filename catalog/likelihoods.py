@@ -12,8 +12,8 @@ class Likelihood(NamedTuple):
     """A distribution of pixels given z.
 
     Attributes:
-        description: in words.
-        nats: what its logarithm is; nats of probabilities and of densities do not compare.
+        description: the distribution of a pixel.
+        nats: whether it is a probability or a density, whose nats cannot be compared.
         flags: that it reads.
     """
 
@@ -34,16 +34,16 @@ _PIXEL_STDDEV = Flag(
 
 LIKELIHOODS = {
     "bernoulli": Likelihood(
-        "black or white, a gray pixel being the probability of white", "a probability"
+        "black or white; gray values are probabilities of white", "a probability"
     ),
     "gaussian": Likelihood(
-        "normal noise of a fixed size (squared error)", _DENSITY, (_PIXEL_STDDEV,)
+        "normal with a fixed standard deviation (squared error)", _DENSITY, (_PIXEL_STDDEV,)
     ),
     "gaussian_learned": Likelihood(
-        "normal noise of a learned size, the same for all pixels", _DENSITY
+        "normal with one learned standard deviation for all pixels", _DENSITY
     ),
     "gaussian_per_pixel": Likelihood(
-        "normal noise whose size the decoder gives for each pixel", _DENSITY
+        "normal with a standard deviation for each pixel, from the decoder", _DENSITY
     ),
     "continuous_bernoulli": Likelihood("gray values between black and white", _DENSITY),
 }

@@ -17,7 +17,7 @@ class Metric(NamedTuple):
         higher_is_better: the direction; None if it has none.
         is_trained: whether training reports it for each epoch, in history.csv.
         is_validated: whether it is also reported for the validation images, as ``val_<name>``.
-        depends_on_likelihood: whether probabilities and densities give values that do not compare.
+        depends_on_likelihood: whether values of probabilities and of densities cannot be compared.
         digits: after the point, in tables.
         needs_labels: whether it is known for labeled images only.
     """
@@ -76,7 +76,7 @@ METRICS = {
     "accuracy": Metric(
         "accuracy",
         "fraction of labeled images",
-        "images of whose class the classifier gives the highest probability",
+        "images whose true class gets the highest probability",
         higher_is_better=True,
         is_trained=True,
         digits=4,
@@ -85,7 +85,7 @@ METRICS = {
     "objective": Metric(
         "objective",
         NATS,
-        "what the optimizer lowers",
+        "what the optimizer minimizes",
         is_trained=True,
         is_validated=False,
         depends_on_likelihood=True,

@@ -12,11 +12,11 @@ from catalog.values import COUNT, SIZE, Choice, Number, Several
 
 
 class Model(NamedTuple):
-    """What is trained.
+    """A kind of model.
 
     Attributes:
-        description: in words.
-        loss: the loss as a formula; flags stand in braces.
+        description: one line for the help text.
+        loss: the loss as a formula, with flags in braces.
         flags: that it reads, in addition to those that every model reads.
         uses_labels: whether it needs a dataset with labels.
     """
@@ -47,7 +47,7 @@ _OBJECTIVE = Flag(
     "objective",
     Choice(tuple(OBJECTIVES)),
     "elbo",
-    "what the optimizer lowers: "
+    "what the optimizer minimizes: "
     + "; ".join(f"{name}: {row.description}" for name, row in OBJECTIVES.items()),
     "obj-",
 )
@@ -73,7 +73,7 @@ _CLASSIFIER = (
         "classifier_loss",
         Choice(("softmax", "sigmoid")),
         "softmax",
-        "softmax: one distribution over the classes; sigmoid: yes or no for each class",
+        "softmax: one distribution over the classes; sigmoid: one Bernoulli for each class",
         "cl-",
     ),
 )

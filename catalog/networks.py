@@ -16,7 +16,7 @@ class Network(NamedTuple):
     Attributes:
         module: in ``models/networks``. A preset is another name for the same module with other
             defaults.
-        description: in words.
+        description: one line for the help text.
         flags: that it reads, with its defaults.
         layers: the flag that has one value per layer.
         per_layer: flags that have one value, or as many as ``layers``.
@@ -39,7 +39,7 @@ _ACTIVATION = Flag(
     "activation",
     Several(Choice(ACTIVATIONS)),
     ("tanh",),
-    "activation of all hidden layers, or of each of the encoder's; the decoder's in reverse order",
+    "activation of all hidden layers, or of each in the encoder (reversed in the decoder)",
     "act-",
 )
 _DROPOUT = Flag(
@@ -49,7 +49,7 @@ _HIDDEN_DIM = Flag(
     "hidden_dim",
     Several(SIZE),
     (500,),
-    "units of each hidden layer of the encoder; the decoder's in reverse order",
+    "units of each hidden layer of the encoder (reversed in the decoder)",
     is_common=True,  # without abbreviation: every name has it
 )
 _CONVOLUTIONS = (
@@ -60,7 +60,7 @@ _CONVOLUTIONS = (
         "paddings",
         Several(Number(int, 0, 10**6), words=("same",)),
         ("same",),
-        "rows and columns of zeros on every side, for each convolution or for all",
+        "zero padding of each convolution, or of all: rows and columns on every side",
         "pad",
     ),
     Flag(
@@ -105,7 +105,7 @@ NETWORKS = {
         activation=("prelu",),
     ),
     "conv_leaky": _CONV.with_defaults(
-        "three convolutions with leaky ReLU and dropout, and a decoder that begins and ends dense",
+        "three convolutions with leaky ReLU and dropout; the decoder has dense layers at both ends",
         filters=(64, 64, 64),
         kernel_sizes=(4,),
         strides=(2, 2, 1),

@@ -9,10 +9,10 @@ from catalog.values import Number
 
 
 class Objective(NamedTuple):
-    """What the optimizer lowers.
+    """What the optimizer minimizes.
 
     Attributes:
-        description: in words.
+        description: one line for the help text.
         flags: that it reads.
         needs_kl_by_dimension: flags that need a prior whose KL is known for each dimension.
     """

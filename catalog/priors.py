@@ -12,8 +12,8 @@ class Prior(NamedTuple):
     """A distribution of latent variables.
 
     Attributes:
-        description: in words.
-        by_dimension: whether the KL is known for each latent dimension, in closed form.
+        description: one line for the help text.
+        by_dimension: whether the KL has a closed form for each latent dimension.
         flags: that it reads.
     """
 

@@ -72,7 +72,7 @@ _EVERY_RUN = (
     *training.REGULARIZATION,
     *training.OPTIMIZATION,
 )
-_AFTER_THE_MODEL = ("beta_schedule",)  # whose flags follow all of the model's, in names of runs
+_AFTER_THE_MODEL = ("beta_schedule",)  # in names of runs, its flags follow those of the model
 
 
 def read_by(chosen: Mapping[str, Any]) -> dict[str, Flag]:
@@ -107,8 +107,8 @@ for _part, _table in PARTS.items():
         for _flag in _row.flags:
             READERS.setdefault(_flag.name, {})[_part, _value] = _flag
 
-# Every flag of a run but the seed, those of all parts included: once each, in order. Where a
-# flag's default depends on the part that reads it, it has none here.
+# All flags of a run except the seed, including those of all parts, each once and in order. A flag
+# whose default depends on the part that reads it has no default here.
 RUN_FLAGS: tuple[Flag, ...] = tuple(
     {
         flag.name: flag.with_default(None) if flag.name in READERS else flag

@@ -13,7 +13,7 @@ class Schedule(NamedTuple):
 
     Attributes:
         class_name: in ``models/schedules.py``.
-        description: in words.
+        description: one line for the help text.
         flags: its arguments.
         required: flags that have no default.
     """

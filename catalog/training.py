@@ -23,8 +23,8 @@ DATA = (
         "binarize",
         Choice(("none", "dynamic", "static")),
         "none",
-        "none: gray pixels; else black or white, the gray value being the probability of white, "
-        "drawn at every step (dynamic) or once (static)",
+        "none: gray pixels; otherwise black or white pixels, drawn with the gray value as the "
+        "probability of white, at every step (dynamic) or once (static)",
         "bin-",
         "data",
         is_common=True,

@@ -22,8 +22,8 @@ class Value:
     """A type of value.
 
     Attributes:
-        accepted: what is accepted, in words that follow "expected".
-        syntax: the same, short, for ``--help``.
+        accepted: what is accepted, to follow the word "expected".
+        syntax: a short form of it for ``--help``.
         may_be_alone: whether the flag without a value means true.
     """
 
@@ -114,7 +114,7 @@ class Number(Value):
 
 @dataclasses.dataclass(frozen=True)
 class Choice(Value):
-    """One of a few names; a near miss is answered with the closest."""
+    """One of a few names; errors suggest the closest ones."""
 
     names: tuple[str, ...]
 
@@ -140,7 +140,7 @@ class Several(Value):
 
     Args:
         item: the type of each.
-        words: names accepted in the place of an item.
+        words: names accepted in place of an item.
         may_be_empty: whether ``none`` stands for no value at all.
     """
 
@@ -175,11 +175,11 @@ class Several(Value):
 
 @dataclasses.dataclass(frozen=True)
 class Text(Value):
-    """Text of one form.
+    """Text that matches a pattern.
 
     Args:
-        pattern: a regular expression that all of it matches.
-        accepted, syntax: in words.
+        pattern: a regular expression for the complete text.
+        accepted, syntax: see ``Value``.
         max_bytes: of its UTF-8 form.
     """
 
@@ -206,7 +206,7 @@ class Sweep(Value):
         match = re.fullmatch(r"(?:--)?([a-z]\w*)=(.+)", text)
         if not match:
             raise self._refuse()
-        # A semicolon separates values that hold commas themselves: hidden_dim=500;512,256.
+        # A semicolon separates values that contain commas: hidden_dim=500;512,256.
         texts = tuple(part.strip() for part in re.split(";" if ";" in match[2] else ",", match[2]))
         if len(set(texts)) < len(texts) or "" in texts:
             raise ValueError("expected each value once")
@@ -229,8 +229,8 @@ RUN_NAME = Text(
 )
 RUN_NAMES = Text(
     r"[\w.=+* ?-]+(,[\w.=+* ?-]+)*",
-    "names of runs in trained_model/, with commas between them; * and ? stand for any characters "
-    "and any one",
+    "names of runs in trained_model/, with commas between them; * stands for any characters, ? for "
+    "one",
     "names",
 )
 CLASS = Text(r"[^\n\r]{1,50}", "the name or number of a class", "class")

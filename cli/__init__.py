@@ -1,7 +1,7 @@
-"""How a command line is read: both scripts' flags, help, one-line errors, and names of runs.
+"""Reading of command lines: both scripts' flags, help, one-line errors, and names of runs.
 
-Flags are rows of ``catalog``; no flag is named here for the sake of a single part. No
-TensorFlow is imported, so that mistakes are answered at once.
+The flags come from ``catalog``; no code here is specific to one part of a model. TensorFlow is
+not imported, so that mistakes are reported at once.
 """
 
 from pathlib import Path

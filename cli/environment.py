@@ -14,7 +14,7 @@ _PREFIXES = ("KERAS_", "OMP_", "TF_", "TFDS_", "XLA_")
 def prepare(argv: Sequence[str]) -> None:
     """Removes empty variables, and refuses paths that TensorFlow cannot open.
 
-    Libraries fail on a variable that is set to nothing: TensorFlow aborts the process for
+    Libraries fail on a variable that is set but empty: TensorFlow aborts the process for
     ``TF_DETERMINISTIC_OPS=``, Keras raises ValueError for ``KERAS_MAX_EPOCHS=``.
 
     Args:

@@ -16,7 +16,7 @@ _INDENT = 30  # of the descriptions
 
 
 class _HelpType(Boolean):
-    """Given alone, or with the word ``all``."""
+    """The value of ``--help``: none, or the word ``all``."""
 
     accepted = "--help or --help all"
 

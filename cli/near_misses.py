@@ -1,4 +1,4 @@
-"""What an unknown flag was probably meant to be."""
+"""Suggestions for unknown flags."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from catalog.values import join_or
 
-# What other programs call a flag → our flags, of which the first that the script has is
-# suggested; or, with a space in it, an answer.
+# Name of a flag in other programs → our flags, of which the first that the script has is
+# suggested. A text with a space is the answer itself.
 _GPU = "a GPU is used if there is one; for several, type --strategy mirrored"
 _SYNONYMS: dict[str, str | tuple[str, ...]] = {
     **dict.fromkeys(("epochs", "epoch", "n_epochs", "max_epochs", "nb_epochs"), ("num_epochs",)),

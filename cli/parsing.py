@@ -110,8 +110,8 @@ def parse(
 def _read_flag_files(words: Sequence[str], reading: tuple[Path, ...] = ()) -> list[str]:
     """Replaces each ``--flagfile`` with the words of the file, nested files included.
 
-    absl's reader is not used: it only warns of what is an error here, and never ends where a
-    file names itself. Nor is its ``--undefok``, which accepts unknown flags.
+    absl's reader is not used: it only warns of what is an error here, and does not stop if a file
+    includes itself. Its ``--undefok``, which accepts unknown flags, is refused.
 
     Args:
         words: of the command line, or of a file.

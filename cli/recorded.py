@@ -1,4 +1,4 @@
-"""The flags in a run.json, which may be an older version's or a stranger's: checked as data."""
+"""Checks the flags in a run.json, which may come from an older version or from a stranger."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def read_record(run: runs.Run) -> dict[str, Any]:
 
 
 def check_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings in the ``flags`` of a run.json, those that it lacks at their defaults.
+    """Returns the settings in the ``flags`` of a run.json, with defaults for missing flags.
 
-    What it has must be what train.py accepts on its command line. Nothing it names is imported.
+    The values must be ones that train.py accepts on its command line. Nothing that they name is
+    imported.
 
     Raises:
         UsageError: if it has an unknown flag, or a value that is refused.

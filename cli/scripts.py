@@ -1,4 +1,4 @@
-"""Running a script: its mistakes in one line, and its exit status."""
+"""Runs a script: one-line errors and exit statuses."""
 
 from __future__ import annotations
 
@@ -41,4 +41,4 @@ def run_script(main: Callable[[list[str]], None], errors: tuple[type[Exception],
 def on_one_line(error: Exception) -> str:
     """Returns an error's message on one line, without control characters."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

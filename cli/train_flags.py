@@ -35,7 +35,7 @@ TRAIN_FLAGS: tuple[Flag, ...] = (
 
 
 class Member(NamedTuple):
-    """One run of a sweep: the flag that sets it apart, its name, and its settings."""
+    """One run of a sweep: the flag that distinguishes it, its name, and its settings."""
 
     flag: str  # such as "--latent_dim=4"
     run_name: str
@@ -116,9 +116,13 @@ def _check_sweep(argv: Sequence[str], values: FlagValues) -> None:
 
 
 def parse_each(argv: Sequence[str], values: FlagValues) -> list[Member]:
-    """Returns the runs of a sweep; empty if ``values``, which ``argv`` gave, are those of one run.
+    """Returns the runs of a sweep, or an empty list without ``--sweep``.
 
-    Each run's command line is ``argv`` and its ``flag``, which overrides ``--sweep``.
+    The command line of each run is ``argv`` and its ``flag``, which overrides ``--sweep``.
+
+    Args:
+        argv: the script's name, then its arguments.
+        values: as ``parse_train`` returned them for ``argv``.
     """
     if not values.sweep:
         return []
@@ -162,7 +166,7 @@ def settle(given_flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
-    """Refuses what the dataset cannot give."""
+    """Refuses settings that the dataset does not allow."""
     dataset, num_validation = chosen["dataset"], chosen["num_validation"]
     num_train = info.num_train - num_validation
     if num_train < 1:
@@ -193,7 +197,7 @@ def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
 
 
 def execution(values: FlagValues) -> dict[str, Any]:
-    """Returns how the run is trained, by flag; none of it changes the result."""
+    """Returns the flags that do not change the result of a run, by name."""
     return {flag.name: values[flag.name].value for flag in training.RUNNING}
 
 

@@ -9,7 +9,7 @@ checksums in the file detect accidents; whoever replaces the images can replace 
 Otherwise the images are decoded again, with a message. If the folder cannot be written, the next
 start takes longer, and nothing else changes.
 
-This file imports no TensorFlow: images from the cache are there before it is.
+This file does not import TensorFlow, so that cached images can be read without it.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def read(
                 return rows, None if labels is None else labels[chosen]
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except Exception as error:  # a damaged file raises whatever its damage leads to
+    except Exception as error:  # a damaged file can raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         print(f"{path} cannot be read ({reason}): decoding the images again", flush=True)
         return None

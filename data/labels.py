@@ -15,11 +15,11 @@ def check(labels: np.ndarray | None, num_images: int, class_names: Sequence[str]
 
     Args:
         labels: as loaded.
-        num_images: how many there are to be.
+        num_images: the expected number of labels.
         class_names: of the dataset; None if it has no labels.
 
     Raises:
-        ValueError: if they are not, with the first position at which they are not.
+        ValueError: if they are not; the message names the first wrong label.
     """
     if labels is None or class_names is None:
         if labels is not None or class_names is not None:

@@ -1,7 +1,7 @@
 """Memory: whether a dataset fits, and arrays that TensorFlow takes over without a copy.
 
-TensorFlow is imported only by the function that needs it: whether a dataset fits is decided
-before.
+TensorFlow is imported only by the function that needs it, because whether a dataset fits is
+decided before TensorFlow is imported.
 """
 
 from __future__ import annotations

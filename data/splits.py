@@ -105,7 +105,7 @@ def stream_train_and_load_validation(
             validation.images[place] = encoded.decode(record["image"])
             if validation.labels is not None:
                 validation.labels[place] = record["label"]
-    except Exception as error:  # whatever damage leads to
+    except Exception as error:  # damage can raise anything
         raise source.damaged(info, data_dir, error) from error
     if binarize != "none":
         validation = _binarize(validation, "validation", share.of(np.arange(len(held_out))))
@@ -162,10 +162,10 @@ def _load(
 
 
 def _binarize(split: Split, name: str, rows: np.ndarray) -> Split:
-    """Draws every pixel black or white, its gray value the probability of white.
+    """Draws every pixel black or white, with its gray value as the probability of white.
 
     Args:
-        split: some images of it.
+        split: some of its images.
         name: of the split.
         rows: positions of these images in the split, ascending: an image's noise does not
             depend on which others are loaded.

@@ -17,4 +17,4 @@ TensorFlow.
 
 
 class RequestError(Exception):
-    """The flags ask for what a run cannot give; the message is one line."""
+    """The flags request something that a run does not have; the message is one line."""

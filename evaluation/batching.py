@@ -1,8 +1,8 @@
-"""A model applied to many images, in batches, bit for bit the same every time.
+"""Applies a model to many images in batches, with results that repeat bit for bit.
 
-The functions are compiled by XLA: TensorFlow's own matrix products on several threads may
-differ in the last bit from run to run, which t-SNE would make visible. All arrays leave the
-model through this file, which refuses values that are not finite.
+The functions are compiled by XLA, because TensorFlow's own matrix products on several threads may
+differ in the last bit from run to run, which t-SNE would amplify. All results of a model pass
+through this file, which refuses values that are not finite.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np
 
 
 def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
-    # TensorFlow warns of a function that is compiled often, and here it is another model's each
-    # time, as in --compare. A partial is a new function to TensorFlow.
+    # TensorFlow warns if a function is compiled often, as here for each model of --compare. It
+    # takes each partial for a new function.
     compiled = tf.function(functools.partial(function), jit_compile=True, reduce_retracing=True)
     results = [
         compiled(tf.constant(inputs[start : start + _BATCH_SIZE]))

@@ -1,8 +1,8 @@
 """``--classify``: accuracy with few labels, on the latent variables and on the pixels.
 
 The experiment of a published VAE of Fashion-MNIST with a support vector machine (M1), after
-Kingma et al. (2014), section 2.1: the model is trained on images without labels, and a balanced
-few of them are given labels. Accuracy is measured on all test images.
+Kingma et al. (2014), section 2.1: the model is trained on unlabeled images, and classifiers on a
+small balanced subset with labels. Accuracy is measured on all test images.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ def check(session: Session) -> None:
     for count in counts:
         if count % num_classes or count < 2 * num_classes:
             raise RequestError(
-                f"{flag}: {count} is no multiple of the {num_classes} classes, of "
-                f"{2 * num_classes} or more: type for example --label_counts "
+                f"{flag}: {count} is not a multiple of {num_classes}, the number of classes, or is "
+                f"below {2 * num_classes}: type for example --label_counts "
                 f"{max(2, round(count / num_classes)) * num_classes}"
             )
     if max(counts) > smallest * num_classes:
         fitting = [str(count) for count in counts if count <= smallest * num_classes]
         raise RequestError(
-            f"{flag}: expected at most {smallest * num_classes}, for one class has {smallest} of "
+            f"{flag}: expected at most {smallest * num_classes}: one class has only {smallest} of "
             f"the {len(labels):,} images trained on: type for example --label_counts "
             + (",".join(fitting) or str(smallest * num_classes))
         )

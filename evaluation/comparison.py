@@ -25,8 +25,8 @@ Tables = Sequence[dict[str, Any]]  # of each run, what was measured
 def compare(sessions: Sequence[Session]) -> list[Path]:
     """Draws the runs' curves, metrics, reconstructions and samples; writes tables.
 
-    Nats of a probability and of a density do not compare (docs/likelihoods.md). If the runs have
-    both, curves and metrics that depend on the likelihood are not drawn, and a line says so.
+    Nats of a probability and of a density cannot be compared (docs/likelihoods.md). If the runs
+    have both, curves and metrics that depend on the likelihood are not drawn; a line reports this.
 
     Args:
         sessions: of two or more runs on the same images, with the same folder for results.
@@ -45,12 +45,12 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
         hidden = [name for name in shown if METRICS[name].depends_on_likelihood]
         shown = [name for name in shown if name not in hidden]
         print(
-            f"{', '.join(likelihoods)}: nats of probabilities and of densities do not compare; "
+            f"{', '.join(likelihoods)}: nats of probabilities and of densities cannot be compared; "
             f"curves, {' and '.join(METRICS[name].heading for name in hidden)} are not drawn"
         )
     written += _draw_metrics(first, shown, tables, labels, subtitle)
     written += _draw_reconstructions(sessions, labels, subtitle)
-    # Samples tell models apart that differ in where z comes from.
+    # Samples show the difference between models with different priors, or without one.
     if len({(session.model.is_variational, session.prior) for session in sessions}) > 1:
         written += _draw_samples(sessions, labels, subtitle)
     return written

@@ -29,8 +29,8 @@ def run(session: Session) -> list[Path]:
     """Writes samples/<class>/<number>.png, and samples/labels.csv with one row per image.
 
     The classifier assigns the classes; the pixels are E[x|z]. The files of an earlier export are
-    replaced, and no others: a folder that holds any is refused. labels.csv comes first, so that
-    it lists every image that there is, even after a crash.
+    replaced; a folder with other files is refused. labels.csv is written first, so that it lists
+    every existing image, even after a crash.
     """
     import tensorflow as tf
 
@@ -84,11 +84,11 @@ def remove_exported(folder: Path) -> None:
     for path in found:
         if path.is_symlink() or path.relative_to(folder).as_posix() not in exported:
             raise runs.RunError(
-                f"{path} is not of an earlier export: move it, for --export_samples replaces "
-                f"what is in {folder}"
+                f"{path} is not from an earlier export: move it, because --export_samples replaces "
+                f"the files in {folder}"
             )
     for path in found:
-        if path.name != _TABLE:  # which goes last, when a new one replaces it
+        if path.name != _TABLE:  # the new table replaces it later
             path.unlink()
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():
@@ -110,14 +110,14 @@ def _read_listed(table: Path) -> set[str]:
 def name_folders(class_names: Sequence[str]) -> list[str]:
     """Returns a folder's name for each class, such as ``T-shirt-top`` for ``T-shirt/top``.
 
-    Class names come from the data. Characters that a path or a terminal could take for something
-    else become dashes; an empty name or a second one of the same spelling gets its number.
+    Class names come from the data. Characters with a special meaning in paths or terminals become
+    dashes; the number of the class is added to empty and repeated names.
     """
     folders: list[str] = []
     taken = {_TABLE}
     for label, name in enumerate(class_names):
-        letters = unicodedata.normalize("NFC", name)
-        safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "-" for c in letters)
+        text = unicodedata.normalize("NFC", name)
+        safe = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "-" for c in text)
         safe = safe.encode()[:_MAX_NAME_BYTES].decode(errors="ignore").strip(". ") or "class"
         if safe.casefold() in taken or safe == "class":
             safe = f"{safe}-{label}"

@@ -23,9 +23,9 @@ def run(session: Session) -> list[Path]:
 
 
 def draw_split(session: Session, split: str) -> list[Path]:
-    """Draws the posterior means of ``"test"`` or ``"train"`` images; an autoencoder's codes.
+    """Draws the posterior means (or an autoencoder's codes) of ``"test"`` or ``"train"`` images.
 
-    Histograms for one latent dimension, the plane for two, a t-SNE map (van der Maaten and
+    Histograms for one latent dimension, a scatter plot for two, a t-SNE map (van der Maaten and
     Hinton, 2008) for more. Drawn once per session: later calls return no paths.
     """
     if split in session.drawn_maps:

@@ -15,12 +15,13 @@ _NUM_SAMPLES = 10_000  # of a prior whose mean and spread are not known
 
 
 def run(session: Session) -> list[Path]:
-    """Draws the plane over the prior and over the posterior means, each mean ± 2 std.
+    """Draws the plane twice: over mean ± 2 std of the prior and of the posterior means.
 
-    In more than two dimensions, the plane of the two with the most KL, the others at 0. Where
-    the prior has no KL by dimension, of the two whose posterior means vary most. An autoencoder
-    has no prior: of the two whose codes vary most, the others at their mean over the test images.
-    One dimension gives a line.
+    With more than two latent dimensions, the plane is that of the two with the largest KL, and the
+    other dimensions are 0. If the prior has no KL by dimension, it is that of the two whose
+    posterior means vary most. For an autoencoder, N(0, I) takes the place of the prior, the plane
+    is that of the two dimensions whose codes vary most, and the others are at their mean over the
+    test images. With one dimension, a line is drawn.
     """
     z_mean, _ = session.test_posterior
     is_variational = session.model.is_variational
@@ -57,7 +58,7 @@ def run(session: Session) -> list[Path]:
 
 
 def _measure_reach(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns mean and standard deviation by dimension; a collapsed posterior has none."""
+    """Returns mean and standard deviation by dimension, the latter at least 0.001."""
     return z.mean(axis=0), np.maximum(z.std(axis=0), 1e-3)
 
 

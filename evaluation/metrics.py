@@ -1,4 +1,4 @@
-"""``--metrics``: the metrics to quote, on the test images."""
+"""``--metrics``: metrics on the test images."""
 
 from __future__ import annotations
 

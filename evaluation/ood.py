@@ -1,8 +1,8 @@
 """``--ood``: how well the loss detects out-of-distribution images.
 
-The experiment of a published convolutional VAE. The loss of each image is the detector; no
-other images are used in training. A model may well assign other images a lower loss than its
-own: Nalisnick et al. (2019), arXiv:1810.09136. The area under the ROC curve is then below ½.
+The experiment of a published convolutional VAE. The loss of an image is its score; training uses
+no out-of-distribution images. These may get a lower loss than the test images (Nalisnick et al.,
+2019, arXiv:1810.09136); the area under the ROC curve is then below ½.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def run(session: Session) -> list[Path]:
     ]
     figure = figures.draw_loss_distributions(
         rows,
-        "Loss of images from elsewhere",
+        "Loss of out-of-distribution images",
         f"{session.subtitle} · box: median and quartiles, whiskers: 1 % and 99 % of the images · "
         "AUC: how well the loss separates them from test images; ½: chance, below ½: scored as "
         f"more likely than test images · samples: {measured['samples_are']} · seed {session.seed}",
@@ -75,8 +75,8 @@ def make_groups(session: Session) -> Groups:
     """Returns the images to score: name → title and images in [0, 1]; test images first.
 
     There are as many samples and noise images as test images, and all test images of the second
-    dataset. If the pixels of the run are binarized, those of samples and noise are drawn black or
-    white too; otherwise gray would tell them apart.
+    dataset. If the run has binarized pixels, those of samples and noise are binarized too, so that
+    gray pixels do not reveal them.
     """
     from evaluation import batching
 

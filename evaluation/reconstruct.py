@@ -14,7 +14,8 @@ from evaluation.session import Session
 def run(session: Session) -> list[Path]:
     """Draws ``num_gen`` pairs, and the latent map of the test images.
 
-    With two or more classes each column holds one class, and the rows end with the smallest class.
+    With two or more classes, each column has images of one class, and there are as many rows as
+    the smallest class has images, at most.
     """
     images, labels = session.test
     count, names = min(session.flags["num_gen"], len(images)), None
@@ -36,9 +37,9 @@ def run(session: Session) -> list[Path]:
 
 
 def choose_by_class(num_images: int, labels: np.ndarray | None, count: int) -> np.ndarray:
-    """Returns positions of images that take the classes in turn: first one of each.
+    """Returns positions of images of alternating classes: first one of each class, and so on.
 
-    Within a class, and without labels, in the order of the dataset.
+    The images of a class, and images without labels, are in the order of the dataset.
 
     Args:
         num_images: the number of images.

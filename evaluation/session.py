@@ -122,7 +122,7 @@ class Session:
             reason = "the run has not finished an epoch yet"
             if self.record["status"] == "diverged":
                 reason = "the run diverged before it had finished an epoch"
-            raise runs.RunError(f"{path} is not there: {reason}")
+            raise runs.RunError(f"{path} does not exist: {reason}")
         with runs.open_file(self.run, path.name):
             pass
 

@@ -1,8 +1,8 @@
 """Loads the trained model of a run without executing anything in its file.
 
-The model is built from the flags in run.json, which have been checked like a command line, and
-its file provides only the weights. No object is created from what the file names. Before the
-weights are loaded, their shapes must be those of the model.
+The model is built from the flags in run.json, which are checked like a command line; its file
+provides only the weights. No class that the file names is instantiated, and the shapes of the
+weights are checked before they are loaded.
 """
 
 from __future__ import annotations

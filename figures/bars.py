@@ -11,7 +11,7 @@ from figures.style import CLASS_COLORS, FAINT, INK, annotate, new_axes, new_figu
 
 @styled
 def draw_kl_per_dimension(kl: np.ndarray, active: np.ndarray, title: str, subtitle: str) -> Figure:
-    """Draws a bar for each latent dimension, the largest first, inactive ones gray.
+    """Draws a bar for each latent dimension, the largest first; inactive ones are gray.
 
     Args:
         kl: (latent_dim,), mean KL in nats.

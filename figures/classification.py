@@ -71,10 +71,10 @@ def draw_accuracy(
 def draw_confusions(
     shares: np.ndarray, class_names: Sequence[str], title: str, subtitle: str
 ) -> Figure:
-    """Draws a confusion matrix: for each true class, a row, the share of each predicted class.
+    """Draws a confusion matrix: one row per true class, with the share of each predicted class.
 
-    The cells of many classes are small: a color bar takes the place of their numbers, and not
-    every class is named.
+    With many classes the cells are small: a color bar replaces their numbers, and not every class
+    is named.
 
     Args:
         shares: (num_classes, num_classes) in [0, 1].
@@ -84,7 +84,7 @@ def draw_confusions(
     side = min(_CELL * count, _MAX_SIDE)
     cell = side / count
     bar = 0.0 if cell > _NUMBER else 0.6
-    longest = max(0.075 * max(map(len, names)), 0.45 - side / 2)  # a wide letter is 0.075 inches
+    longest = max(0.075 * max(map(len, names)), 0.45 - side / 2)  # 0.075 inches per character
     figure = new_figure(
         max(longest + side + 0.75 + bar, 5.2), longest + side + 0.55, title, subtitle
     )

@@ -18,8 +18,8 @@ from figures.curves import select_metrics
 from figures.grids import add_sheet, choose_columns, choose_gap, tile
 from figures.style import FAINT, INK, annotate, new_axes, new_figure, styled
 
-_LETTER, _LINE = 0.075, 0.14  # inches: a wide letter and a line, at the style's 8 points
-_LABEL = 24  # letters in a line of a run's label
+_CHARACTER, _LINE = 0.075, 0.14  # inches: a wide character and a line, at the style's 8 points
+_LABEL = 24  # characters in a line of a run's label
 
 History = Sequence[Mapping[str, float]]
 
@@ -30,8 +30,8 @@ def draw_compared_curves(
 ) -> Figure:
     """Draws each metric of training and validation for several runs, training above validation.
 
-    The objective is not drawn: it is measured on training images only, and runs that lower
-    different objectives do not compare by it.
+    The objective is not drawn: it is measured on training images only, and different objectives
+    cannot be compared.
 
     Args:
         histories: for each run, one row per epoch: ``epoch``, the metrics of its model and
@@ -73,9 +73,9 @@ def draw_compared_curves(
 
 
 def _find_limits(histories: Sequence[History], names: Sequence[str]) -> tuple[float, float]:
-    """Returns limits of the axis that hold all values after the first twentieth of the epochs.
+    """Returns limits of the axis that contain all values after the first twentieth of the epochs.
 
-    The steep beginning would leave no room for the differences between the runs.
+    The steep beginning is cut off, because it would hide the differences between the runs.
     """
     values = np.array(
         [
@@ -102,7 +102,7 @@ def draw_compared_measures(
 ) -> Figure:
     """Draws a table of dots with values, one row per run, and the KL by dimension below.
 
-    The legend says which runs have no KL by dimension, the subtitle if none has.
+    The legend marks runs without a KL by dimension; if no run has one, the subtitle says so.
 
     Args:
         measures: heading → mean and standard error for each run; None where the model has no
@@ -161,7 +161,7 @@ def _draw_dots(axes: Axes, values: Sequence[tuple[float, float, str] | None], co
     ]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     reach = (high - low) or abs(high) or 1.0
-    axes.set_xlim(low - 0.1 * reach, high + 0.85 * reach)  # the texts stand to the right
+    axes.set_xlim(low - 0.1 * reach, high + 0.85 * reach)  # with room for the texts on the right
     axes.set_ylim(count - 0.5, -0.5)
     axes.set_yticks([])
     axes.set_xticks([])
@@ -245,7 +245,7 @@ def draw_compared_samples(
     sheets = [tile(images, across, gap) for images in samples]
     width = max(2.4, 0.32 * across)
     height = width * sheets[0].shape[0] / sheets[0].shape[1]
-    lines = [textwrap.wrap(text, int(width / _LETTER)) for text in labels]
+    lines = [textwrap.wrap(text, int(width / _CHARACTER)) for text in labels]
     heading = 0.1 + _LINE * max(map(len, lines))
     rows = -(-len(labels) // columns)
     figure = new_figure(
@@ -269,7 +269,7 @@ class _Legend:
 
     def __init__(self, labels: Sequence[str]):
         self.lines = [textwrap.wrap(text, _LABEL) for text in labels]
-        self.width = 0.4 + _LETTER * max(len(line) for lines in self.lines for line in lines)
+        self.width = 0.4 + _CHARACTER * max(len(line) for lines in self.lines for line in lines)
         self.height = sum(_LINE * len(lines) + 0.08 for lines in self.lines)
 
     def draw(self, figure: Figure, left: float, top: float | None = None) -> None:
@@ -285,14 +285,14 @@ class _Legend:
 
 
 def _wrap(labels: Sequence[str], num_lines: int) -> tuple[list[str], float]:
-    """Returns the labels in at most so many lines, and their width in inches."""
-    letters = max(8, -(-max(map(len, labels)) // num_lines), min(_LABEL, max(map(len, labels))))
-    wrapped = [textwrap.wrap(text, letters) for text in labels]
+    """Returns the labels in at most ``num_lines`` lines, and their width in inches."""
+    length = max(8, -(-max(map(len, labels)) // num_lines), min(_LABEL, max(map(len, labels))))
+    wrapped = [textwrap.wrap(text, length) for text in labels]
     for index, text in enumerate(labels):
-        if len(wrapped[index]) > num_lines:  # between words it takes more lines: break anywhere
-            wrapped[index] = [text[at : at + letters] for at in range(0, len(text), letters)]
+        if len(wrapped[index]) > num_lines:  # too many lines if broken between words
+            wrapped[index] = [text[at : at + length] for at in range(0, len(text), length)]
     longest = max(len(line) for lines in wrapped for line in lines)
-    return ["\n".join(lines) for lines in wrapped], 0.1 + _LETTER * longest
+    return ["\n".join(lines) for lines in wrapped], 0.1 + _CHARACTER * longest
 
 
 def _choose_line(place: int, count: int) -> dict[str, Any]:

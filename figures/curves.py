@@ -20,8 +20,8 @@ from figures.style import (
     styled,
 )
 
-_BESIDE = 1.15  # inches between columns: the names of the curves, the numbers of the axis
-_BELOW = 0.8  # inches between rows: the label of the axis, the heading
+_BESIDE = 1.15  # inches between columns, for the names of the curves and the axis' numbers
+_BELOW = 0.8  # inches between rows, for the label of the axis and the heading
 _SPLITS = (("", "training", TRAINING_COLOR), ("val_", "validation", VALIDATION_COLOR))
 
 
@@ -47,10 +47,9 @@ def select_metrics(columns: Iterable[str]) -> dict[str, Metric]:
 def draw_curves(
     history: Sequence[Mapping[str, float]], best_epoch: int | None, title: str, subtitle: str
 ) -> Figure:
-    """Draws a panel for each metric of training, training and validation images in each.
+    """Draws a panel for each metric, with the curves of training and validation images.
 
-    The objective, which is measured on training images only, is left out where it equals the
-    loss.
+    The objective, which is measured on training images only, is omitted if it equals the loss.
 
     Args:
         history: one row per epoch: ``epoch``, the metrics and those of the validation images,

@@ -24,8 +24,8 @@ def draw_loss_distributions(
 ) -> Figure:
     """Draws a box plot for each group: median, quartiles, whiskers from 1 % to 99 %.
 
-    The axis is logarithmic where the losses span orders of magnitude, and logarithmic on both
-    sides of 0 where some losses of a density are negative.
+    The axis is logarithmic if the losses span orders of magnitude, and symmetric-logarithmic if
+    some losses of a density are negative.
 
     Args:
         rows: for each group its title, its losses in nats per image, (num_images,), and the
@@ -96,7 +96,7 @@ def _set_scale(axes: Axes, ends: np.ndarray, width: float) -> None:
 
 
 def _keep_readable(axes: Axes, wanted: Sequence[float], width: float) -> list[float]:
-    """Returns the ticks inside the axes that are half an inch from all earlier ones."""
+    """Returns the ticks inside the axes, without those less than half an inch from earlier ones."""
     low, high = axes.transData.transform([(end, 0) for end in axes.get_xlim()])[:, 0]
     kept: list[float] = []
     spots: list[float] = []

@@ -12,7 +12,7 @@ from figures.style import FAINT, annotate, new_axes, new_figure, styled, write_n
 
 _INCHES = 0.42  # the side of one image
 _MARGIN = 0.12
-_LETTER, _NAME = 0.056, 0.13  # a letter's width and a line's height at 6 points, in inches
+_CHARACTER, _NAME = 0.056, 0.13  # a character's width, a line's height at 6 points, in inches
 _MIN_WIDTH = 3.6  # of a figure, so that its title fits
 _MAX_COLUMNS = 12  # of pairs with a class each
 
@@ -104,7 +104,7 @@ def draw_named_images(
 
     Args:
         images: (num_images, height, width, channels) in [0, 1].
-        names: (num_images,); all images are at least as wide as the longest.
+        names: (num_images,); all images are at least as wide as the longest name.
     """
     return _draw_named(images, names, title, subtitle, _INCHES, choose_gap(images))
 
@@ -112,10 +112,10 @@ def draw_named_images(
 def _draw_named(
     images: np.ndarray, names: Sequence[str], title: str, subtitle: str, inches: float, gap: int
 ) -> Figure:
-    """Draws named images at least so many inches wide and so many pixels apart."""
+    """Draws named images, at least ``inches`` wide and ``gap`` pixels apart."""
     names = [write_name(name, 16) for name in names]
     num_columns = choose_columns(len(images))
-    side = max(inches, _LETTER * max(map(len, names)) + 0.04)
+    side = max(inches, _CHARACTER * max(map(len, names)) + 0.04)
     pixels = images.shape[2] / side  # per inch
     room = int(np.ceil(_NAME * pixels))  # rows of pixels for the name
     named = np.pad(to_rgb(images), ((0, 0), (room, 0), (0, 0), (0, 0)), constant_values=1)
@@ -142,9 +142,8 @@ def draw_reconstructions(
     Args:
         images: (num_pairs, height, width, channels) in [0, 1], row by row.
         reconstructions: of the same shape.
-        column_names: the classes that the images have in turn, or None without classes. Few
-            classes have several columns each. More than twelve have none: every pair stands
-            below its own name.
+        column_names: the classes of the images, in turn, or None without classes. A few classes
+            have several columns each. With more than twelve, each pair has its own name instead.
     """
     pairs = np.concatenate([images, reconstructions], axis=2)  # side by side
     gap = 3 * choose_gap(images)
@@ -171,11 +170,11 @@ def draw_reconstructions(
 
 
 def choose_columns(count: int) -> int:
-    """Returns the columns for so many images: about as many as there are rows."""
+    """Returns the number of columns for ``count`` images: about the number of rows."""
     num_columns = int(np.ceil(np.sqrt(count)))
     return 10 * int(np.ceil(num_columns / 10)) if count >= 50 else num_columns
 
 
 def choose_gap(images: np.ndarray) -> int:
-    """Returns how many pixels of paper lie between images."""
+    """Returns the number of pixels between images."""
     return max(1, round(images.shape[2] / 14))

@@ -35,7 +35,7 @@ def draw_latent_map(
     title: str,
     subtitle: str,
 ) -> Figure:
-    """Draws points in the plane, each class in its color with its name on it.
+    """Draws points in the plane, each class in its own color and with its name.
 
     Of more than 20 classes only the 20 with the most points are named; the subtitle says so.
 
@@ -44,7 +44,7 @@ def draw_latent_map(
         labels: (num_images,), indices into ``class_names``; None without labels, and all points
             have one color.
         class_names: (num_classes,); None without labels.
-        axis_names: of the coordinates; None if they mean nothing, as in t-SNE.
+        axis_names: of the coordinates; None if they have no meaning, as in t-SNE.
     """
     named, subtitle = _choose_classes(labels, class_names, subtitle, "named")
     figure = new_figure(_SIDE + 0.85, _SIDE + 0.5, title, subtitle)
@@ -158,7 +158,7 @@ def _densest(points: np.ndarray) -> np.ndarray:
 
 
 def _spread(anchors: np.ndarray, room: np.ndarray, axes: Axes) -> np.ndarray:
-    """Moves texts apart until none covers another: pairs too close push each other away.
+    """Moves texts apart until none covers another.
 
     Args:
         anchors: (num_texts, 2), where the texts belong.

@@ -1,10 +1,10 @@
 """Imports matplotlib with its own defaults, whatever the user's files and environment say.
 
-matplotlib reads a ``matplotlibrc`` (of the working directory, of ``MATPLOTLIBRC`` or of the
-user's configuration) and ``MPLBACKEND`` when it is first imported, and fails where one of them
-is damaged or names a backend that is not installed, as ``MPLBACKEND`` does in a notebook's
-subprocess. No figure needs any of them: ``figures.style`` draws from matplotlib's defaults.
-Import this before Keras, too, which imports matplotlib where it is installed.
+When it is first imported, matplotlib reads a ``matplotlibrc`` (from the working directory,
+``MATPLOTLIBRC`` or the user's configuration) and ``MPLBACKEND``. The import fails if one of them
+is damaged or names a backend that is not installed, as ``MPLBACKEND`` does in the subprocess of a
+notebook. No figure needs them: ``figures.style`` uses matplotlib's defaults. Import this before
+Keras, which imports matplotlib if it is installed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def _import_matplotlib() -> None:
         raise ModuleNotFoundError("matplotlib is not installed: pip install -r requirements.txt")
     backend = os.environ.pop("MPLBACKEND", None)
     try:
-        # Its template of a matplotlibrc, every line a comment, lies in this folder; the file of
-        # the working directory comes before all others.
+        # This folder has a template of matplotlibrc in which every line is a comment. The file in
+        # the working directory takes precedence over all others.
         with contextlib.chdir(Path(spec.origin).parent / "mpl-data"):
             importlib.import_module("matplotlib")
     finally:

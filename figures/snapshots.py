@@ -17,9 +17,9 @@ from figures.style import FAINT, annotate, new_figure, styled
 _COLUMNS = 10
 _INCHES = 0.36  # the width of an image
 _HEADING = 0.3
-_LETTERS = 62  # in a line of losses
+_CHARACTERS = 62  # in a line of losses
 _MAX_FRAMES = 200
-_SECONDS = 10.0  # duration of an animation, about
+_SECONDS = 10.0  # approximate duration of an animation
 _LAST_SECONDS = 2.0  # for which its last frame is shown
 
 
@@ -59,7 +59,7 @@ def draw_snapshot(
         annotate(axes, heading, (0, 1), (0, 3), xycoords="axes fraction", va="bottom")
     metrics = select_metrics(losses).items()
     values = [f"{metric.heading} {losses[name]:.{metric.digits}f}" for name, metric in metrics]
-    lines = textwrap.wrap(f"epoch so far: {', '.join(values)}", _LETTERS) if values else [""]
+    lines = textwrap.wrap(f"epoch so far: {', '.join(values)}", _CHARACTERS) if values else [""]
     below = (0.1, "baseline") if len(lines) == 1 else (0.02, "bottom")  # two lines at most
     place = (0.1 / width, below[0] / figure.get_figheight())
     figure.text(*place, "\n".join(lines), va=below[1], size=7, color=FAINT)

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-# Petroff (2021), arXiv:2107.02270: ten colors that stay apart with any color vision.
+# Petroff (2021), arXiv:2107.02270: ten colors that are distinct with any color vision.
 CLASS_COLORS = (
     "#3f90da",
     "#ffa90e",
@@ -29,7 +29,7 @@ CLASS_COLORS = (
     "#92dadd",
 )
 TRAINING_COLOR, VALIDATION_COLOR = "#717581", "#bd1f01"
-# Lines of one figure: markers and dashes tell them apart in black and white too.
+# Lines of one figure: markers and dashes distinguish them in black and white, too.
 LINE_LOOKS: tuple[dict[str, Any], ...] = (
     {"color": CLASS_COLORS[0], "marker": "o", "linestyle": "-"},
     {"color": CLASS_COLORS[6], "marker": "^", "linestyle": "--"},
@@ -37,10 +37,10 @@ LINE_LOOKS: tuple[dict[str, Any], ...] = (
     {"color": CLASS_COLORS[4], "marker": "D", "linestyle": "-."},
     {"color": CLASS_COLORS[5], "marker": "v", "linestyle": (0, (8, 2, 1, 2, 1, 2))},
 )
-_SUBTITLE_INCHES, _LINE = 0.066, 0.13  # a wide letter's width, a line's height at 7 points
+_SUBTITLE_INCHES, _LINE = 0.066, 0.13  # a wide character's width, a line's height at 7 points
 INK, FAINT = "#222222", "#757575"
 
-# From matplotlib's defaults, not the user's settings; the backend, which none uses, stays.
+# Based on matplotlib's defaults, not the user's settings; the backend, which is unused, is kept.
 _STYLE = {name: matplotlib.rcParamsDefault[name] for name in matplotlib.rcParamsDefault}
 del _STYLE["backend"]
 _STYLE |= {
@@ -132,20 +132,20 @@ def class_colors(count: int) -> list[str]:
     colors = list(CLASS_COLORS[:count])
     rounds = -(-count // 10)
     for place in range(1, rounds):
-        towards = place % 2  # even rounds darken, odd ones lighten
+        toward = place % 2  # even rounds darken, odd ones lighten
         amount = 0.6 * ((place + 1) // 2) / (rounds // 2)
         colors += [
-            to_hex((1 - amount) * np.array(to_rgb(color)) + amount * towards)
+            to_hex((1 - amount) * np.array(to_rgb(color)) + amount * toward)
             for color in CLASS_COLORS[: count - 10 * place]
         ]
     return colors
 
 
-def write_name(name: str, letters: int = 20) -> str:
-    """Returns a class's name as plain text on one line, cut to a number of letters."""
+def write_name(name: str, max_length: int = 20) -> str:
+    """Returns a class's name as plain text on one line, of at most ``max_length`` characters."""
     name = " ".join(name.split())
-    if len(name) > letters:
-        name = f"{name[: letters - 1]}…"
+    if len(name) > max_length:
+        name = f"{name[: max_length - 1]}…"
     return name.replace("$", r"\$")  # not mathematics
 
 
@@ -153,7 +153,7 @@ def write_name(name: str, letters: int = 20) -> str:
 def save(figure: Figure, path: Path) -> None:
     """Writes a PNG or PDF file, as the path's suffix says; text in a PDF stays text.
 
-    The bytes depend on the figure only: they contain no date and no version.
+    The bytes depend only on the figure: they contain no date and no version.
 
     Raises:
         KeyError: if the suffix is neither ``.png`` nor ``.pdf``.

@@ -1,4 +1,4 @@
-"""The mathematics: networks, likelihoods, priors, objectives, and the models made of them.
+"""Networks, likelihoods, priors, objectives, and the models made of them.
 
 Importing this package registers every class with Keras, so that
 

@@ -1,8 +1,8 @@
 """A plain autoencoder: a VAE without noise and without the KL term.
 
-It has the networks of a VAE, so that the two compare on equal terms. Nothing draws its codes
-towards N(0, I) or fills the space between them: it reconstructs well, and what it decodes from
-N(0, I) need not be an image.
+It has the networks of a VAE, so that the two can be compared. Nothing pulls its codes toward
+N(0, I) or fills the space between them: it reconstructs well, but decoded samples of N(0, I) need
+not look like images.
 """
 
 from __future__ import annotations

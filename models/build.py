@@ -23,9 +23,9 @@ def build(
     Args:
         image_shape: (height, width, channels).
         settings: the flags of the run by name; ``model``, ``network``, ``likelihood``, ``prior``
-            and ``objective`` choose the modules, which read what they need of the others.
-        num_classes: of the labels; models that use no labels need none.
-        num_train: number of training images; needed where only some of them are labeled.
+            and ``objective`` choose the modules, which read the other flags that they need.
+        num_classes: number of classes; not needed by models that use no labels.
+        num_train: number of training images; needed if only some of them are labeled.
 
     Raises:
         NetworkError: if the network's sizes do not fit each other or the images.
@@ -41,7 +41,7 @@ def build(
 
 
 def build_parts(image_shape: tuple[int, int, int], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a model is made of: the parts and numbers whose flags its row lists."""
+    """Returns the parts of a model, and the numbers whose flags its row in the catalog lists."""
     likelihood = likelihoods.build(settings)
     height, width, channels = image_shape
     outputs_shape = (height, width, channels * likelihood.outputs_per_channel)

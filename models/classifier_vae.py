@@ -34,18 +34,18 @@ def build(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> ClassifierVA
 
 @keras.saving.register_keras_serializable(package="models")
 class ClassifierVAE(VAE):
-    """A VAE whose loss has a classifier's beside reconstruction and KL.
+    """A VAE with a classifier on z, whose loss is added to reconstruction and KL.
 
-    Of image i, with z_i ~ q(z|x_i) and y_i its label:
+    For image i with the label y_i, and z_i ~ q(z|x_i):
 
         loss_i = −log p(x_i|z_i) + β · KL(q(z|x_i) ‖ p(z)) + w · s_i · c_i,
         c_i = −log p(y_i|z_i), or 0 where y_i is not known;
         s_i = N / N_l in training, 1 otherwise, or 0 where y_i is not known.
 
-    N / N_l is the number of training images over that of labeled ones. The mean over all N
-    training images is therefore that of reconstruction + β · KL, plus w times the mean of c over
-    the N_l labeled images: w weighs the two means, whatever the number of labels. A batch gives
-    an unbiased estimate of it, even one without labels.
+    N is the number of training images, N_l that of labeled ones. The mean of loss_i over all N
+    training images is therefore the mean of reconstruction + β · KL, plus w times the mean of c
+    over the N_l labeled images: the balance does not depend on the number of labels. The mean
+    over a batch, even one without labels, is an unbiased estimate.
 
     Trained on batches of (images, labels); labels are integers, −1 for an unlabeled image.
     Without labels, all images count as unlabeled.
@@ -84,8 +84,8 @@ class ClassifierVAE(VAE):
     def terms(self, batch, num_samples: int = 1, training: bool = False) -> Terms:
         """Returns the terms of the evidence lower bound and those of the classifier.
 
-        ``reported`` has ``classification`` (c_i) and ``accuracy``, 1 where ``classify`` gives y_i
-        the highest probability, else 0; ``weights`` are the s_i.
+        ``reported`` has ``classification`` (c_i) and ``accuracy`` (1 if y_i has the highest
+        probability, else 0); ``weights`` are the s_i.
 
         Args:
             batch: (images, labels), or images alone: (batch, height, width, channels) in [0, 1],

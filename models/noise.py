@@ -1,9 +1,9 @@
 """The only source of randomness inside a training step.
 
-It is counter-based (Threefry; Salmon et al., 2011): every draw is a function of its seed alone,
-so that it is the same whether steps run one by one or a thousand in one compiled loop, and
-continues exactly from a checkpoint. TensorFlow has Threefry under XLA only; compiled here, it
-gives the same bits inside an uncompiled step.
+The generator is counter-based (Threefry; Salmon et al., 2011): every draw is a function of its seed
+alone. Draws are therefore the same whether steps run one by one or a thousand in one compiled loop,
+and continue exactly from a checkpoint. TensorFlow implements Threefry under XLA only; the functions
+here are compiled, so that a step that is not compiled gets the same bits.
 """
 
 from __future__ import annotations

@@ -39,9 +39,9 @@ class Adam(keras.optimizers.Adam):
 class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     """Keras' loss scaling, in which replicas agree whether a gradient has overflowed.
 
-    A step is skipped where one has. Keras asks each replica about its own gradients, or the first
-    replica alone, though their sum is what is applied: one replica's overflow would turn all
-    weights into NaN, or leave it waiting for others that skip the step.
+    If one has, the step is skipped. Keras checks the gradients of each replica separately, or those
+    of the first one only, but applies their sum: an overflow on one replica would turn all weights
+    into NaN, or make that replica wait for others that skip the step.
     """
 
     def check_finite(self, grads):

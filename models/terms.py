@@ -1,4 +1,4 @@
-"""What a model computes for a batch, and every objective is made of."""
+"""The terms that a model computes for a batch, from which objectives are computed."""
 
 from __future__ import annotations
 

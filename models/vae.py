@@ -30,14 +30,14 @@ class VAE(keras.Model):
 
     Args:
         encoder: images to ``DiagonalGaussian``; has ``latent_dim``.
-        decoder: z to logits of the images' shape, or more of them if the likelihood asks for it.
+        decoder: z to logits of the images' shape, with more channels if the likelihood needs them.
         likelihood: p(x|z); None for ``likelihoods.Bernoulli``.
         prior: p(z); None for ``priors.StandardNormal``.
         beta: weight of the KL (Higgins et al., 2017); 1 gives the evidence lower bound.
-        objective: what the optimizer lowers; None for ``objectives.Elbo``.
+        objective: what the optimizer minimizes; None for ``objectives.Elbo``.
         beta_schedule: β at each training step; None for ``schedules.Constant``.
         seed: of the noise in z.
-        corruption: a layer applied to the encoder's input in training; None for none.
+        corruption: a layer applied to the encoder's input in training, or None.
     """
 
     reported: tuple[str, ...] = ("loss", "reconstruction", "kl")  # metrics of an epoch
@@ -92,7 +92,7 @@ class VAE(keras.Model):
         """Returns the terms of the evidence lower bound, with ``num_samples`` samples z ~ q(z|x).
 
         ELBO(x) = E[log p(x|z)] − KL(q(z|x) ‖ p(z)): Kingma and Welling (2014), equation 3. The
-        loss is −E[log p(x|z)] + β · KL, and ``objectives`` has what else can be made of the terms.
+        loss is −E[log p(x|z)] + β · KL; ``objectives`` computes other bounds from the same terms.
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
@@ -146,7 +146,7 @@ class VAE(keras.Model):
         return self._track(terms, self._objective_of(terms))
 
     def _terms_of(self, batch, training):
-        """Returns the terms of what Keras passes: images, (images, labels) or with weights."""
+        """Returns the terms of a batch as Keras passes it, with or without labels and weights."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
         if not self.built:
             self.build(images.shape)
@@ -233,11 +233,11 @@ class VAE(keras.Model):
         """
         return self.prior.kl(posterior, None) if self.prior.by_dimension else None
 
-    # The networks may compute in half precision; what is made of their outputs is float32.
+    # The networks may compute in half precision; everything computed from their outputs is float32.
 
     def posterior(self, images, training) -> DiagonalGaussian:
-        """Returns q(z|x) in float32, of corrupted images where ``training`` and ``corruption``."""
-        if not self.built:  # Keras' fit builds what it calls, and calls train_step alone
+        """Returns q(z|x) in float32; in training, of the corrupted images."""
+        if not self.built:  # Keras builds a model when it is called; fit only calls train_step
             self.build(images.shape)
         if self.corruption:
             images = self.corruption(images, training=training)
@@ -279,7 +279,7 @@ class VAE(keras.Model):
 
 
 def _from_earlier_version(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a configuration whose objective held the schedule of β and the L2 penalty."""
+    """Converts a configuration whose objective still has the schedule of β and the L2 penalty."""
     config = dict(config)
     objective = config.get("objective")
     if objective and objective["class_name"] == "Objective":

@@ -90,9 +90,9 @@ def find_finished(trained: Path) -> list[tuple[runs.Run, dict[str, Any]]]:
 def _choose(
     finished: Sequence[tuple[runs.Run, dict[str, Any]]], wanted: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[runs.Run, dict[str, Any]]]:
-    """Returns the newest run with each of these settings, if there is one: name → run, record.
+    """Returns the newest run with each of these settings, if any: name → run, record.
 
-    A flag that a run does not have is younger than the run, and says nothing of it.
+    Flags that a run's record lacks were added after it was trained; they are not compared.
     """
     chosen = {}
     for settings in wanted:

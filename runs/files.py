@@ -38,7 +38,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
 
 def open_regular(path: Path, max_bytes: int) -> BinaryIO:
-    """Opens a regular file for reading; refuses anything that could be read for ever.
+    """Opens a regular file for reading; refuses anything that could be read forever.
 
     A pipe without a writer would block when it is opened, a device such as /dev/zero has no
     end, and a sparse file can claim any size.

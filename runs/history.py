@@ -22,8 +22,8 @@ _MAX_VALUE = 1e30  # larger finite values cannot be drawn
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Writes the rows of the epochs so far, with all digits.
 
-    The file has those of ``COLUMNS`` that any row has a value for; ``catalog/metrics.py``
-    describes each.
+    The columns are those of ``COLUMNS`` for which any row has a value; ``catalog/metrics.py``
+    describes them.
 
     Raises:
         ValueError: if a row has a value that is not one of ``COLUMNS``.

@@ -28,8 +28,8 @@ def name_run(
         f"e{settings['num_epochs']}",
     ]
     parts += [
-        f"{letters}{_format(settings[flag])}"
-        for flag, letters in abbreviations.items()
+        f"{abbreviation}{_format(settings[flag])}"
+        for flag, abbreviation in abbreviations.items()
         if flag in settings and settings[flag] != defaults[flag]
     ]
     return "_".join(parts)

@@ -19,8 +19,7 @@ _GIT_SECONDS = 10.0  # a repository on a slow disk may take longer
 def describe_origin(argv: Sequence[str], program: Path) -> dict[str, Any]:
     """Returns ``started``, ``command``, ``versions`` and ``git_commit``.
 
-    Nothing here stops a training: a version or a commit that cannot be found is left out or
-    None.
+    A version that cannot be found is omitted, and a commit is None: neither stops a training.
 
     Args:
         argv: of the script.
@@ -28,7 +27,7 @@ def describe_origin(argv: Sequence[str], program: Path) -> dict[str, Any]:
     """
     versions = {"python": platform.python_version()}
     for name in _PACKAGES:
-        # Besides missing packages: damaged metadata raises whatever its damage leads to.
+        # Besides missing packages: damaged metadata can raise anything.
         with contextlib.suppress(Exception):
             versions[name] = str(metadata.version(name))
     return {

@@ -45,11 +45,11 @@ def result_name(run: Run, root: Path) -> str:
 
 def make_printable(text: str) -> str:
     """Escapes the characters in a name that would control the terminal."""
-    return "".join(ascii(letter)[1:-1] if _is_control(letter) else letter for letter in text)
+    return "".join(ascii(each)[1:-1] if _is_control(each) else each for each in text)
 
 
-def _is_control(letter: str) -> bool:
-    return unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp")
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
 
 
 class RunError(Exception):
@@ -268,8 +268,8 @@ class Run:
         """Returns the folder of datasets that run.json names, or None.
 
         Raises:
-            RunError: if it is a folder that whoever made the run could have filled, or another
-                one for each process: in the run's folder, or in /proc or /dev.
+            RunError: if it is in the run's folder, which may come from a stranger, or in /proc or
+                /dev, where it may differ between processes.
         """
         data_dir = record.get("data_dir")
         if data_dir is None:

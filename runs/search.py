@@ -65,9 +65,9 @@ def find_resumable(
 ) -> Run:
     """Returns the run to resume.
 
-    Without a name, it is the newest unfinished run with the very same settings, and one that
-    has a checkpoint comes first. A finished run, a run with another number of epochs, or a
-    copy is resumed only if it is named.
+    Without a name, it is the newest unfinished run with exactly these settings, if possible one
+    with a checkpoint. A finished run, a run with another number of epochs, or a copy is resumed
+    only if it is named.
 
     Args:
         root: the folder of runs.
@@ -135,7 +135,7 @@ def _advise_new_run(root: Path, similar: list[_Found], num_epochs: int) -> str:
 def find_finished(
     root: Path, settings: Mapping[str, Any], read: Reader = Run.read_record
 ) -> Run | None:
-    """Returns the newest finished run of the very same settings, or None."""
+    """Returns the newest finished run with exactly these settings, or None."""
     candidates = [
         one
         for one in _read_all(root, read)[0]
@@ -149,7 +149,7 @@ def find_finished(
 def find_stopped(
     root: Path, settings: Mapping[str, Any], read: Reader = Run.read_record
 ) -> Run | None:
-    """Returns the newest unfinished run of the very same settings, or None.
+    """Returns the newest unfinished run with exactly these settings, or None.
 
     Runs with a checkpoint come before those without.
     """

@@ -1,4 +1,4 @@
-"""One training: its run on disk, its flags, and who takes part."""
+"""One training: its run on disk, its flags, and its distribution strategy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a training is given besides the model and its batches.
+    """The inputs of a training besides the model and its batches.
 
     Attributes:
         run: its folder.
         settings: the flags that determine the result, by name.
         execution: the flags that do not, such as ``resume`` and ``checkpoint_minutes``.
-        signals: entered; a signal saves a checkpoint and raises ``Stopped``.
-        strategy: in whose scope the model is built; None for a single device.
+        signals: an entered context; a signal saves a checkpoint and raises ``Stopped``.
+        strategy: the model is built in its scope; None for a single device.
     """
 
     run: runs.Run

@@ -157,11 +157,11 @@ class CompiledLoop:
     def __call__(self, counter: Iterator[Any] | None = None) -> dict[str, tf.Tensor]:
         """Runs the next ``steps_per_call`` steps; returns the means since the epoch began, by name.
 
-        They are one stack, or several if there are pauses. ``counter`` is ignored.
+        The steps are one stack, or several if there are pauses. ``counter`` is ignored.
         """
         self._steps_left = self.steps_per_call
         self._finite = []
-        # fit counts the steps of a complete epoch, also where the epoch was resumed.
+        # fit counts the steps of a complete epoch, even if the epoch was resumed.
         while self._steps_left and not self.epoch_ended:
             stack = next(self._stacks)
             self._finite += self.run(stack)
@@ -201,7 +201,8 @@ class CompiledLoop:
     def pause_every(self, steps: int, on_pause: Callable[[int], Any]) -> None:
         """Makes the loop call ``on_pause(position)`` after every multiple of ``steps`` steps.
 
-        Unless a loss is not finite. Stacks end at a pause, which changes no bit of the result.
+        It is not called if a loss is not finite. Stacks end at pauses, which does not change the
+        result.
         """
         self._pause_steps, self._on_pause = steps, on_pause
 

@@ -1,4 +1,4 @@
-"""What a training is about to do: printed before it begins, and recorded in run.json."""
+"""The plan of a training, which is printed before it begins."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def print_plan(
     batches: tuple[Any, Any],
     rows: Mapping[str, str],
 ) -> None:
-    """Prints what is about to be trained, one line per topic.
+    """Prints what will be trained, one line per topic.
 
     Args:
         info: of the dataset.

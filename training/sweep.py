@@ -18,7 +18,7 @@ from training.signals import StopSignals, command_to_resume
 
 
 class Member(NamedTuple):
-    """One run of a sweep: the flag that sets it apart, its folder's name, and its settings."""
+    """One run of a sweep: the flag that distinguishes it, its folder's name, and its settings."""
 
     flag: str  # such as "--latent_dim=4"
     run_name: str
@@ -35,7 +35,7 @@ def train_each(
 ) -> int:
     """Trains the runs that have not finished; returns the exit status.
 
-    A finished run of the very same flags is skipped, unless ``overwrite``. With ``resume`` the
+    A finished run with exactly these flags is skipped, unless ``overwrite``. With ``resume`` the
     sweep continues where it stopped: an interrupted run continues from its checkpoint, and the
     remaining ones are started. SIGINT and SIGTERM stop the current run and the sweep.
 

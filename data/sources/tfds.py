@@ -258,7 +258,7 @@ def _decode_split(info: DatasetInfo, split: str, data_dir: str | None) -> cache.
                 labels[first:stop] = batch["label"]
         if stop != len(images):
             raise ValueError(f"it changed while it was read, at image {stop}")
-    except Exception as error:  # whatever damage leads to
+    except Exception as error:  # damage can raise anything
         raise damaged(info, data_dir, error) from error
     return images, labels
 

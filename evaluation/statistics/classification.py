@@ -17,9 +17,9 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
-# What cross-validation chooses among, the smoothest first: of equally good ones it takes the first.
-# γ is in units of 1 / (mean squared distance between two labeled images), so that one grid
-# serves 784 pixels and 2 latent dimensions.
+# Candidates of cross-validation, the smoothest first: among equally good ones, it takes the first.
+# γ is in units of 1 / (mean squared distance between two labeled images), so that one grid fits
+# both 784 pixels and 2 latent dimensions.
 SCALINGS = ("none", "unit length")
 GAMMAS = (0.25, 0.5, 1.0, 2.0)
 PENALTIES = (1.0, 3.0, 10.0, 30.0)
@@ -83,8 +83,8 @@ def classify_by_svm(
 ) -> Classified:
     """Trains a support vector machine with a Gaussian kernel and classifies the test images.
 
-    k(x, y) = exp(−γ·‖x − y‖²), one class against one other (Cortes and Vapnik, 1995). The features'
-    scaling, C and γ are those with the best accuracy in a stratified cross-validation of the
+    k(x, y) = exp(−γ·‖x − y‖²), one-versus-one (Cortes and Vapnik, 1995). The scaling of the
+    features, C and γ are those with the best accuracy in stratified cross-validation on the
     labeled images. Nothing is fitted to the test images.
 
     Args:
@@ -157,7 +157,7 @@ def _choose_machine(
         for scaling in scalings:
             scaled = scale(features, scaling)
             distances = square_distances(scaled, scaled)
-            units.append(1 / (distances.mean() or 1.0))  # any unit will do for identical images
+            units.append(1 / (distances.mean() or 1.0))  # identical images: any unit
             each = [threads.submit(validate, distances, gamma * units[-1]) for gamma in GAMMAS]
             right.append([counts.result() for counts in each])
     best = [int(place) for place in np.unravel_index(np.argmax(right), np.shape(right))]

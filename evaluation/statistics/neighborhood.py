@@ -38,7 +38,7 @@ class Neighborhood:
         squares = distances.astype(np.float64) ** 2  # the point itself is excluded
         self.unit = (
             float(np.median(squares)) or 1.0
-        )  # if half of the points coincide, any unit will do
+        )  # the median is 0 if half of the points coincide: then any unit
         rows = np.repeat(np.arange(count), self.num_neighbors)
         weights = scipy.sparse.csr_array(
             (np.exp(-squares / self.unit).ravel(), (rows, nearest.ravel())), shape=(count, count)

@@ -1,4 +1,4 @@
-"""Activations of hidden layers, as layers: some have a slope to learn."""
+"""Activations of hidden layers, as layers because some have learned parameters."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def make(activation: str, num_dims: int, **kwargs: Any) -> keras.layers.Layer:
             0.3, Keras' default; that of PReLU starts at 0.25 and is learned, one for each feature
             (He et al., 2015); GELU is x·Φ(x) with the exact normal Φ (Hendrycks and Gimpel,
             2016), SiLU x·sigmoid(x).
-        num_dims: dimensions of its inputs besides the batch; the last is that of the features.
-        kwargs: as of every Keras layer.
+        num_dims: number of axes of its inputs besides the batch; features are the last.
+        kwargs: as for every Keras layer.
     """
     if activation == "prelu":
         quarter = keras.initializers.Constant(0.25)
@@ -29,7 +29,7 @@ def make(activation: str, num_dims: int, **kwargs: Any) -> keras.layers.Layer:
 
 
 def for_each(activation: str | Sequence[str], num_layers: int) -> list[str]:
-    """Returns the activation of each layer, from one for all of them or one for each.
+    """Returns the activation of each layer, given one for all layers or one for each.
 
     Raises:
         ValueError: if it is neither one nor ``num_layers`` of them.

@@ -72,6 +72,6 @@ class Classifier(layers.Network):
     def probabilities(self, logits):
         """Returns p(y|z), (…, num_classes) in [0, 1].
 
-        With softmax they add up to 1; with sigmoid each stands for itself.
+        With softmax they add up to 1; with sigmoid they need not.
         """
         return ops.softmax(logits) if self.loss_name == "softmax" else ops.sigmoid(logits)

@@ -37,7 +37,7 @@ def build(outputs_shape: Sequence[int], settings: Mapping[str, Any]) -> dict[str
 
 
 def for_each(values: Sequence[Any], count: int) -> tuple[Any, ...]:
-    """Returns a value for each of ``count`` layers, from one for all of them or one for each."""
+    """Returns a value for each of ``count`` layers, given one for all layers or one for each."""
     return tuple(values) * count if len(values) == 1 else tuple(values)
 
 
@@ -52,7 +52,7 @@ class Encoder(layers.GaussianEncoder):
         paddings: of each: ``"same"``, for outputs of size ⌈size / stride⌉, or rows and columns of
             zeros on every side.
         activation: after each convolution: one of ``ACTIVATIONS``, or one for each.
-        dropout, seed, initializer, init_stddev: of every layer, as of ``HiddenLayer``.
+        dropout, seed, initializer, init_stddev: of every layer; see ``HiddenLayer``.
     """
 
     def __init__(
@@ -90,18 +90,18 @@ class Encoder(layers.GaussianEncoder):
 class Decoder(layers.Network):
     """The network in p(x|z): the encoder's convolutions transposed, in reverse order.
 
-    z is mapped to features of the size that the encoder ends with. Without ``dense_dims``, each
-    transposed convolution leads back to the size that its convolution came from, and the last one
-    gives the logits. With ``dense_dims`` the features have one channel, after hidden layers of
-    those sizes; transposed convolutions with ``dense_strides`` follow, and a fully connected
+    z is mapped to features of the height and width of the encoder's last ones. Without
+    ``dense_dims``, each transposed convolution restores the input size of its convolution, and the
+    last one gives the logits. With ``dense_dims``, hidden layers of these sizes give features with
+    one channel; then come transposed convolutions with ``dense_strides``, and a fully connected
     layer that gives the logits.
 
     Args:
         image_shape: (height, width, channels) of the outputs; more channels than the images have
             if the likelihood asks for more.
-        filters, kernel_sizes, strides, paddings, activation: the encoder's, in its order: features
-            of one size have one activation.
-        dropout, seed, initializer, init_stddev: of every layer, as of ``HiddenLayer``.
+        filters, kernel_sizes, strides, paddings, activation: those of the encoder, in its order.
+            Features of equal size have the same activation.
+        dropout, seed, initializer, init_stddev: of every layer; see ``HiddenLayer``.
         dense_dims: units of fully connected layers before the convolutions; the last must be
             height · width of the encoder's last features.
         dense_strides: of the transposed convolutions after ``dense_dims``; if empty, the

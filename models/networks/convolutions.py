@@ -1,4 +1,4 @@
-"""A convolution as a layer of a network, and its transpose."""
+"""Convolutions and transposed convolutions as layers of a network."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class NetworkError(ValueError):
 
 
 class _Convolution(keras.layers.Layer):
-    """What a convolution and its transpose share: the kernel, the activation, dropout.
+    """The base class of convolutions: the kernel, the activation, and dropout.
 
     Args:
-        filters, kernel_size, stride: as of Keras' layer.
+        filters, kernel_size, stride: as for Keras' layer.
         padding: ``"same"``, or rows and columns of zeros on every side.
         activation: one of ``catalog.networks.ACTIVATIONS``; None for logits.
-        dropout, seed, initializer, init_stddev: as of ``HiddenLayer``.
+        dropout, seed, initializer, init_stddev: see ``HiddenLayer``.
     """
 
     kind: type[keras.layers.Layer]
@@ -74,10 +74,10 @@ class Convolution(_Convolution):
     """A convolution, its activation, and dropout.
 
     Args:
-        filters, kernel_size, stride: as of Keras' layer.
+        filters, kernel_size, stride: as for Keras' layer.
         padding: ``"same"``, for outputs of size ⌈size / stride⌉, or rows and columns of zeros on
             every side.
-        activation, dropout, seed, initializer, init_stddev: as of ``HiddenLayer``.
+        activation, dropout, seed, initializer, init_stddev: see ``HiddenLayer``.
     """
 
     kind = keras.layers.Conv2D
@@ -105,7 +105,7 @@ class TransposedConvolution(_Convolution):
         filters: channels of the outputs.
         kernel_size, stride, padding: of the convolution.
         size: (height, width) of the outputs, the convolution's inputs.
-        activation, dropout, seed, initializer, init_stddev: as of ``HiddenLayer``; no activation
+        activation, dropout, seed, initializer, init_stddev: see ``HiddenLayer``; no activation
             for logits.
     """
 
@@ -144,7 +144,7 @@ class TransposedConvolution(_Convolution):
         return self.dropout(self.activate(self._fit(self.convolve(features))))
 
     def _fit(self, features):
-        """Crops the padding, and adds the rows that the convolution's stride passed over."""
+        """Crops the padding, and adds rows and columns that the convolution skipped."""
         first, (height, width) = self.zeros, self.size
         features = features[:, first : first + height, first : first + width]
         missing = [size - have for size, have in zip(self.size, features.shape[1:3], strict=True)]
@@ -163,7 +163,7 @@ def convolved(size: int, kernel_size: int, stride: int, padding: int | str) -> i
     remaining = (size + 2 * int(padding) - kernel_size) // stride + 1
     if remaining < 1:
         raise NetworkError(
-            f"a convolution with kernel {kernel_size} and padding {padding} leaves nothing of "
+            f"a convolution with kernel {kernel_size} and padding {padding} does not fit "
             f"{size} rows or columns"
         )
     return remaining

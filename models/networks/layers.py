@@ -1,4 +1,4 @@
-"""What every network is made of: dense layers, hidden layers, chains of layers, the encoder."""
+"""Building blocks of networks: dense layers, hidden layers, chains of layers, the encoder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def layer_flags(
     initializer: str = "glorot_uniform",
     init_stddev: float = 0.001,
 ) -> dict[str, Any]:
-    """Returns the arguments that a network hands on to all its layers."""
+    """Returns the arguments that a network passes to all its layers."""
     return dict(zip(LAYER_FLAGS, (dropout, seed, initializer, init_stddev), strict=True))
 
 
@@ -33,8 +33,8 @@ def dense(units: int, name: str, dtype: str, initializer: str, init_stddev: floa
 
     Args:
         units: of its outputs.
-        name, dtype: as of every Keras layer.
-        initializer, init_stddev: as of ``initializers.make``; other layer flags are ignored.
+        name, dtype: as for every Keras layer.
+        initializer, init_stddev: see ``initializers.make``; other layer flags are ignored.
     """
     kernel = initializers.make(initializer, init_stddev)
     return keras.layers.Dense(units, kernel_initializer=kernel, dtype=dtype, name=name)
@@ -47,8 +47,8 @@ class HiddenLayer(keras.layers.Layer):
     Args:
         units: of its outputs.
         activation: one of ``catalog.networks.ACTIVATIONS``.
-        dropout, seed: as of ``Dropout``.
-        initializer, init_stddev: of the kernel, as of ``initializers.make``.
+        dropout, seed: see ``Dropout``.
+        initializer, init_stddev: of the kernel; see ``initializers.make``.
     """
 
     def __init__(
@@ -117,14 +117,14 @@ def build_chain(layers: Sequence[keras.layers.Layer], input_shape: Sequence[int 
 
 
 def apply_chain(layers: Sequence[keras.layers.Layer], features):
-    """Returns what the layers, one after another, make of the features."""
+    """Applies the layers to the features, one after another."""
     for layer in layers:
         features = layer(features)
     return features
 
 
 class Network(keras.Model):
-    """A model whose constructor arguments are its configuration, as Keras has it for layers."""
+    """A model whose constructor arguments are its configuration, as for Keras layers."""
 
     def __new__(cls, *args: Any, **kwargs: Any):
         network = super().__new__(cls, *args, **kwargs)
@@ -140,9 +140,9 @@ class Network(keras.Model):
 
 
 class GaussianEncoder(Network):
-    """q(z|x): layers, then a dense layer each for the mean and the log-variance of z.
+    """q(z|x): layers, then one dense layer for the mean and one for the log-variance of z.
 
-    A subclass makes its layers, returns them from ``layers_before_z``, and calls ``make_z``.
+    A subclass creates its layers, returns them from ``layers_before_z``, and calls ``make_z``.
 
     Attributes:
         latent_dim: dimensions of z.

@@ -28,7 +28,7 @@ class Encoder(layers.GaussianEncoder):
         latent_dim: dimensions of z.
         hidden_dims: units of each hidden layer, in order.
         activation: of the hidden layers: one of ``catalog.networks.ACTIVATIONS``, or one for each.
-        dropout, seed, initializer, init_stddev: of every layer, as of ``HiddenLayer``.
+        dropout, seed, initializer, init_stddev: of every layer; see ``HiddenLayer``.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Decoder(layers.Network):
         image_shape: (height, width, channels) of the outputs; more channels than the images have
             if the likelihood asks for more.
         hidden_dims, activation: of the hidden layers, in order.
-        dropout, seed, initializer, init_stddev: of every layer, as of ``HiddenLayer``.
+        dropout, seed, initializer, init_stddev: of every layer; see ``HiddenLayer``.
     """
 
     def __init__(

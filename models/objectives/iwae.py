@@ -21,8 +21,8 @@ def build(settings: Mapping[str, Any]) -> Iwae:
 class Iwae(Objective):
     """−log (1/k) Σ_i w_i with importance weights w_i = p(x|z_i) · (p(z_i) / q(z_i|x))^β.
 
-    Burda et al. (2016), equation 8. With k = 1 it is the negative evidence lower bound, the KL
-    estimated from the sample; it falls towards −log p(x) as k grows.
+    Burda et al. (2016), equation 8. For k = 1 it is the negative evidence lower bound, with the KL
+    estimated from the sample. For β = 1 it approaches −log p(x) from above as k grows.
 
     Args:
         num_samples: k, samples of z per image.

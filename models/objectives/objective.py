@@ -1,4 +1,4 @@
-"""What every objective has."""
+"""The base class of objectives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from models.terms import Terms
 
 
 class Objective:
-    """What the optimizer lowers. Its constructor arguments are its attributes.
+    """What the optimizer minimizes. Its constructor arguments are its attributes.
 
     Attributes:
         num_samples: samples of z per image.

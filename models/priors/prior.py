@@ -1,4 +1,4 @@
-"""What every prior has."""
+"""The base class of priors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models.distributions import DiagonalGaussian
 
 
 class Prior(keras.layers.Layer):
-    """p(z). A layer, so that parameters to learn are saved with the model; in float32.
+    """p(z). A Keras layer, so that learned parameters are saved with the model; in float32.
 
     A subclass defines ``log_prob`` and ``sample``.
 

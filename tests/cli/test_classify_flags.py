@@ -50,7 +50,7 @@ def test_a_bad_flag_is_told_in_one_line(words, part):
 @pytest.mark.parametrize(
     ("counts", "part"),
     [
-        ("100,105", "105 is no multiple of the 10 classes"),
+        ("100,105", "105 is not a multiple of 10, the number"),
         ("100,3000", "has 127 of the 1,293 images trained on"),
     ],
 )

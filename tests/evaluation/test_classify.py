@@ -215,9 +215,15 @@ def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
 @pytest.mark.parametrize(
     ("counts", "parts"),
     [
-        ("105", ["105 is no multiple of the 10 classes", "--label_counts 100"]),
-        ("100,601", ["601 is no multiple", "--label_counts 600"]),
-        ("10", ["10 is no multiple of the 10 classes, of 20 or more", "--label_counts 20"]),
+        ("105", ["105 is not a multiple of 10, the number", "--label_counts 100"]),
+        ("100,601", ["601 is not a multiple", "--label_counts 600"]),
+        (
+            "10",
+            [
+                "10 is not a multiple of 10, the number of classes, or is below 20",
+                "--label_counts 20",
+            ],
+        ),
         (
             "100,600,1000,3000",
             ["at most 1270", "has 127 of the 1,293", "--label_counts 100,600,1000"],

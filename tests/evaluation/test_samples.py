@@ -218,7 +218,7 @@ def test_files_that_no_export_wrote_are_kept_and_the_export_is_refused(tmp_path,
     (folder / name).write_text("mine")
     with pytest.raises(runs.RunError) as error:
         export_samples.run(session)
-    assert str(error.value).startswith(f"{folder / name} is not of an earlier export")
+    assert str(error.value).startswith(f"{folder / name} is not from an earlier export")
     assert "\n" not in str(error.value)
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert after == {**before, folder / name: b"mine"}
@@ -237,7 +237,7 @@ def test_an_export_follows_no_link(tmp_path, place):
         (session.result_dir / "samples" / "labels.csv").write_text(
             "file,class,probability\nBag/01.png,Bag,1\nBag,Bag,1\n"
         )
-    with pytest.raises(runs.RunError, match=r"is a link|is not of an earlier export"):
+    with pytest.raises(runs.RunError, match=r"is a link|is not from an earlier export"):
         export_samples.run(session)
     assert [path.name for path in elsewhere.iterdir()] == ["mine.txt"]
     assert (elsewhere / "mine.txt").read_text() == "mine"

@@ -81,7 +81,9 @@ def test_a_missing_model_is_reported_in_one_line(tmp_path):
     session = save_untrained_run(tmp_path)
     session.check_model()
     session.checkpoint = "last"
-    with pytest.raises(runs.RunError, match=r"model.keras is not there: the run has not finished"):
+    with pytest.raises(
+        runs.RunError, match=r"model.keras does not exist: the run has not finished"
+    ):
         session.check_model()
 
 

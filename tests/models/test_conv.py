@@ -130,7 +130,7 @@ def test_leaky_and_parametric_slopes():
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"decoder_dims": (24, 50)}, "has 50 units. Expected 49: the convolutions leave 7×7"),
-    ({"kernel_sizes": (30,), "paddings": (0,)}, "leaves nothing of 28 rows or columns"),
+    ({"kernel_sizes": (30,), "paddings": (0,)}, "does not fit 28 rows or columns"),
 ])  # fmt: skip
 def test_sizes_that_do_not_fit_are_refused_in_one_line(changes, message):
     with pytest.raises(convolutions.NetworkError) as error:

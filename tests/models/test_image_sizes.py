@@ -21,7 +21,7 @@ def test_a_network_gives_images_of_the_size_it_was_built_for(network, likelihood
     small = small if "conv" in network else {}
     settings = small_settings(network, likelihood=likelihood, latent_dim=2, **small)
     if network == "conv_prelu" and max(shape) < 10:  # 4 rows are left, the last kernel has 5
-        with pytest.raises(NetworkError, match="leaves nothing of") as error:
+        with pytest.raises(NetworkError, match="does not fit") as error:
             models.build(shape, settings)
         assert "\n" not in str(error.value)
         return
@@ -50,6 +50,6 @@ def test_a_dense_decoder_needs_a_unit_for_each_position_of_the_smallest_features
 
 def test_a_kernel_larger_than_the_image_is_refused_in_one_line():
     settings = small_settings("conv", kernel_sizes=(30,), paddings=(0,))
-    with pytest.raises(NetworkError, match="leaves nothing of 1 rows or columns") as error:
+    with pytest.raises(NetworkError, match="does not fit 1 rows or columns") as error:
         models.build((1, 1, 1), settings)
     assert "\n" not in str(error.value)
