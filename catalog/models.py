@@ -61,11 +61,11 @@ _CLASSIFIER = (
         "nl",
         is_common=True,
     ),
-    Flag("classifier_weight", Number(float, 0), 12.0, "weight of the classifier's loss", "cw"),
+    Flag("classifier_weight", Number(float, 0), 30.0, "weight of the classifier's loss", "cw"),
     Flag(
         "classifier_dims",
         Several(SIZE, may_be_empty=True),
-        (3, 6),
+        (64,),
         "units of the classifier's hidden layers",
         "cd",
     ),

@@ -67,7 +67,7 @@ class ClassifierVAE(VAE):
         decoder,
         classifier: Classifier,
         *args: Any,
-        classifier_weight: float = 12.0,
+        classifier_weight: float = 30.0,
         images_per_label: float = 1.0,
         **kwargs: Any,
     ):

@@ -27,7 +27,7 @@ class Classifier(layers.Network):
     def __init__(
         self,
         num_classes: int,
-        hidden_dims: Sequence[int] = (3, 6),
+        hidden_dims: Sequence[int] = (64,),
         loss: str = "softmax",
         seed: int = 0,
         **kwargs: Any,

@@ -51,7 +51,7 @@ def test_a_bad_flag_is_told_in_one_line(words, part):
     ("counts", "part"),
     [
         ("100,105", "105 is not a multiple of 10, the number"),
-        ("100,3000", "has 127 of the 1,293 images trained on"),
+        ("100,3000", "has only 127 of the 1,293 images trained on"),
     ],
 )
 def test_labels_that_there_cannot_be_need_no_tensorflow(tree, run_script, counts, part):
