@@ -1,16 +1,16 @@
-"""Bad calls of both scripts: what is typed, the exit status, and what the one line must say.
+"""Bad calls of both scripts: the words typed, the exit status, and a part of the error message.
 
-Data alone; ``test_bad_calls.py`` makes the folders that they name, runs them and checks them.
-``{runs}`` stands for the folder of trained runs, ``{flags}`` for that of flag files,
-``{images}`` for one of datasets, ``{long}`` and ``{many}`` for too much. A part that begins
-with ``^`` is how the line begins, after the script's name.
+``test_bad_calls.py`` creates the folders that the calls name, runs the calls and checks them.
+``{runs}`` stands for the folder of trained runs, ``{flags}`` for that of flag files, ``{images}``
+for a folder of datasets, ``{long}`` and ``{many}`` for values that are too long. A part that
+begins with ``^`` must follow the script's name.
 """
 
 from typing import NamedTuple
 
 
 class BadCall(NamedTuple):
-    """One call: a script, the words after it, as in a shell, and how it ends."""
+    """One call: a script, its arguments as in a shell, the exit status, and the message."""
 
     script: str
     words: str
@@ -18,7 +18,7 @@ class BadCall(NamedTuple):
     says: str
 
 
-USAGE, OTHER = 2, 1  # a bad command line, and everything else
+USAGE, OTHER = 2, 1  # exit statuses of a bad command line, and of other errors
 
 # Types and ranges; names that do not exist.
 VALUES = [
@@ -107,7 +107,7 @@ VALUES = [
     ("evaluate", "--curves --resume", "^unknown flag --resume, which is a flag of train.py"),
 ]
 
-# Each flag is fine; together they are not.
+# Flags that are valid separately and contradict each other.
 CONTRADICTIONS = [
     ("train", "--resume --overwrite", "^--resume and --overwrite contradict each other"),
     ("train", "--resume_from previous", "needs --resume: type both"),
@@ -246,7 +246,7 @@ RUNS = [
     ("evaluate", "--compare ready,cut", "cut/run.json cannot be read"),
 ]
 
-# What the run cannot give: the command line does not fit to it.
+# Requests that do not apply to the run.
 REQUESTS = [
     ("evaluate", "--run_name ready --generate_class 3", "--generate_class"),
     ("evaluate", "--run_name labelled --generate_class ten", "expected one of 0, 1"),

@@ -1,4 +1,4 @@
-"""Fixtures that tests of several rooms share."""
+"""Fixtures shared by tests of several packages."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Runs ``pytest`` without paths in several processes, one after the other.
 
-    XLA keeps every function that it has compiled until its process ends, several megabytes
-    each; all tests in one process need 7 GB. The folders without TensorFlow share a process
-    that runs beside the others.
+    XLA keeps every compiled function, of several megabytes, until its process ends; all tests in
+    one process need 7 GB. The folders without TensorFlow share a process that runs in parallel to
+    the others.
     """
     if config.args_source != pytest.Config.ArgsSource.TESTPATHS:
         return None
@@ -72,7 +72,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.fixture(scope="module", autouse=True)
 def returned_memory() -> Iterator[None]:
-    """Returns the memory that a module's tests have freed to the system."""
+    """Returns the memory that the tests of a module have freed to the system."""
     yield
     gc.collect()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # of glibc
@@ -83,7 +83,7 @@ def returned_memory() -> Iterator[None]:
 def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps the tests, and the scripts that they run, out of the user's cache of images.
 
-    matplotlib's stays where it is: listing the fonts anew takes seconds.
+    matplotlib's cache is kept, because listing the fonts again takes seconds.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())
@@ -142,9 +142,10 @@ def run_script(tree: Path, no_tensorflow: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def in_process(tmp_path, monkeypatch):
-    """Runs a script in this process, which spares the seconds of importing TensorFlow.
+    """Runs a script in this process, which saves the seconds of importing TensorFlow.
 
-    By default in a folder of its own; ``root`` names the copy where its runs are needed.
+    By default it runs in a folder of its own; ``root`` chooses the folder if existing runs are
+    needed.
     """
 
     def run(script: str, *args: str, root: Path = tmp_path) -> None:
@@ -159,7 +160,7 @@ def in_process(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def make_images() -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    """Draws images as MNIST has them, no two alike, and labels; the same for the same number."""
+    """Draws different images of MNIST's shape, and labels; the same for the same number."""
 
     def make(count: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(count)
@@ -171,9 +172,9 @@ def make_images() -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
 
 @pytest.fixture
 def small_mnist(make_images, monkeypatch) -> Callable[[Path, dict[str, int]], Path]:
-    """Writes a prepared MNIST of a few images, and has the table of datasets expect as many.
+    """Writes a prepared MNIST of a few images, and changes the table of datasets accordingly.
 
-    As TFDS would, by hand: PNG images in TFRecords, and their description.
+    The files are those that TFDS would write: PNG images in TFRecords, and their description.
     """
     import tensorflow as tf
 
@@ -220,7 +221,7 @@ def small_mnist(make_images, monkeypatch) -> Callable[[Path, dict[str, int]], Pa
 
 @pytest.fixture
 def read_events() -> Callable[[Path, str], list[tuple[int, np.ndarray]]]:
-    """Reads what TensorBoard would show: (folder, tag) → the steps and their values."""
+    """Reads TensorBoard's logs: (folder, tag) → the steps and their values."""
     from tensorboard.backend.event_processing import (  # type: ignore[import-untyped]
         event_accumulator,
     )

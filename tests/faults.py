@@ -1,9 +1,9 @@
-"""Faults of the disk and of the process, one at a time, at every place where they can be.
+"""Injects faults of the disk and of the process, one at a time, at every possible step.
 
-What a program does to a folder passes through few functions of the system. Here they are
-counted, and the one whose turn it is fails: with an OSError, as of a full disk, or as if the
-process had been killed there, after which nothing reaches the disk any more, cleaning up
-included. A write that fails has half of it done.
+A program changes a folder through few functions of the operating system. Their calls are counted
+here, and a chosen one fails: with an OSError, as on a full disk, or as if the process were killed,
+after which nothing is written any more, not even during cleanup. A write that fails has written
+half of its data.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ MODES = ("full disk", "killed")
 
 
 class Killed(BaseException):
-    """Nobody catches it, as nobody survives SIGKILL."""
+    """Raised in place of SIGKILL; the program must not catch it."""
 
 
 class Disk:
-    """Counts what is done to files below a folder, and lets one of it fail.
+    """Counts the operations on files below a folder, and makes one of them fail.
 
     Args:
-        folder: whose files count.
-        fail_at: which of them fails, from 0 on; None for none.
-        mode: how, of ``MODES``.
+        folder: the folder.
+        fail_at: index of the operation that fails, from 0; None for no fault.
+        mode: the kind of fault, one of ``MODES``.
 
     Attributes:
-        done: what was done, such as ``"replace run.json"``.
+        done: the operations so far, such as ``"replace run.json"``.
         dead: whether the process counts as killed.
     """
 
@@ -48,7 +48,7 @@ class Disk:
         self.dead = False
 
     def fails(self, what: str, path: Any) -> bool:
-        """Notes what is about to be done; returns whether it is to fail."""
+        """Records an operation; returns whether it must fail."""
         if isinstance(path, int):
             path = os.readlink(f"/proc/self/fd/{path}")
         path = os.path.abspath(path)
@@ -60,7 +60,7 @@ class Disk:
         return len(self.done) - 1 == self.fail_at
 
     def fail(self) -> None:
-        """Fails, in the way of its mode."""
+        """Raises the fault of this mode."""
         if self.mode == "killed":
             self.dead = True
             raise Killed
@@ -75,7 +75,7 @@ class _File(io.FileIO):
 
     def write(self, data: Any) -> int:
         if self.disk.dead:
-            return len(data)  # nobody is there to be told
+            return len(data)  # a killed process gets no error
         if self.disk.fails("write", self.opened_path):
             super().write(memoryview(data).cast("B")[: memoryview(data).nbytes // 2])
             self.disk.fail()
@@ -84,12 +84,12 @@ class _File(io.FileIO):
 
 @contextlib.contextmanager
 def disk(folder: Path, fail_at: int | None = None, mode: str = "killed") -> Iterator[Disk]:
-    """Counts, and fails, what is done to files below a folder."""
+    """A context in which the operations on files below a folder are counted, and one fails."""
     watched = Disk(folder, fail_at, mode)
 
     def wrap(name: str, function: Callable) -> Callable:
         def wrapped(path, *args, **kwargs):
-            # A rename, or a link, is told by the name that it makes.
+            # A rename or a link is recorded with its new name.
             if watched.fails(name, args[0] if name in ("replace", "link") else path):
                 watched.fail()
             return function(path, *args, **kwargs)
@@ -120,7 +120,7 @@ def disk(folder: Path, fail_at: int | None = None, mode: str = "killed") -> Iter
 
 
 def count(folder: Path, act: Callable[[], object]) -> list[str]:
-    """Returns what an act does to files below a folder."""
+    """Returns the operations of a function on files below a folder."""
     with disk(folder) as watched:
         act()
     return watched.done

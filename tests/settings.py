@@ -1,4 +1,4 @@
-"""The settings of a run, as train.py has them: flags not named are at their defaults."""
+"""Settings of a run as in train.py, with defaults for flags that are not given."""
 
 from __future__ import annotations
 

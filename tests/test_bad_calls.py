@@ -1,4 +1,4 @@
-"""Every bad call of ``bad_calls.py``: its one line, its exit status, and a disk left alone."""
+"""Every call in ``bad_calls.py`` prints one line, has its exit status, and changes no file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.untrained_runs import write_run
 
 
 def write_folders(root: Path) -> None:
-    """Makes what the bad calls name: runs, folders that are none, and flag files."""
+    """Creates everything that the bad calls name: runs, other folders, and flag files."""
     trained, result, flags = (root / name for name in ("trained_model", "result", "flag files"))
     for folder in (trained, result, flags):
         folder.mkdir()
@@ -30,7 +30,7 @@ def write_folders(root: Path) -> None:
     write_run(trained / "spheres", flags={**flags_of_digits, "dataset": "spheres"})
     write_run(trained / "gone", best=False, status="diverged", diverged_in_step=7)
     write_run(trained / "plain")
-    # what plain Keras saves of a model that is none of ours
+    # a model of another program, as Keras saves it
     config = {"module": "keras", "class_name": "Sequential", "config": {"layers": []}}
     with zipfile.ZipFile(trained / "plain" / "best.keras", "w") as archive:
         archive.writestr("metadata.json", '{"keras_version": "3.12.0"}')
@@ -72,7 +72,7 @@ def write_folders(root: Path) -> None:
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, int]]:
-    """Returns every file and folder with its size and when it was changed."""
+    """Returns every file and folder with its size and modification time."""
     found = {}
     for path in [root, *sorted(root.rglob("*"))]:
         status = path.lstat()
@@ -81,7 +81,7 @@ def snapshot(root: Path) -> dict[str, tuple[int, int]]:
 
 
 def fill_in(text: str, root: Path) -> str:
-    """Puts the folders' paths in their places."""
+    """Replaces the placeholders by their values."""
     places = {"runs": f"{root}/trained_model", "flags": f"{root}/flag files"}
     places |= {"images": f"{root}/images", "long": 140 * "é", "many": ",".join(100 * ["10"])}
     for name, place in places.items():
@@ -90,7 +90,7 @@ def fill_in(text: str, root: Path) -> str:
 
 
 def words_of(call: BadCall, root: Path) -> list[str]:
-    """Returns the words of a call as the shell would hand them over."""
+    """Returns the arguments of a call, split as by a shell."""
     return [fill_in(word, root) for word in shlex.split(call.words)]
 
 
@@ -101,12 +101,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_table_is_as_long_as_promised_and_has_each_call_once():
+def test_the_table_has_at_least_80_different_calls():
     assert len({(call.script, call.words) for call in BAD_CALLS}) == len(BAD_CALLS) >= 80
 
 
 @pytest.mark.parametrize("call", BAD_CALLS, ids=lambda call: f"{call.script} {call.words}"[:60])
-def test_a_bad_call_is_answered_in_one_line(call, folders, in_process, monkeypatch, capsys):
+def test_a_bad_call_is_refused_in_one_line(call, folders, in_process, monkeypatch, capsys):
     def no_network(*args, **kwargs):
         raise urllib.error.URLError("no network")
 
@@ -131,12 +131,12 @@ def test_a_bad_call_is_answered_in_one_line(call, folders, in_process, monkeypat
     assert snapshot(folders) == before, "a bad call changes nothing on disk"
 
 
-# Some as real processes, where importing TensorFlow fails too.
+# A few calls in separate processes, where importing TensorFlow fails, too.
 OUTSIDE = [call for call in BAD_CALLS if "{" not in call.words and call.status == 2][::25]
 
 
 @pytest.mark.parametrize("call", OUTSIDE, ids=lambda call: f"{call.script} {call.words}")
-def test_a_process_answers_alike(call, tree, run_script):
+def test_a_separate_process_prints_the_same_line(call, tree, run_script):
     before = snapshot(tree)
     result = run_script(f"{call.script}.py", *words_of(call, tree))
     assert (result.returncode, result.stdout) == (call.status, "")
@@ -146,8 +146,8 @@ def test_a_process_answers_alike(call, tree, run_script):
 
 
 @pytest.mark.parametrize("script", ["train", "evaluate"])
-def test_what_the_terminal_cannot_show_is_escaped(script, tree, run_script):
-    # Control characters and letters that an ASCII terminal does not have.
+def test_characters_that_the_terminal_cannot_show_are_escaped(script, tree, run_script):
+    # Control characters, and characters that an ASCII terminal does not have.
     words = ("--curves",) if script == "evaluate" else ()
     name = "ü \x1b[2J"
     result = run_script(f"{script}.py", *words, f"--{name}", PYTHONIOENCODING="ascii")

@@ -34,8 +34,8 @@ def test_defaults_are_values_that_their_flags_accept():
 
 
 def test_abbreviations_are_not_ambiguous():
-    letters = [flag.abbreviation for flag in cli.TRAIN_FLAGS if flag.abbreviation]
-    assert len(set(letters)) == len(letters)
+    abbreviations = [flag.abbreviation for flag in cli.TRAIN_FLAGS if flag.abbreviation]
+    assert len(set(abbreviations)) == len(abbreviations)
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,13 @@ def parse(*args: str):
     return cli.parse_evaluate(["evaluate.py", *args])
 
 
-def test_names_and_patterns_are_taken_as_they_are():
+def test_names_and_patterns_are_accepted():
     words = "mnist_vae_hd500_ld*_e50,a run+1.5,b=c?"
     assert parse("--compare", words, "--num_gen", "5", "--checkpoint", "last").compare == words
 
 
 @pytest.mark.parametrize("words", ["", "a,,b", ",a", "a/b", "[ab]", "a,b\n"])
-def test_what_can_be_no_names_is_told_in_one_line(words):
+def test_impossible_names_are_reported_in_one_line(words):
     with pytest.raises(UsageError, match="expected names of runs") as error:
         parse("--compare", words)
     assert "\n" not in str(error.value)
@@ -42,7 +42,7 @@ def test_what_can_be_no_names_is_told_in_one_line(words):
         ["--dataset", "mnist"],
     ],
 )
-def test_flags_for_one_run_do_not_go_with_it(words):
+def test_flags_for_one_run_are_refused(words):
     with pytest.raises(UsageError) as error:
         parse("--compare", "a,b", *words)
     assert f"--compare names its runs, and {words[0]} is for one" in str(error.value)
@@ -66,7 +66,7 @@ def write_run(root: Path, name: str, **flags) -> None:
         ("one,unfinished", "the run has not finished an epoch yet"),
     ],
 )
-def test_what_cannot_be_compared_is_told_in_one_line_and_leaves_nothing(
+def test_runs_that_cannot_be_compared_are_reported_in_one_line_without_results(
     tmp_path, in_process, capsys, words, told
 ):
     for name in ("one", "unfinished"):

@@ -71,14 +71,14 @@ def test_a_damaged_history_is_named(run, run_script):
         ("--resume --resume_from previous --sweep latent_dim=2,4", "--resume_from is for one"),
     ],
 )
-def test_a_checkpoint_to_go_on_from_is_named_beside_resume(words, part):
+def test_resume_from_needs_resume(words, part):
     with pytest.raises(cli.UsageError) as error:
         cli.parse_train(["train.py", *shlex.split(words)])
     assert part in str(error.value)
 
 
-def test_a_damaged_record_is_answered_with_advice_that_leads_on(run, run_script):
-    """Neither message sends the user to the other."""
+def test_the_advice_about_a_damaged_record_works(run, run_script):
+    """The advised commands do not lead from one error to another."""
     run.record_path.write_text("{")
     for words in ([], ["--resume"]):
         result = run_script("train.py", *WORDS, *words)
@@ -94,7 +94,7 @@ def test_logs_that_cannot_be_written_are_reported(run, run_script, words):
 
 
 @pytest.mark.parametrize("name", ["run.json", "history.csv", "best.keras", "checkpoint.npz"])
-def test_a_pipe_stops_neither_script(run, run_script, name):
+def test_a_pipe_does_not_block_the_scripts(run, run_script, name):
     (run.folder / name).unlink()
     os.mkfifo(run.folder / name)
     for script, words in (

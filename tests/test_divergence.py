@@ -18,7 +18,7 @@ from training.divergence import Diverged, StopAtDivergence, check_variables
 from training.loop import CompiledLoop
 
 WORDS = ("--dataset", "digits", "--num_epochs", "3", "--hidden_dim", "8", "--run_name", "spoiled")
-STEPS = 13  # in an epoch
+STEPS = 13  # per epoch
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def diverge(in_process, capsys, *words: str) -> str:
     ("mode", "step", "steps_per_call"),
     [("graph", STEPS, STEPS), ("xla_step", 1, 5), ("xla_loop", 16, 4)],
 )
-def test_the_step_and_the_parts_are_those_that_were_spoiled(spoil, mode, step, steps_per_call):
+def test_the_reported_step_and_losses_are_those_made_non_finite(spoil, mode, step, steps_per_call):
     spoil(step)
     model = models.build((8, 8, 1), make_settings(hidden_dim=(4,), latent_dim=2))
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
@@ -83,7 +83,7 @@ def test_the_step_and_the_parts_are_those_that_were_spoiled(spoil, mode, step, s
     assert loop.position < step + steps_per_call
 
 
-def test_the_files_stay_those_of_the_last_good_epoch(spoil, in_process, tmp_path, capsys):
+def test_the_files_are_those_of_the_last_finite_epoch(spoil, in_process, tmp_path, capsys):
     spoil(STEPS + 6)
     error = diverge(in_process, capsys, "--steps_per_execution", "4")
     assert error.startswith(
@@ -140,14 +140,14 @@ def test_steps_that_are_too_large_are_reported_and_leave_no_model(in_process, tm
     assert "the run diverged before it had finished an epoch" in capsys.readouterr().err
 
 
-def test_a_first_step_is_not_called_too_large(in_process, capsys):
+def test_the_first_step_is_not_reported_as_too_large(in_process, capsys):
     error = diverge(in_process, capsys, "--initializer", "normal", "--init_stddev", "1e15")
     assert " is not a finite number in step 1, of epoch 1" in error
     assert "before the first step" in error
     assert "--learning_rate" not in error
 
 
-def test_weights_that_the_last_step_spoiled_are_not_written():
+def test_weights_that_the_last_step_made_non_finite_are_not_written():
     """Only the loss of the next step would show them."""
     model = models.build((4, 4, 1), make_settings(hidden_dim=(4,), latent_dim=2))
     model.compile(optimizer=keras.optimizers.Adam(1e-3))

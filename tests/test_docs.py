@@ -1,4 +1,4 @@
-"""The documentation: names in it exist, links lead somewhere, its Python runs."""
+"""The documentation: its flags and links exist, and its Python code runs."""
 
 from __future__ import annotations
 

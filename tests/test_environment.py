@@ -1,4 +1,4 @@
-"""Both scripts give the same numbers, or one line, whatever environment they start in."""
+"""Both scripts give the same results, or a one-line error, in any environment."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_hostile_environment_changes_no_number(tree, in_process, no_user, tmp_
     assert [path.name for path in (home / ".keras").iterdir()] == ["keras.json"]
 
 
-def test_keras_reads_nothing_of_the_users(monkeypatch):
+def test_keras_reads_no_settings_of_the_user(monkeypatch):
     for name in ("KERAS_BACKEND", "KERAS_HOME", "KERAS_MAX_EPOCHS", "KERAS_NNX_ENABLED"):
         monkeypatch.setenv(name, "1")
     device.ignore_keras_settings()

@@ -1,4 +1,4 @@
-"""A disk that takes no more, and folders in which nothing can be written: the system's own."""
+"""A full disk and read-only folders, as enforced by the operating system."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.saved_files import epochs_of_files
 WORDS = ("--dataset", "digits", "--hidden_dim", "64", "--run_name", "full")
 
 
-def test_where_a_file_cannot_grow_the_last_epoch_is_kept_and_goes_on(tree, in_process, tmp_path):
-    """The system lets no file of the process be larger than half a checkpoint."""
+def test_if_a_file_cannot_grow_the_last_epoch_is_kept_and_resumed(tree, in_process, tmp_path):
+    """The system limits the files of the process to half the size of a checkpoint."""
     run = runs.Run(tree / "trained_model" / "full")
     keras.utils.clear_session()  # variables are named as in a process of their own
     in_process("train", *WORDS, "--num_epochs", "1", root=tree)
@@ -51,7 +51,7 @@ def test_where_a_file_cannot_grow_the_last_epoch_is_kept_and_goes_on(tree, in_pr
 
 
 @pytest.mark.parametrize("script", ["train", "evaluate"])
-def test_a_folder_in_which_nothing_can_be_written_is_told_in_one_line(
+def test_a_read_only_folder_is_reported_in_one_line(
     script, in_process, tmp_path, capsys, monkeypatch
 ):
     nowhere = Path("/sys/kernel")  # lets nobody write, root included

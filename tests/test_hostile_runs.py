@@ -1,4 +1,4 @@
-"""Runs from strangers: both scripts refuse them in one line and execute nothing of them."""
+"""Hostile runs from strangers: both scripts refuse them in one line and execute nothing."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def alter(run: runs.Run, **changes: Any) -> None:
         ({"dataset": [["digits"]]}, "its flags is not flags and their values"),
     ],
 )
-def test_flags_that_train_would_not_take_are_refused(changes, part, in_process, tmp_path, capsys):
+def test_flags_that_train_would_refuse_are_refused(changes, part, in_process, tmp_path, capsys):
     run = write_run(tmp_path)
     alter(run, flags={**FLAGS, **changes})
     with pytest.raises(SystemExit) as stopped:
@@ -190,8 +190,8 @@ def test_a_checkpoint_with_a_pickle_is_refused_in_one_line(in_process, tmp_path,
     assert f"{run.checkpoint_path} cannot be read (its array 'json' holds" in error
 
 
-def test_nothing_here_opens_what_could_run_code():
-    """No pickle, no joblib, no unsafe mode, no eval: in any file of the program."""
+def test_the_program_uses_no_function_that_could_run_code():
+    """No file of the program uses pickle, joblib, Keras' unsafe mode or eval."""
     root = Path(__file__).resolve().parents[1]
     words = (
         *("import pickle", "joblib", "safe_mode", "allow_pickle=True", " eval(", " exec("),

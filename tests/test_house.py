@@ -1,4 +1,4 @@
-"""The rules of the house: who may import whom, and what every file has."""
+"""The structure of the program: allowed imports, and what every file must have."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_files_are_found():
 
 
 @by_path(PRODUCT)
-def test_a_room_imports_only_from_those_it_may(path):
+def test_a_package_imports_only_those_it_may(path):
     room = room_of(path)
     taken = {module.split(".")[0] for module, _ in imports(path)} & OURS
     assert taken - {room} <= MAY_IMPORT[room]
@@ -104,7 +104,7 @@ WITH_PUBLIC_NAMES = {"models", "runs", "figures"}  # others are entered by their
 
 
 @by_path([path for path in PRODUCT if room_of(path) in ("training", "evaluation")])
-def test_other_rooms_are_entered_by_their_public_names(path):
+def test_other_packages_are_used_by_their_public_names(path):
     for module, name in imports(path):
         room = module.split(".")[0]
         if room in WITH_PUBLIC_NAMES - {room_of(path)}:
@@ -123,7 +123,7 @@ def test_nothing_imports_the_scripts_but_tests(path):
 
 
 @by_path(PRODUCT)
-def test_no_room_imports_tests(path):
+def test_no_package_imports_tests(path):
     assert not {module.split(".")[0] for module, _ in imports(path)} & {"tests", "conftest"}
 
 
@@ -146,7 +146,7 @@ def test_the_command_line_and_what_it_needs_import_no_tensorflow():
 
 
 @by_path(FILES)
-def test_no_file_is_called_after_nothing_in_particular(path):
+def test_no_file_has_a_generic_name(path):
     assert not {"utils", "util", "helpers", "helper", "common", "misc"} & {
         part.removesuffix(".py").strip("_") for part in path.parts
     }
@@ -158,7 +158,7 @@ def test_no_file_is_longer_than_400_lines(path):
 
 
 @by_path(FILES)
-def test_every_file_says_what_it_is(path):
+def test_every_file_has_a_docstring(path):
     assert ast.get_docstring(parse(path))
 
 

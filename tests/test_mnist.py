@@ -1,4 +1,4 @@
-"""The real MNIST and Fashion-MNIST, where they lie beside the repository."""
+"""The real MNIST and Fashion-MNIST, if they are in a folder beside the repository."""
 
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def test_the_entropy_of_the_pixels_is_the_one_that_the_bernoulli_likelihood_quot
 
 
 def test_labels_belong_to_their_images(train_and_validation, official_test):
-    """The nearest class mean already tells most classes apart; shuffled labels would not."""
+    """Nearest class means classify most images correctly, unless the labels are shuffled."""
     train, _ = train_and_validation
     pixels = train.images.reshape(len(train), -1).astype(np.float32)
     means = np.stack([pixels[train.labels == label].mean(axis=0) for label in range(10)])

@@ -27,7 +27,7 @@ FLAGS = (
     *("--beta_schedule", "cyclical", "--beta_steps", "60", "--beta_cycles", "2"),
     *("--free_bits", "0.1", "--l2", "0.001", "--corruption", "0.3"),
 )
-STEPS = 130  # in an epoch: 1,293 images in batches of 10, the last with 3
+STEPS = 130  # per epoch: 1,293 images in batches of 10, the last with 3
 TIMES = ("seconds", "images_per_second")
 
 

@@ -58,7 +58,7 @@ def check_one_line(result, status: int, *parts: str) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tree, run_script):
-    """What train.py printed; its run is in the copy."""
+    """The output of train.py, whose run is in the copy."""
     result = run_script("train.py", *DIGITS, tensorflow=True)
     assert result.returncode == 0, result.stderr
     return result
@@ -66,7 +66,7 @@ def trained(tree, run_script):
 
 @pytest.fixture(scope="session")
 def evaluated(tree, run_script, trained):
-    """What evaluate.py --all 1 printed; its results are in the copy."""
+    """The output of evaluate.py --all 1, whose results are in the copy."""
     result = run_script("evaluate.py", "--all", "1", "--run_name", NAME, *FEW, tensorflow=True)
     assert result.returncode == 0, result.stderr
     return result
@@ -100,11 +100,11 @@ def test_training_prints_nothing_on_stderr(trained):
     assert trained.stderr == ""
 
 
-def test_training_says_what_to_type_next(trained):
+def test_training_prints_the_next_command(trained):
     assert f"\nnext: python evaluate.py --run_name {NAME} --all 1\n" in trained.stdout
 
 
-def test_the_record_says_how_the_run_came_about(tree, trained):
+def test_the_record_describes_the_origin_of_the_run(tree, trained):
     record = runs.Run(tree / "trained_model" / NAME).read_record()
     assert record["status"] == "finished"
     assert record["run_name"] == NAME
@@ -118,14 +118,14 @@ def test_the_record_says_how_the_run_came_about(tree, trained):
     assert {"python", "tensorflow", "keras", "numpy"} <= set(record["versions"])
 
 
-def test_a_run_that_is_there_is_not_touched(tree, trained, run_script):
+def test_an_existing_run_is_not_changed(tree, trained, run_script):
     before = hash_files(tree)
     result = run_script("train.py", *DIGITS)
     check_one_line(result, 1, "already holds a run", "--overwrite", "--run_name NAME")
     assert hash_files(tree) == before
 
 
-def test_a_run_that_is_there_is_overwritten_when_asked_for(in_process, tmp_path):
+def test_an_existing_run_is_overwritten_on_request(in_process, tmp_path):
     run = runs.Run(tmp_path / "trained_model" / "twice")
     in_process("train", *SMALL, "--run_name", "twice")
     first = run.read_record()
@@ -137,13 +137,15 @@ def test_a_run_that_is_there_is_overwritten_when_asked_for(in_process, tmp_path)
     assert (run.folder / "notes.txt").read_text() == "mine"
 
 
-def test_a_training_that_diverges_is_told_in_one_line(in_process, capsys):
+def test_a_training_that_diverges_is_reported_in_one_line(in_process, capsys):
     with pytest.raises(SystemExit) as stopped:
         in_process("train", *SMALL, "--learning_rate", "1e30")
     check_failed_in_process(stopped, capsys, "train.py: ")
 
 
-def test_a_model_that_does_not_fit_into_memory_is_told_in_one_line(in_process, capsys, monkeypatch):
+def test_a_model_that_does_not_fit_into_memory_is_reported_in_one_line(
+    in_process, capsys, monkeypatch
+):
     def build(*facts):
         # What --hidden_dim 1000000000000 leads to, after ten seconds of trying.
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
@@ -168,7 +170,7 @@ def test_everything_is_drawn_as_png_and_pdf_and_named(tree, evaluated):
         assert path.read_bytes().startswith(start)
 
 
-def test_evaluation_says_which_run_it_took_and_nothing_on_stderr(tree, evaluated):
+def test_evaluation_prints_the_run_and_nothing_on_stderr(tree, evaluated):
     assert f"{tree / 'trained_model' / NAME} (finished)" in evaluated.stdout
     assert evaluated.stderr == ""
 
@@ -216,14 +218,14 @@ def start_run(root: Path, name: str) -> runs.Run:
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"not a model at all"])
-def test_a_damaged_model_is_told_in_one_line(in_process, tmp_path, capsys, content):
+def test_a_damaged_model_is_reported_in_one_line(in_process, tmp_path, capsys, content):
     start_run(tmp_path, "damaged").best_path.write_bytes(content)
     with pytest.raises(SystemExit) as stopped:
         in_process("evaluate", "--generate", "--run_name", "damaged")
     check_failed_in_process(stopped, capsys, "best.keras")
 
 
-def test_a_run_without_a_model_is_told(in_process, tmp_path, capsys):
+def test_a_run_without_a_model_is_reported(in_process, tmp_path, capsys):
     start_run(tmp_path, "young")
     with pytest.raises(SystemExit) as stopped:
         in_process("evaluate", "--generate", "--run_name", "young")
@@ -257,7 +259,7 @@ def test_help_needs_no_tensorflow(run_script, script):
         ("evaluate.py", "", "nothing to do"),
     ],
 )
-def test_a_bad_command_line_needs_no_tensorflow(run_script, script, flags, part):
+def test_a_bad_command_line_is_reported_without_tensorflow(run_script, script, flags, part):
     check_one_line(run_script(script, *flags.split()), 2, f"{script}: ", part)
 
 
@@ -273,11 +275,11 @@ def test_a_bad_command_line_needs_no_tensorflow(run_script, script, flags, part)
         (f"--generate 1 --run_name {NAME} --latent_dim 5", ["contradicts", "--latent_dim 10"]),
     ],
 )
-def test_a_run_that_is_not_there_needs_no_tensorflow(run_script, trained, flags, parts):
+def test_a_missing_run_is_reported_without_tensorflow(run_script, trained, flags, parts):
     check_one_line(run_script("evaluate.py", *flags.split()), 1, *parts)
 
 
-def test_images_that_cannot_be_had_need_no_tensorflow(tree, run_script, tmp_path):
+def test_images_that_are_not_available_are_reported_without_tensorflow(tree, run_script, tmp_path):
     before = hash_files(tree)
     empty = str(tmp_path)
     result = run_script("train.py", "--dataset", "mnist", "--data_dir", empty, **NO_NETWORK)

@@ -1,4 +1,4 @@
-"""However a training on streamed images ends, its process ends too."""
+"""When a training on streamed images ends in any way, its process ends, too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import runs
 from training import checkpoint
 
 COUNTS = {"train": 12_500, "test": 10}
-STEPS = 2500  # in an epoch: a fifth is held out, and a batch has 4 images
+STEPS = 2500  # per epoch: a fifth is held out, and a batch has 4 images
 ENDS_WITHIN = 120  # seconds, generously: two or three where the machine has nothing else to do
 # The program, but for how many images it expects.
 PROGRAM = f"""
@@ -71,7 +71,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-def test_a_signal_amid_an_epoch_ends_it(start):
+def test_a_signal_within_an_epoch_ends_the_process(start):
     run, process = start("a signal")
     wait_for(run.checkpoint_path, process)  # of the first stack; the next ones are being read
     process.send_signal(signal.SIGTERM)
@@ -81,7 +81,7 @@ def test_a_signal_amid_an_epoch_ends_it(start):
     assert 0 < checkpoint.load(run.checkpoint_path)[1]["position"] < STEPS
 
 
-def test_a_loss_that_is_no_number_ends_it_within_the_epoch(start):
+def test_a_loss_of_nan_ends_the_process_within_the_epoch(start):
     run, process = start("diverges", "--learning_rate", "1e30")
     status, _, errors = end(process)
     assert (status, errors.count("\n")) == (1, 1), errors

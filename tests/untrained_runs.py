@@ -1,4 +1,4 @@
-"""Runs that no training made, for what is answered before a model is opened."""
+"""Runs without a trained model, for tests of what happens before a model is opened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import runs
 
 
 def write_run(folder: Path, *words: str, best: bool = True, **changed: object) -> None:
-    """Makes a run as train.py leaves it, with no model that could be opened."""
+    """Creates a run as train.py does, but with models that cannot be opened."""
     run = runs.Run(folder)
     flags = cli.settings(cli.parse_train(["train.py", "--dataset", "digits", *words]))
     record = {"status": "finished", "started": "2026", "flags": flags, "data_dir": None}

@@ -1,4 +1,4 @@
-"""The convolutional networks of the other frameworks compute what ours do."""
+"""The convolutional networks in other frameworks compute the same as ours."""
 
 import functools
 import math
@@ -61,13 +61,13 @@ def torch_functions(network, training=False):
     torch = pytest.importorskip("torch")
     from benchmarks import conv_torch
 
-    # Over an even number of pixels, a 3×3 window with stride 2 steps across the edge at the
-    # end in Keras and at the beginning in PyTorch: one is the other's mirror image.
+    # For an even number of pixels, a 3×3 window with stride 2 is padded at the end in Keras and at
+    # the beginning in PyTorch: the results are mirror images.
     turn = (slice(None), *([slice(None, None, -1)] * 2 if network == "conv" else []))
     peer = conv_torch.VAE(network, torch.contiguous_format).train(training)
 
     def channels_first(weight, axis):
-        """Puts features (height · width · 64) of a dense layer into PyTorch's order."""
+        """Reorders features (height · width · 64) of a dense layer as in PyTorch."""
         if weight.shape[axis] % 64:
             return weight
         side = math.isqrt(weight.shape[axis] // 64)
@@ -114,7 +114,7 @@ def test_ours_begins_with_the_shared_weights_and_has_no_others(network):
 
 @each_framework
 @each_network
-def test_a_peer_gives_the_numbers_of_ours(network, framework):
+def test_other_frameworks_compute_the_same_outputs(network, framework):
     encode, decode = our_functions(network)
     peers_encode, peers_decode = PEERS[framework](network)
     np.testing.assert_allclose(peers_encode(X), encode(X), rtol=1e-4, atol=1e-5)
@@ -122,7 +122,7 @@ def test_a_peer_gives_the_numbers_of_ours(network, framework):
 
 
 @each_framework
-def test_a_peers_dropout_is_where_ours_is(framework):
+def test_dropout_is_in_the_same_places_in_other_frameworks(framework):
     """By what it does to the outputs: their means and spreads over many draws."""
     encode, decode = our_functions("conv_leaky", training=True)
     peers_encode, peers_decode = PEERS[framework]("conv_leaky", training=True)
@@ -141,7 +141,7 @@ def test_a_peers_dropout_is_where_ours_is(framework):
 
 @each_framework
 @each_network
-def test_a_peers_loss_is_ours(network, framework):
+def test_other_frameworks_compute_the_same_loss(network, framework):
     pytest.importorskip(framework)
     options = {"network": network, "batch_size": 4}
     model = workers._keras_model(IMAGES, options)

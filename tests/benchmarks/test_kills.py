@@ -32,7 +32,7 @@ def played(tree, tmp_path_factory) -> kills.Round:
     return found
 
 
-def test_a_training_that_was_killed_ends_as_one_that_was_not(played):
+def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(played):
     assert [kill.when for kill in played.kills] == ["training", "training"]
     first, second = (kill.position for kill in played.kills)
     assert 0 < first < second < 4 * played.steps_per_epoch
@@ -50,7 +50,7 @@ def altered(played, tmp_path) -> runs.Run:
     return runs.Run(tmp_path / "altered")
 
 
-def test_one_bit_of_the_optimizer_is_a_difference(played, altered):
+def test_a_difference_of_one_bit_in_the_optimizer_is_found(played, altered):
     values, progress = checkpoint.load(altered)
     arrays: dict[str, Any] = dict(values)
     name = next(name for name in arrays if "adam" in name and arrays[name].dtype == np.float32)
@@ -65,7 +65,7 @@ def test_one_bit_of_the_optimizer_is_a_difference(played, altered):
     assert kills.find_differences(altered, played.uninterrupted) == [name]
 
 
-def test_another_loss_in_the_history_is_a_difference(played, altered):
+def test_a_different_loss_in_the_history_is_found(played, altered):
     rows = runs.read_history(altered.history_path)
     rows[1]["loss"] = float(np.nextafter(rows[1]["loss"], np.inf))
     rows[2]["seconds"] += 1  # no two trainings take the same time
@@ -79,7 +79,7 @@ def test_another_loss_in_the_history_is_a_difference(played, altered):
 
 
 @pytest.mark.parametrize("name", ["run.json", "checkpoint.npz", "best.keras", "model.keras"])
-def test_a_file_that_is_cut_off_is_reported(played, altered, name):
+def test_a_truncated_file_is_reported(played, altered, name):
     assert kills.inspect(altered) == (4 * played.steps_per_epoch, 2)
     content = (altered.folder / name).read_bytes()
     (altered.folder / name).write_bytes(content[: len(content) // 2])
@@ -87,7 +87,7 @@ def test_a_file_that_is_cut_off_is_reported(played, altered, name):
         kills.inspect(altered)
 
 
-def test_the_published_kills_are_those_of_the_file():
+def test_the_documented_kills_are_those_in_kills_json():
     content = json.loads((DOCS / "kills.json").read_text(encoding="utf-8"))
     rounds = content["rounds"]
     assert content["totals"] == kills.count(rounds)

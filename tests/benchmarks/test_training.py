@@ -5,7 +5,7 @@ import json
 from benchmarks import training, workers
 
 
-def test_measured_tables_take_their_places_and_others_stay(tmp_path):
+def test_measured_tables_are_replaced_and_others_kept(tmp_path):
     path = tmp_path / "speed.json"
     training.replace_tables(path, {"conv": {"rounds": 5}})
     training.replace_tables(path, {"mlp": {"rounds": 5}})

@@ -1,4 +1,4 @@
-"""The flags of --classify, and what is answered about them before TensorFlow is imported."""
+"""The flags of --classify, and the errors about them before TensorFlow is imported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_classify_is_not_part_of_all_and_its_help_says_so(capsys):
         ("--features median", "flag --features=median: expected mean or sample"),
     ],
 )
-def test_a_bad_flag_is_told_in_one_line(words, part):
+def test_a_bad_flag_is_reported_in_one_line(words, part):
     with pytest.raises(cli.UsageError) as error:
         parse_evaluate("--classify", *words.split())
     assert part in str(error.value)
@@ -54,8 +54,8 @@ def test_a_bad_flag_is_told_in_one_line(words, part):
         ("100,3000", "has only 127 of the 1,293 images trained on"),
     ],
 )
-def test_labels_that_there_cannot_be_need_no_tensorflow(tree, run_script, counts, part):
-    """The run has a file in the place of its model: it is not opened."""
+def test_impossible_label_counts_are_refused_without_tensorflow(tree, run_script, counts, part):
+    """The file of the run's model is invalid, and is not opened."""
     write_run(tree / "trained_model" / "of_digits")
     words = ("--classify", "1", "--run_name", "of_digits", "--label_counts", counts)
     result = run_script("evaluate.py", *words)

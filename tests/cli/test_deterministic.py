@@ -1,4 +1,4 @@
-"""``--deterministic``: what it goes with, and that it names no run."""
+"""``--deterministic``: the flags it can be combined with, and names of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def parse_train(words: str):
 
 
 @pytest.mark.parametrize("words", ["--deterministic", "--deterministic 1", "--deterministic=true"])
-def test_it_changes_neither_the_runs_name_nor_what_it_is_resumed_by(words):
+def test_deterministic_changes_neither_the_name_of_a_run_nor_how_it_is_resumed(words):
     plain, asked = parse_train(""), parse_train(words)
     assert asked.deterministic
     assert not plain.deterministic
@@ -22,7 +22,7 @@ def test_it_changes_neither_the_runs_name_nor_what_it_is_resumed_by(words):
 
 
 @pytest.mark.parametrize("words", ["--jit_compile 1", "--jit_compile auto --network conv"])
-def test_it_goes_with_what_xla_compiles(words):
+def test_deterministic_is_accepted_with_steps_that_xla_compiles(words):
     assert parse_train(f"--deterministic 1 {words}").deterministic
 
 
@@ -34,7 +34,7 @@ def test_it_goes_with_what_xla_compiles(words):
         ("--strategy multi_worker", "which XLA cannot compile: leave --deterministic out"),
     ],
 )
-def test_it_is_refused_beside_what_has_no_order(words, part):
+def test_deterministic_is_refused_with_flags_that_leave_the_order_of_sums_open(words, part):
     with pytest.raises(cli.UsageError) as error:
         parse_train(f"--deterministic 1 {words}")
     assert part in str(error.value)

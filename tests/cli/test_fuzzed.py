@@ -1,6 +1,6 @@
-"""Fuzzing: any command line is accepted, or refused in one line, and nothing else happens.
+"""Fuzzing: any command line is either accepted or refused in one line.
 
-Hypothesis draws flags and values, valid ones and damaged ones; the same in every run.
+Hypothesis draws valid and invalid flags and values, the same in every run.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ VALUES = st.one_of(
 )
 
 
-def spoil(name: str, position: int, letter: str) -> str:
-    """Returns a name with one letter more, less or another."""
+def spoil(name: str, position: int, text: str) -> str:
+    """Returns a name in which a character is removed, replaced or inserted."""
     position %= len(name) + 1
-    return name[:position] + letter + name[position + len(letter) % 2 :]
+    return name[:position] + text + name[position + len(text) % 2 :]
 
 
 def names_of(script: str) -> st.SearchStrategy[str]:
@@ -83,7 +83,7 @@ def accepted_by(flag: Flag) -> list[str]:
 
 
 def taken_words(script: str) -> st.SearchStrategy[list[str]]:
-    """Returns words whose every flag is fine by itself: whether they fit together is left."""
+    """Returns words whose flags are valid separately, but may contradict each other."""
     pairs = [
         f"--{flag.name}={value}"
         for flag in FLAGS[script]
@@ -95,7 +95,7 @@ def taken_words(script: str) -> st.SearchStrategy[list[str]]:
 
 
 def words_for(script: str) -> st.SearchStrategy[list[str]]:
-    """Returns the words after a script's name: flags in every way of writing them, and more."""
+    """Returns the words after a script's name: flags in every notation, and other words."""
     names, dashes = names_of(script), st.sampled_from(["--", "--", "--", "-", "---", ""])
     pieces = st.one_of(
         st.builds(lambda dash, name, value: [f"{dash}{name}={value}"], dashes, names, VALUES),
@@ -110,7 +110,7 @@ def words_for(script: str) -> st.SearchStrategy[list[str]]:
 
 
 def check_read_or_refused(script: str, words: list[str]) -> str:
-    """Parses; returns ``"read"``, ``"help"`` or what the refusal says. All else is raised."""
+    """Parses; returns ``"read"``, ``"help"`` or the message of a UsageError."""
     try:
         values = PARSERS[script]([script, *words])
     except cli.UsageError as error:
@@ -138,7 +138,7 @@ def check_read_or_refused(script: str, words: list[str]) -> str:
 
 
 @pytest.mark.parametrize("script", PARSERS)
-def test_any_words_are_read_or_refused_in_one_line(script, tmp_path, monkeypatch):
+def test_any_command_line_is_accepted_or_refused_in_one_line(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ends: dict[str, int] = {}
 
@@ -157,7 +157,7 @@ def test_any_words_are_read_or_refused_in_one_line(script, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("script", PARSERS)
-def test_any_flag_file_is_read_or_refused_in_one_line(script, tmp_path, monkeypatch):
+def test_any_flag_file_is_accepted_or_refused_in_one_line(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outer, inner = tmp_path / "outer.flags", tmp_path / "inner ü.flags"
     lines = st.one_of(
@@ -188,7 +188,7 @@ def test_any_flag_file_is_read_or_refused_in_one_line(script, tmp_path, monkeypa
 
 @pytest.mark.parametrize("script", PARSERS)
 @pytest.mark.parametrize("value", AWKWARD)
-def test_every_flag_takes_or_refuses_every_awkward_value(script, value, tmp_path, monkeypatch):
+def test_every_flag_accepts_or_refuses_every_awkward_value(script, value, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for flag in FLAGS[script]:
         check_read_or_refused(script, [f"--{flag.name}={value}"])

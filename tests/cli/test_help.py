@@ -73,7 +73,7 @@ def test_the_examples_are_valid(capsys):
                 parse(words[1:])
 
 
-def test_help_can_be_off():
+def test_help_can_be_false():
     assert not cli.parse_train(["train.py", "--help", "0"]).help
     with pytest.raises(cli.UsageError, match="flag --help=most: expected --help or --help all"):
         cli.parse_train(["train.py", "--help", "most"])

@@ -13,7 +13,7 @@ LINES = Path(__file__).with_name("run_names.txt").read_text().splitlines()[1:]
 NAMES = list(zip(LINES[::2], map(str.strip, LINES[1::2]), strict=True))
 
 
-def test_there_are_names_of_many_commands():
+def test_the_table_of_names_has_many_commands():
     assert len(NAMES) >= 40
 
 

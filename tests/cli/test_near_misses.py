@@ -1,4 +1,4 @@
-"""Unknown flags are answered with what was probably meant."""
+"""Suggestions for unknown flags."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def refusal(script: str, words: str) -> str:
         ("--weight_decay 5", "--l2"),
     ],
 )
-def test_train_says_which_flag_was_meant(words, meant):
+def test_train_suggests_the_intended_flag(words, meant):
     name = words.split()[0].split("=")[0]
     assert refusal("train.py", words) == f"unknown flag {name}: did you mean {meant}?"
 
 
-def test_some_flags_are_not_needed():
+def test_flags_that_are_not_needed_get_an_explanation():
     for name in ("gpu", "device", "cuda"):
         told = refusal("train.py", f"--{name} 0")
         assert told.startswith(f"unknown flag --{name}: a GPU is used if there is one")
@@ -61,7 +61,7 @@ def test_each_script_knows_the_flags_of_the_other():
     assert refusal("evaluate.py", "--ckpt x").endswith("did you mean --saved_path?")
 
 
-def test_what_resembles_nothing_is_only_unknown():
+def test_a_flag_unlike_any_other_gets_no_suggestion():
     assert refusal("train.py", "--qqq 5") == "unknown flag --qqq"
 
 

@@ -1,4 +1,4 @@
-"""The flag --ood_dataset, and what is answered about it before TensorFlow is imported."""
+"""The flag --ood_dataset, and the errors about it before TensorFlow is imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import data
 from tests.untrained_runs import write_run
 
 
-def test_there_is_no_second_dataset_unless_one_is_named():
+def test_ood_dataset_has_no_default():
     assert cli.parse_evaluate(["evaluate.py", "--ood"]).ood_dataset is None
     for name in data.DATASETS:
         flags = cli.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", name])
@@ -19,8 +19,8 @@ def test_there_is_no_second_dataset_unless_one_is_named():
 
 
 @pytest.mark.parametrize("asked", ["--ood", "--all"])
-def test_a_dataset_that_does_not_fit_needs_no_tensorflow(tree, run_script, asked):
-    """The run has a file in the place of its model: it is not opened."""
+def test_a_dataset_of_other_image_shapes_is_refused_without_tensorflow(tree, run_script, asked):
+    """The file of the run's model is invalid, and is not opened."""
     write_run(tree / "trained_model" / "of_digits")
     words = (asked, "1", "--run_name", "of_digits", "--ood_dataset", "digits")
     result = run_script("evaluate.py", *words)

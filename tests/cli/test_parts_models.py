@@ -80,7 +80,7 @@ def test_the_model_shows_in_a_runs_name(words, name):
         ("--model classifier_vae --classifier_loss relu", "expected softmax or sigmoid"),
     ],
 )
-def test_a_mistake_about_labels_is_told_in_one_line(words, part):
+def test_a_mistake_about_labels_is_reported_in_one_line(words, part):
     with pytest.raises(cli.UsageError) as error:
         parse_train(*words.split())
     assert part in str(error.value)

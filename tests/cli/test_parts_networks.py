@@ -40,7 +40,7 @@ def test_a_network_fills_in_its_own_defaults_and_its_flags_show_in_the_name():
         ),
     ],
 )
-def test_lists_and_initializers_show_in_a_runs_name(words, name):
+def test_lists_and_initializers_are_part_of_a_runs_name(words, name):
     assert cli.run_name(parse_train(*words.split())) == name
 
 
@@ -77,7 +77,7 @@ def test_flags_that_do_not_fit_the_network_are_refused_in_one_line(words, messag
     assert "\n" not in str(error.value)
 
 
-def test_runs_that_differ_have_names_that_differ():
+def test_different_runs_have_different_names():
     # Within six digits of each other: %g would call them the same.
     for words in (
         ("--beta", "0.1234567", "0.1234568"),

@@ -40,7 +40,7 @@ import cli
         ("--learning_rate_schedule cosin", "expected constant or cosine; did you mean cosine?"),
     ],
 )
-def test_a_bad_command_line_is_told_in_one_line(words, part):
+def test_a_bad_command_line_is_reported_in_one_line(words, part):
     with pytest.raises(cli.UsageError) as error:
         cli.parse_train(["train.py", *words.split()])
     assert part in str(error.value)
@@ -71,7 +71,7 @@ def test_a_bad_command_line_is_told_in_one_line(words, part):
         ),
     ],
 )
-def test_a_run_is_named_by_what_differs(words, name):
+def test_a_run_is_named_by_its_non_default_settings(words, name):
     assert cli.run_name(cli.parse_train(["train.py", *words.split()])) == name
 
 

@@ -80,7 +80,7 @@ def test_runs_of_earlier_versions_are_accepted(path):
         ({"num_validation": 60_000}, "expected less than the 60000 training images"),
     ],
 )
-def test_what_train_would_not_accept_is_refused(flags, part):
+def test_flags_that_train_would_refuse_are_refused(flags, part):
     before = set(sys.modules)
     with pytest.raises(cli.UsageError) as error:
         cli.check_recorded(flags)

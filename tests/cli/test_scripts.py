@@ -1,4 +1,4 @@
-"""How a script ends: one line on stderr, and its exit status."""
+"""Errors of a script: one line on stderr, and its exit status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import data
         (KeyboardInterrupt(), 130, "\ntrain.py: interrupted\n"),
     ],
 )
-def test_a_script_that_fails_prints_one_line_and_says_so_to_the_shell(
+def test_a_script_that_fails_prints_one_line_and_exits_with_its_status(
     error, status, line, monkeypatch, capsys
 ):
     def main(argv):

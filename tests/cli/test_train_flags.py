@@ -1,4 +1,4 @@
-"""The command line of both scripts: values, booleans, flag files, mistakes and settings."""
+"""The command line of both scripts: values, booleans, flag files, errors and settings."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_value_follows_its_flag_after_a_space_or_an_equals_sign(written):
     assert parse_train(*written.split()).latent_dim == 5
 
 
-def test_a_number_may_be_written_as_python_writes_it():
+def test_numbers_may_have_an_exponent():
     assert parse_train("--learning_rate", "5e-4").learning_rate == 5e-4
 
 
@@ -135,7 +135,7 @@ def test_a_flag_file_may_be_written_in_many_ways(text, recipe):
     assert parse_train(recipe(text)).latent_dim == 5
 
 
-def test_a_value_in_a_flag_file_may_hold_spaces(recipe):
+def test_a_value_in_a_flag_file_may_contain_spaces(recipe):
     assert parse_train(recipe("--data_dir /my data/sets\n")).data_dir == "/my data/sets"
 
 
@@ -165,7 +165,7 @@ def test_a_flag_file_may_read_another(form, inner, recipe, tmp_path):
         (b"\xff\xfe", "not UTF-8 text"),
     ],
 )
-def test_a_mistake_in_a_flag_file_is_told(text, part, recipe):
+def test_a_mistake_in_a_flag_file_is_reported(text, part, recipe):
     with pytest.raises(cli.UsageError) as error:
         parse_train(recipe(text))
     assert part in str(error.value)
@@ -266,14 +266,14 @@ BAD_EVALUATE = [
         *((parse_evaluate, words, part) for words, part in BAD_EVALUATE),
     ],
 )
-def test_a_bad_command_line_is_told_in_one_line(parse, words, part):
+def test_a_bad_command_line_is_reported_in_one_line(parse, words, part):
     with pytest.raises(cli.UsageError) as error:
         parse(*words.split())
     assert part in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_values_with_line_breaks_are_told_in_one_line():
+def test_values_with_line_breaks_are_reported_in_one_line():
     for name in ("latent_dim", "run_name", "dataset", "a\nb"):
         with pytest.raises(cli.UsageError) as error:
             parse_train(f"--{name}", "5\n6")
@@ -313,7 +313,7 @@ def draw_settings(source: random.Random) -> dict[str, Any]:
     return dict(source.sample(list(drawn.items()), source.randint(0, len(drawn))))
 
 
-def test_any_settings_come_back_from_either_place_and_have_a_name_of_their_own(recipe):
+def test_any_settings_are_recovered_from_flags_and_run_json_and_have_a_unique_name(recipe):
     source = random.Random(0)
     types = {flag.name: flag.type for flag in cli.TRAIN_FLAGS}
     seen: dict[str, dict[str, Any]] = {}

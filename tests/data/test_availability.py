@@ -96,9 +96,7 @@ def test_another_dataset_or_version_does_not_count_as_prepared(tmp_path):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_no_images_and_no_network_is_one_line_that_says_what_to_type(
-    answer, tmp_path, error, reason
-):
+def test_missing_images_without_network_are_reported_in_one_line(answer, tmp_path, error, reason):
     answer(error)
     with pytest.raises(data.DataError) as caught:
         data.check_available("mnist", str(tmp_path))
@@ -111,7 +109,7 @@ def test_no_images_and_no_network_is_one_line_that_says_what_to_type(
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_server_that_answers_at_all_is_within_reach(answer, tmp_path, status):
+def test_any_answer_of_the_server_counts_as_available(answer, tmp_path, status):
     headers = email.message.Message()
     answer(urllib.error.HTTPError("http://server", status, "no list", headers, io.BytesIO()))
     data.check_available("mnist", str(tmp_path))

@@ -55,7 +55,7 @@ def test_every_epoch_holds_every_image_once(numbered, batch_size):
         assert sorted(found) == list(range(NUM_IMAGES))
 
 
-def test_the_last_batch_of_an_epoch_holds_what_is_left(numbered):
+def test_the_last_batch_of_an_epoch_has_the_remaining_images(numbered):
     batches = take(ResidentBatches(numbered, 5, seed=0), epochs=2)
     assert [len(batch) for batch in batches] == [5, 5, 5, 5, 3] * 2
 
@@ -108,7 +108,7 @@ def test_a_batch_depends_on_its_position_alone(binarize):
         np.testing.assert_array_equal(expected, found)
 
 
-def test_pixels_are_those_that_numpy_picks_as_float32_from_0_to_1():
+def test_pixels_are_float32_from_0_to_1_and_equal_numpys():
     images = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 2), dtype=np.uint8)
     images[7] = np.tile(np.array([0, 255], np.uint8), (3, 4, 1))
     positions = np.array([7, 0, 49, 7], np.int32)

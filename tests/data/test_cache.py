@@ -153,7 +153,7 @@ def test_a_truncated_cache_is_decoded_again_with_a_message(folder, kept, decode,
 
 
 @pytest.mark.filterwarnings("default")  # NumPy's, of a header that is odd
-def test_no_altered_byte_anywhere_gives_other_images(folder, kept, decode):
+def test_an_altered_byte_never_gives_different_images(folder, kept, decode):
     load(folder, decode)
     (file,) = kept.iterdir()
     content = file.read_bytes()
@@ -325,7 +325,7 @@ def test_a_full_disk_is_reported_and_leaves_no_file(folder, kept, decode, monkey
     assert list(kept.iterdir()) == []
 
 
-def test_a_source_that_cannot_be_listed_is_left_to_the_decoder(tmp_path, kept, decode):
+def test_a_source_that_cannot_be_listed_is_decoded_without_the_cache(tmp_path, kept, decode):
     load(tmp_path / "nowhere", decode)
     assert decode.calls == 1
     assert not kept.exists()

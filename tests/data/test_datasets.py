@@ -112,6 +112,6 @@ def test_a_record_of_another_dataset_is_refused_in_one_line(change, part):
 
 
 @pytest.mark.parametrize("record", [None, [], "digits", 3])
-def test_a_record_that_is_no_object_is_refused(record):
+def test_a_record_that_is_not_an_object_is_refused(record):
     with pytest.raises(data.DataError, match="expected an object"):
         data.from_record({"dataset": record}, "digits")

@@ -48,7 +48,7 @@ def test_as_many_labels_are_kept_as_asked_for_the_same_of_each_class(num_labels,
     assert counts.max() - counts.min() <= 1
 
 
-def test_where_a_class_has_too_few_the_others_give_the_rest():
+def test_other_classes_fill_in_for_a_class_with_too_few_labels():
     true = make_labels([3, 50, 50])
     kept = labels.hide(true, 43, seed=0)
     assert np.bincount(kept[kept >= 0]).tolist() == [3, 20, 20]
@@ -60,7 +60,7 @@ def test_without_a_number_all_labels_are_kept():
     np.testing.assert_array_equal(labels.hide(true, None, seed=0), true)
 
 
-def test_the_seed_draws_them_and_more_of_them_hold_the_fewer():
+def test_the_seed_determines_the_labels_and_a_larger_number_includes_them():
     true = make_labels([200] * 10)
     once, again, other = (labels.hide(true, 100, seed) >= 0 for seed in (1, 1, 2))
     np.testing.assert_array_equal(once, again)

@@ -25,7 +25,7 @@ def test_an_array_of_make_array_shares_its_memory_with_the_tensor():
 
 
 @pytest.mark.parametrize("start", [1, 16, 63])
-def test_an_array_that_lies_elsewhere_is_copied(start):
+def test_an_array_not_made_by_make_array_is_copied(start):
     array = memory.make_array((64 + 12,))[start : start + 12].reshape(4, 3)
     array[...] = np.arange(12).reshape(4, 3)
     tensor = memory.as_tensor(array)
@@ -51,14 +51,14 @@ def test_kept_images_are_read_at_their_positions(tmp_path, positions):
 
 
 @pytest.mark.parametrize("position", [3000, -1])
-def test_a_position_that_is_not_there_is_no_image(tmp_path, position, capsys):
+def test_a_position_outside_the_file_is_reported(tmp_path, position, capsys):
     images = np.zeros((3000, 2, 2, 1), np.uint8)
     cache.write(tmp_path / "kept.npz", "source", images, np.arange(3000))
     assert read(tmp_path / "kept.npz", (3000, 2, 2, 1), np.array([position])) is None
     assert "cannot be read" in capsys.readouterr().out
 
 
-def test_reading_some_images_takes_the_memory_of_these(tmp_path):
+def test_reading_some_images_takes_memory_for_these_only(tmp_path):
     images = np.zeros((40_000, 28, 28, 1), np.uint8)  # 30 MiB
     cache.write(tmp_path / "kept.npz", "source", images, np.arange(40_000))
     tracemalloc.start()

@@ -65,7 +65,7 @@ MAKERS = pytest.mark.parametrize("make", [make_resident, make_streamed])
 
 @MAKERS
 @pytest.mark.parametrize(("count", "batch_size", "workers"), CASES)
-def test_in_an_epoch_the_workers_see_every_image_once_and_each_its_own(
+def test_in_an_epoch_each_worker_sees_its_own_images_and_together_they_see_every_image_once(
     make, count, batch_size, workers
 ):
     all_workers = make_all(make, count, batch_size, workers)

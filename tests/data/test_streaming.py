@@ -138,7 +138,7 @@ def test_damage_is_found_before_training_begins(data_dir, tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
-# ----------------------------------------------------------------- when it is chosen
+# ------------------------------------------------------------ the choice of streaming
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_damage_is_found_before_training_begins(data_dir, tmp_path, damage):
         (False, 0, False, "as --stream 0 asks"),
     ],
 )
-def test_what_does_not_fit_is_streamed_unless_the_user_decides(
+def test_images_that_do_not_fit_are_streamed_unless_the_user_decides(
     stream, free, streamed, part, monkeypatch
 ):
     monkeypatch.setattr(memory, "available", lambda: free)
@@ -165,7 +165,7 @@ def test_embedded_images_are_never_streamed_by_themselves(monkeypatch):
     assert not memory.choose_streaming("digits", None)[0]
 
 
-def test_the_memory_available_is_some_and_no_more_than_there_is():
+def test_the_available_memory_is_positive_and_at_most_the_total():
     free = memory.available()
     assert free is not None
     assert 0 < free <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -176,7 +176,7 @@ def test_the_memory_available_is_some_and_no_more_than_there_is():
 FLAGS = ("--hidden_dim", "8", "--latent_dim", "2", "--batch_size", "10", "--run_name", "streamed")
 
 
-def test_a_streamed_run_trains_goes_on_streamed_and_is_evaluated(
+def test_a_streamed_run_is_trained_resumed_streamed_and_evaluated(
     data_dir, in_process, tmp_path, monkeypatch, capsys
 ):
     """A run that is stopped after an epoch ends bit-identical to one that is not."""
@@ -185,7 +185,7 @@ def test_a_streamed_run_trains_goes_on_streamed_and_is_evaluated(
     for epochs in (("2",), ("1", "2")):
         for position, count in enumerate(epochs):
             keras.utils.clear_session()
-            # It does not fit while the first begins; it does when that goes on.
+            # The images do not fit when the first run begins, but do when it is resumed.
             monkeypatch.setattr(memory, "available", lambda free=position * 2**30: free)
             start = ["--resume"] if position else ["--overwrite"]
             in_process("train", *FLAGS, *folder, "--num_epochs", count, *start)

@@ -1,4 +1,4 @@
-"""Sessions for tests: with a fake model and images that are given, or of a run on disk."""
+"""Sessions for tests: with a fake model and given images, or of a run on disk."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def make_session(
     """Returns a session of ``folder``/a_run that writes to ``folder``; nothing is on disk.
 
     Args:
-        model: in the place of the trained one.
-        test, train: images and labels in the place of the dataset's.
+        model: replaces the trained one.
+        test, train: images and labels that replace those of the dataset.
         settings: of the run; the others are those of digits in two latent dimensions.
-        record: what run.json holds besides the settings.
-        info: what differs in the description of the dataset.
+        record: further fields of run.json.
+        info: changed fields of the dataset's description.
         flags: of evaluate.py.
     """
     defaults = {"dataset": "digits", "latent_dim": 2, "model": "vae", "binarize": "none"}

@@ -1,4 +1,4 @@
-"""A model applied to many images: 1,437 of them, so two full batches and a part of one."""
+"""A model applied to 1,437 images: two full batches and a smaller one."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_the_kl_in_batches_is_that_of_one_call_and_the_loss_is_the_sum_of_its_pa
     np.testing.assert_allclose(losses["loss"], losses["reconstruction"] + losses["kl"], rtol=1e-5)
 
 
-def test_the_same_bits_come_every_time(session, images):
+def test_results_repeat_bit_for_bit(session, images):
     once, again = (
         [*batching.encode(session, images), batching.reconstruct(session, images)] for _ in range(2)
     )
@@ -73,7 +73,7 @@ def test_losses_repeat_with_their_seed_and_differ_with_another(model, images, tm
 
 
 def test_every_batch_draws_noise_of_its_own(session, images):
-    """One image a thousand times: were the noise to repeat, so would its losses."""
+    """The losses of many copies of one image would repeat if the noise did."""
     copies = np.repeat(images[:1], 1000, axis=0)
     reconstruction = batching.compute_losses(session, copies)["reconstruction"]
     assert np.mean(reconstruction[:500] != reconstruction[500:]) > 0.99

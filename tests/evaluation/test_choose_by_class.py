@@ -1,4 +1,4 @@
-"""Which test images are shown."""
+"""The choice of the test images that are drawn."""
 
 import numpy as np
 import pytest
@@ -17,16 +17,16 @@ def test_then_the_second_of_each_class_and_so_on():
     assert choose_by_class(len(LABELS), LABELS, 6).tolist() == [1, 3, 0, 2, 6, 4]
 
 
-def test_a_class_that_is_used_up_is_left_out():
+def test_an_exhausted_class_is_skipped():
     # Class 1 has two images, class 0 three, class 2 four.
     assert choose_by_class(len(LABELS), LABELS, 9).tolist() == [1, 3, 0, 2, 6, 4, 5, 7, 8]
 
 
-def test_more_than_there_are_gives_every_image_once():
+def test_a_count_above_the_number_of_images_gives_every_image_once():
     assert sorted(choose_by_class(len(LABELS), LABELS, 100)) == list(range(9))
 
 
-def test_a_class_that_is_missing_does_no_harm():
+def test_a_missing_class_is_skipped():
     assert choose_by_class(3, np.array([7, 3, 7]), 3).tolist() == [1, 0, 2]
 
 
@@ -40,7 +40,7 @@ def test_any_count_of_real_labels_is_balanced_and_without_repeats(count):
     assert np.all(counts.max() - counts[~used_up] <= 1)
 
 
-def test_fewer_is_the_beginning_of_more():
+def test_a_smaller_count_gives_the_first_images_of_a_larger_one():
     _, labels = load_digits("test")
     np.testing.assert_array_equal(
         choose_by_class(len(labels), labels, 40)[:15], choose_by_class(len(labels), labels, 15)

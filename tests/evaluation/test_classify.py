@@ -1,4 +1,4 @@
-"""``--classify``: whose labels, whose images, and what is written about them."""
+"""``--classify``: its labels, images and features, and the files it writes."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_every_size_once_ascending_every_method_every_trial(measured):
 @pytest.mark.parametrize(
     ("method", "pixels"), [("svm_latent", slice(18, 42)), ("svm_pixels", slice(0, 64))]
 )
-def test_the_accuracy_is_that_of_the_right_labels_images_and_features(measured, method, pixels):
-    """Worked out again from the digits, with scikit-learn's machine."""
+def test_the_accuracy_uses_the_right_labels_images_and_features(measured, method, pixels):
+    """Recomputed from the digits with scikit-learn's SVM."""
     images, labels = load_digits("train")
     test_images, test_labels = load_digits("test")
     for count in COUNTS:
@@ -97,7 +97,7 @@ def test_the_accuracy_is_that_of_the_right_labels_images_and_features(measured, 
             assert 0.5 < expected < 1
 
 
-def test_the_neighborhood_is_that_of_the_images_trained_on_and_no_label_is_looked_at(tmp_path):
+def test_the_neighborhood_is_that_of_the_training_images_without_their_labels(tmp_path):
     images, labels = load_digits("train")
     test_images, _ = load_digits("test")
     session = make_session(tmp_path)
@@ -120,7 +120,7 @@ def test_the_neighborhood_is_that_of_the_images_trained_on_and_no_label_is_looke
     np.testing.assert_array_equal(of_test_blind["neighborhood"], of_test["neighborhood"])
 
 
-def test_shifts_are_of_the_image_by_a_pixel_each_way_with_black_behind_it(tmp_path):
+def test_shifts_move_the_image_by_one_pixel_and_fill_in_black(tmp_path):
     images, _ = load_digits("train")
     subset = classification.choose_balanced(load_digits("train")[1], 20, 5)
     found, of_test = classify.make_features(make_session(tmp_path), subset)
@@ -153,13 +153,13 @@ def test_mean_and_spread_are_over_the_subsets(measured):
     assert len({trial["accuracy"] for trial in measured[0]["trials"]}) > 5
 
 
-def test_more_labels_are_worth_more(measured):
+def test_more_labels_give_a_higher_accuracy(measured):
     mean = {(row["labels"], row["method"]): row["mean"] for row in measured[0]["accuracy"]}
     for method in classify.METHODS:
         assert mean[60, method] > mean[20, method]
 
 
-def test_the_confusions_are_those_of_the_machine_on_z_over_all_subsets(measured, monkeypatch):
+def test_the_confusions_are_those_of_the_svm_on_z_over_all_subsets(measured, monkeypatch):
     _, test_labels = load_digits("test")
     for count in COUNTS:
         matrix = measured[1][count]
@@ -169,7 +169,7 @@ def test_the_confusions_are_those_of_the_machine_on_z_over_all_subsets(measured,
 
 
 def test_rows_of_the_confusions_are_the_true_classes(tmp_path, monkeypatch):
-    """A classifier that takes everything for a 3: the column of the 3 is full."""
+    """For a classifier that always predicts 3, only the column of the 3 is not empty."""
 
     def take_all_for_three(features, labels, test_features, seed):
         return classification.Classified(np.full(len(test_features), 3), {}, 0.1)
@@ -231,7 +231,7 @@ def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
         ("3000", ["--label_counts 1270"]),
     ],
 )
-def test_numbers_of_labels_that_there_cannot_be_are_refused_in_one_line(tmp_path, counts, parts):
+def test_impossible_numbers_of_labels_are_refused_in_one_line(tmp_path, counts, parts):
     with pytest.raises(RequestError) as refused:
         classify.check(make_session(tmp_path, label_counts=tuple(map(int, counts.split(",")))))
     for part in (f"flag --label_counts={counts}: ", *parts):

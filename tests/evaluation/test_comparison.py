@@ -1,7 +1,7 @@
-"""What --compare hands to its figures and tables: of each run its own, in the runs' order.
+"""The arguments of the figures and tables of --compare: each run's own data, in order.
 
-The models are fakes whose numbers can be read off: one reconstructs every image as its
-level of gray and decodes z to the same, another is an autoencoder.
+The models are fakes with known results: one reconstructs every image as its own gray level, to
+which it also decodes any z; another is an autoencoder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DRAWN = (
 
 
 class FakeModel:
-    """Its posterior means are the first pixels, its reconstructions all of one gray."""
+    """Its posterior means are the first pixels; its reconstructions are of one gray level."""
 
     uses_labels = False
     likelihood = types.SimpleNamespace(mean=tf.identity)
@@ -245,7 +245,7 @@ def test_the_accuracy_of_a_classifier_is_drawn_where_there_is_one(drawn, session
 
 
 @pytest.mark.parametrize("content", [None, "", "epoch,loss\n"])
-def test_a_history_that_cannot_be_read_is_one_line_that_names_it(drawn, sessions, content):
+def test_a_history_that_cannot_be_read_is_reported_in_one_line(drawn, sessions, content):
     path = sessions[1].run.history_path
     path.unlink()
     if content is not None:
@@ -256,7 +256,7 @@ def test_a_history_that_cannot_be_read_is_one_line_that_names_it(drawn, sessions
     assert "\n" not in str(error.value)
 
 
-def test_the_figures_are_really_drawn(sessions):
+def test_the_figures_are_drawn(sessions):
     paths = comparison.compare(sessions)
     assert len(paths) == 2 + 2 * 3
     assert all(path.stat().st_size > 0 for path in paths)

@@ -9,7 +9,7 @@ from evaluation.latent import embed
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """OpenMP's threads wait for each other by spinning: minutes, on a machine that is busy."""
+    """Uses one thread: OpenMP's threads spin while they wait, for minutes on a busy machine."""
     with threadpoolctl.threadpool_limits(1):
         yield
 
@@ -36,11 +36,11 @@ def test_points_that_are_neighbors_stay_neighbors(clusters):
     assert np.all(labels[distance.argmin(axis=1)] == labels)
 
 
-def test_the_fewest_points_that_can_be_asked_for_are_mapped(clusters):
+def test_the_smallest_number_of_points_is_mapped(clusters):
     assert np.all(np.isfinite(embed(clusters[:10], 0)))
 
 
-def test_it_says_first_that_it_takes_long_and_then_how_far_it_is(clusters, capsys):
+def test_a_message_about_the_duration_is_followed_by_progress(clusters, capsys):
     embed(clusters, 0)
     printed = capsys.readouterr().out
     first, second = printed.split("\n", 1)
@@ -49,10 +49,10 @@ def test_it_says_first_that_it_takes_long_and_then_how_far_it_is(clusters, capsy
 
 
 def test_points_that_all_coincide_are_mapped_too():
-    """A collapsed posterior: relu at a learning rate of 0.1 is enough to get there.
+    """As for a collapsed posterior, which relu with a learning rate of 0.1 can lead to.
 
-    Here the division 0/0 is an error; as the mere warning that it is elsewhere it is followed
-    by a segmentation fault in scikit-learn.
+    In tests the division 0/0 is an error; elsewhere it is a warning, and scikit-learn then ends
+    with a segmentation fault.
     """
     points = embed(np.zeros((40, 3), np.float32), 0)
     assert points.shape == (40, 2)

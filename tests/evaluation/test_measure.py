@@ -1,4 +1,4 @@
-"""The metrics to quote against NumPy and SciPy."""
+"""The metrics of --metrics against NumPy and SciPy."""
 
 import json
 import re
@@ -28,7 +28,7 @@ SETTINGS = make_settings(
 
 @pytest.fixture(scope="module")
 def model():
-    """A model with wild weights in which z_2 says nothing and z_4 next to nothing."""
+    """A model with large weights in which z_2 carries no information, and z_4 hardly any."""
     built = models.build((8, 8, 1), SETTINGS)
     rng = np.random.default_rng(0)
     for variable in built.trainable_variables:
@@ -127,7 +127,7 @@ def test_active_units_are_those_whose_posterior_mean_varies(measured, expected):
     np.testing.assert_allclose(measured["posterior_mean_variance"], variance, rtol=1e-4, atol=1e-10)
 
 
-def test_metrics_say_what_they_are_of(measured):
+def test_metrics_describe_the_images_and_the_model(measured):
     assert {
         name: measured[name] for name in ("run", "checkpoint", "split", "binarize", "seed")
     } == {
@@ -175,7 +175,7 @@ def test_an_undeclared_metric_is_an_error():
         metrics.summarize({"kl": np.ones(3), "elegance": np.ones(3)})
 
 
-def test_kl_by_dimension_that_a_prior_does_not_have_is_left_out_with_a_word(
+def test_without_a_kl_by_dimension_it_is_omitted_with_a_message(
     open_session, model, measured, monkeypatch, capsys
 ):
     monkeypatch.setattr(model, "kl_by_dimension", lambda posterior: None)

@@ -1,4 +1,4 @@
-"""Metrics for the other likelihoods: squared error + KL, and what the nats are."""
+"""Metrics for the other likelihoods: squared error + KL, and the kind of nats."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SEED = 4
 
 @pytest.fixture(scope="module", params=LIKELIHOODS)
 def session(request, tmp_path_factory):
-    """A model with wild weights, and its test images."""
+    """A model with large weights, and its test images."""
     settings = make_settings(
         likelihood=request.param, hidden_dim=(20,), latent_dim=4, dataset="digits"
     )
@@ -32,7 +32,7 @@ def session(request, tmp_path_factory):
     return make_session(folder, model, test, None, settings, checkpoint="last", seed=SEED)
 
 
-def test_gaussian_runs_quote_squared_error_and_kl_for_the_sampled_z(session):
+def test_gaussian_runs_report_squared_error_plus_kl_for_the_sampled_z(session):
     measured = metrics.measure(session)
     likelihood = session.settings["likelihood"]
     assert measured["likelihood"] == likelihood
@@ -61,7 +61,7 @@ def test_gaussian_runs_quote_squared_error_and_kl_for_the_sampled_z(session):
         assert found["mean"] == pytest.approx(loss - constant, rel=1e-5)
 
 
-def test_the_table_says_what_the_nats_are(session, capsys):
+def test_the_table_names_the_kind_of_nats(session, capsys):
     metrics.run(session)
     printed = capsys.readouterr().out
     likelihood = session.settings["likelihood"]
@@ -71,6 +71,6 @@ def test_the_table_says_what_the_nats_are(session, capsys):
 
 
 @pytest.mark.parametrize("session", ["bernoulli"], indirect=True)
-def test_a_run_from_before_there_was_a_choice_is_a_bernoullis(session):
+def test_an_old_run_without_a_likelihood_is_a_bernoullis(session):
     del session.settings["likelihood"]
     assert metrics.measure(session)["likelihood"] == "bernoulli"

@@ -1,4 +1,4 @@
-"""``--ood``: which images are scored, by what, and what is written about them."""
+"""``--ood``: the images it scores, their scores, and the files it writes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOSSES = ("loss", "reconstruction", "kl")
 
 
 class Brightness:
-    """Finds bright images unlikely: its loss is the sum of the pixels. Decodes z to its pixels."""
+    """Its loss is the sum of the pixels; it decodes z to pixels."""
 
     is_variational = True
 
@@ -40,7 +40,7 @@ class Brightness:
 
 
 class Plain(Brightness):
-    """The same without a KL, as a plain autoencoder is."""
+    """The same without a KL, like a plain autoencoder."""
 
     is_variational = False
 
@@ -74,7 +74,7 @@ def make_session(
 
 
 def read(session):
-    """Runs it; returns what ood.json holds, the groups by name."""
+    """Runs the evaluation; returns the content of ood.json with the groups by name."""
     (path,) = [path for path in ood.run(session) if path.suffix == ".json"]
     measured = json.loads(path.read_text())
     measured["groups"] = {group["name"]: group for group in measured["groups"]}
@@ -106,7 +106,7 @@ def test_without_a_second_dataset_there_are_three_groups(tmp_path):
 
 
 @pytest.mark.parametrize("binarize", ["static", "dynamic"])
-def test_where_pixels_are_black_or_white_so_are_those_of_samples_and_noise(tmp_path, binarize):
+def test_samples_and_noise_are_binarized_if_the_run_is(tmp_path, binarize):
     session = make_session(tmp_path, binarize=binarize)
     groups = ood.make_groups(session)
     gray = ood.make_groups(make_session(tmp_path))
@@ -123,7 +123,7 @@ def test_where_pixels_are_black_or_white_so_are_those_of_samples_and_noise(tmp_p
     assert ood.measure(session, {}, {})["samples_are"] == "black and white, drawn from p(x|z)"
 
 
-def test_a_models_losses_are_those_it_has(tmp_path):
+def test_the_reported_losses_are_those_of_the_model(tmp_path):
     for model, names in ((Brightness(), LOSSES), (Plain(), ("loss", "reconstruction"))):
         session = make_session(tmp_path, model)
         images, _ = session.test
@@ -152,7 +152,7 @@ def test_the_areas_are_scikit_learns(tmp_path):
     assert measured["groups"]["test"]["auc"] == {}
 
 
-def test_the_losses_are_summed_up_as_numpy_does(tmp_path):
+def test_the_summaries_of_losses_are_numpys(tmp_path):
     session = make_session(tmp_path)
     measured = read(session)
     for name, (title, images) in ood.make_groups(session).items():
@@ -229,7 +229,7 @@ def test_an_autoencoder_has_no_prior_and_is_not_said_to_have_one(tmp_path):
 # ------------------------------------------------------------------ what is refused
 
 
-def test_a_loss_that_is_no_number_is_told_in_one_line(tmp_path):
+def test_a_loss_of_nan_is_reported_in_one_line(tmp_path):
     class Broken(Brightness):
         def compute_losses(self, images):
             return {name: np.nan * loss for name, loss in super().compute_losses(images).items()}
@@ -259,5 +259,5 @@ def test_a_dataset_that_does_not_fit_is_refused_in_one_line(tmp_path, dataset, o
 
 
 @pytest.mark.parametrize("other", [None, "fashion_mnist"])
-def test_a_dataset_that_fits_or_none_is_accepted(tmp_path, other):
+def test_a_fitting_dataset_or_no_dataset_is_accepted(tmp_path, other):
     ood.check(make_session(tmp_path, other=other))

@@ -1,7 +1,7 @@
 """Samples and the classes that a classifier assigns to them: drawn, found, exported.
 
-The fake model's classifier can be read off: the class of z is the number of the tenth of the
-normal distribution in which z_1 lies, so that each class has a tenth of the prior.
+The classifier of the fake model is known: the class of z is the decile of the normal
+distribution in which z_1 lies, so that each class has a tenth of the prior.
 """
 
 import csv
@@ -75,7 +75,7 @@ def z_of(images):
 # ------------------------------------------------------------------------- generate
 
 
-def test_samples_are_titled_with_what_the_classifier_calls_them(drawn, tmp_path):
+def test_samples_have_the_classes_that_the_classifier_assigns(drawn, tmp_path):
     generate.run(make_session(tmp_path, num_gen=60))
     ((images, names, _, subtitle),) = drawn["draw_named_images"]
     assert names == [CLOTHES[place] for place in tenth(z_of(images))]
@@ -88,7 +88,7 @@ def test_samples_are_titled_with_what_the_classifier_calls_them(drawn, tmp_path)
 
 
 @pytest.mark.parametrize("written", ["Sneaker", "sneaker", "7"])
-def test_only_samples_of_the_class_are_drawn_and_how_many_it_took_is_said(
+def test_only_samples_of_the_class_are_drawn_and_the_number_of_draws_is_reported(
     written, drawn, tmp_path, capsys
 ):
     session = make_session(tmp_path, generate_class=written, num_gen=300)
@@ -122,7 +122,7 @@ def test_samples_of_a_class_repeat_with_the_seed_and_differ_with_another(tmp_pat
     assert np.all(once[0] != other[0])
 
 
-def test_a_class_that_never_comes_is_told_in_one_line_with_those_that_do(tmp_path):
+def test_a_class_without_samples_is_reported_in_one_line_with_the_classes_found(tmp_path):
     model = FakeModel([4] * 9 + [5])
     session = make_session(tmp_path, model, generate_class="Bag")
     with pytest.raises(runs.RunError) as error:
@@ -134,7 +134,7 @@ def test_a_class_that_never_comes_is_told_in_one_line_with_those_that_do(tmp_pat
     assert "\n" not in message
 
 
-def test_of_a_rare_class_those_are_drawn_that_came(drawn, tmp_path, monkeypatch, capsys):
+def test_the_samples_found_of_a_rare_class_are_drawn(drawn, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(samples, "_DRAWS", 1000)
     monkeypatch.setattr(samples, "_MAX_DRAWS", 2000)
     session = make_session(tmp_path, generate_class="0", num_gen=1000)
@@ -144,7 +144,7 @@ def test_of_a_rare_class_those_are_drawn_that_came(drawn, tmp_path, monkeypatch,
     assert f"{len(images)} in 2,000 draws" in capsys.readouterr().out
 
 
-def test_a_class_that_is_none_is_told_in_one_line(tmp_path):
+def test_an_unknown_class_is_reported_in_one_line(tmp_path):
     for wrong in ("Shoe", "10", "-1"):
         with pytest.raises(RequestError) as error:
             generate_class.check(make_session(tmp_path, generate_class=wrong))
@@ -155,7 +155,7 @@ def test_a_class_that_is_none_is_told_in_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("module", [generate_class, export_samples])
-def test_a_model_without_a_classifier_is_told_in_one_line(module, tmp_path):
+def test_a_model_without_a_classifier_is_reported_in_one_line(module, tmp_path):
     session = make_session(tmp_path, generate_class="7", export_samples=5)
     del session.settings["num_labels"]
     session.settings["model"] = "vae"
@@ -245,7 +245,7 @@ def test_an_export_follows_no_link(tmp_path, place):
 
 
 def test_an_export_that_was_killed_is_replaced(tmp_path, monkeypatch):
-    """It may die at any moment: every file that it leaves is listed in labels.csv."""
+    """Whenever it is killed, every file that it has written is listed in labels.csv."""
     session = make_session(tmp_path, export_samples=50)
     monkeypatch.setattr(export_samples, "_AT_ONCE", 10)
     decode, calls = FakeModel.decode, []
@@ -265,7 +265,7 @@ def test_an_export_that_was_killed_is_replaced(tmp_path, monkeypatch):
     assert len(list(session.result_dir.rglob("*.png"))) == 50
 
 
-def test_a_full_disk_is_reported_with_the_image_that_it_does_not_take(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_with_the_image_that_cannot_be_written(tmp_path, monkeypatch):
     def fail(image):
         raise OSError(28, "No space left on device")
 

@@ -28,7 +28,7 @@ RECORD = {"best": {"epoch": 3, "val_loss": 21.5}, "epochs_done": 8}
         ("last", "metrics.json", "metrics_last.json"),
     ],
 )
-def test_names_of_the_last_epochs_results_say_so(tmp_path, checkpoint, name, expected):
+def test_names_of_results_of_the_last_epoch_end_in_last(tmp_path, checkpoint, name, expected):
     session = make_session(tmp_path, checkpoint=checkpoint)
     assert session.path(name) == tmp_path / expected
 
@@ -40,7 +40,7 @@ def test_the_subtitle_names_the_epoch_of_the_model_that_is_drawn(tmp_path):
     assert session.subtitle == "digits · run a_run · epoch 8"
 
 
-def test_a_name_with_dollars_is_no_mathematics_in_a_figure(tmp_path):
+def test_dollar_signs_in_a_name_are_not_mathematics_in_a_figure(tmp_path):
     session = make_session(tmp_path)
     session.run = runs.Run(tmp_path / "a$b$")
     assert session.caption == r"digits · run a\$b\$"
@@ -94,7 +94,7 @@ def test_a_dataset_without_labels_is_refused_where_labels_are_needed(tmp_path):
         session.check_labels("classify")
 
 
-def test_a_folder_of_datasets_that_a_run_names_is_trusted_only_where_the_run_could_not_fill_it(
+def test_a_folder_of_datasets_in_run_json_is_refused_if_the_run_could_have_written_it(
     tmp_path,
 ):
     session = make_session(tmp_path, record={"data_dir": str(tmp_path / "a_run" / "images")})

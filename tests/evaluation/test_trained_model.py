@@ -210,7 +210,7 @@ def test_weights_under_other_names_than_the_models_are_refused(good, tmp_path):
 
 
 def test_a_file_of_an_older_version_is_opened(good, tmp_path):
-    """It has fewer keys, other modules, and objects that are now made otherwise."""
+    """It has fewer keys, other modules, and objects with other configurations."""
 
     def age(config):
         del config["config"]["seed"]

@@ -1,7 +1,7 @@
-"""What the evaluations hand to the figures: which images, in which place, under which name.
+"""The arguments that evaluations pass to figures: the images, their positions and their names.
 
-The model is a fake whose numbers can be read off: it encodes an image as its first pixels
-and decodes z into an image whose pixels are z.
+The model is a fake with known results: it encodes an image as its first pixels and decodes z to an
+image whose pixels are z.
 """
 
 from pathlib import Path
@@ -96,7 +96,7 @@ def drawn(monkeypatch):
 
 
 def grid(panel):
-    """z decoded in each place, (rows, columns, latent_dim)."""
+    """Returns the z decoded at each position, (rows, columns, latent_dim)."""
     images, z_x, z_y, _ = panel
     return images.reshape(len(z_y), len(z_x), -1)
 
@@ -133,7 +133,7 @@ def test_the_manifolds_reach_is_the_priors_and_that_of_the_test_images(drawn, tm
 
 
 def test_the_manifold_of_many_dimensions_takes_the_two_with_the_most_kl(drawn, tmp_path):
-    """Not those whose means vary most: z_4's variance alone makes its KL large."""
+    """They are not those whose means vary most: z_4 has a large KL because of its variance."""
     model = FakeModel([0.1, 3.0, 1.0, 0.2], tf.constant([0.0, 0.0, 0.0, -20.0]))
     manifold.run(make_session(tmp_path, model))
     ((panels, axis_names, title, _),) = drawn["draw_manifold"]
@@ -199,7 +199,7 @@ def test_each_point_of_the_latent_map_has_its_own_label(drawn, tmp_path):
 
 
 @pytest.mark.parametrize("split", ["test", "train"])
-def test_as_many_points_are_drawn_as_asked_for_each_once_and_with_its_label(drawn, tmp_path, split):
+def test_the_requested_number_of_points_is_drawn_each_once_with_its_label(drawn, tmp_path, split):
     session = make_session(tmp_path, FakeModel([1.0, 1.0]), num_points=30)
     latent.draw_split(session, split)
     ((points, drawn_labels, *_),) = drawn["draw_latent_map"]
@@ -319,7 +319,7 @@ def test_more_than_ten_classes_are_reconstructed_each_in_its_column(drawn, tmp_p
     assert (len(shown), tuple(column_names)) == (60, names)
 
 
-def test_as_many_samples_of_the_prior_are_decoded_as_asked_for(drawn, tmp_path):
+def test_the_requested_number_of_samples_of_the_prior_is_decoded(drawn, tmp_path):
     for seed in (1, 1, 2):
         generate.run(make_session(tmp_path, FakeModel([1.0, 1.0]), num_gen=300, seed=seed))
     once, again, other = (images.reshape(-1, 2) for images, *_ in drawn["draw_images"])
@@ -353,7 +353,7 @@ def test_curves_mark_the_best_epoch_of_the_history(drawn, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "", "epoch,loss\n1,what\n"])
-def test_a_history_that_cannot_be_drawn_is_one_line_that_names_it(drawn, tmp_path, content):
+def test_a_history_that_cannot_be_drawn_is_reported_in_one_line(drawn, tmp_path, content):
     session = make_session(tmp_path, FakeModel([1.0]))
     write_record(session)
     if content is not None:
@@ -374,7 +374,7 @@ def test_a_history_that_cannot_be_drawn_is_one_line_that_names_it(drawn, tmp_pat
 def test_a_model_whose_posterior_has_collapsed_is_drawn_and_measured(
     tmp_path, monkeypatch, evaluation, latent_dim
 ):
-    """Every image has the same posterior, the prior; here the figures are really drawn."""
+    """The posterior of every image is the prior. The figures are not faked here."""
     model = FakeModel([0.0] * latent_dim)
     monkeypatch.setattr(model, "decode", lambda z: tf.zeros((tf.shape(z)[0], 4, 4, 1)))
     with threadpoolctl.threadpool_limits(1):

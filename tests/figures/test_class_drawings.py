@@ -59,7 +59,7 @@ def draw_confusions(names: Sequence[str]) -> Figure:
 
 
 def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
-    """Few and many classes, none, long names and names that look like mathematics."""
+    """Few classes, many, none, long names, and names that look like mathematics."""
     for count in (1, 2, 11, 13, 26, 40, 62, 300):
         for kind, names in (
             ("short", [str(index) for index in range(count)]),

@@ -363,7 +363,7 @@ def test_an_undeclared_metric_is_an_error():
             draw()
 
 
-def test_every_method_has_a_line_and_more_than_can_be_told_apart_are_refused():
+def test_every_method_has_a_line_and_too_many_methods_are_refused():
     points = [(100, 0.7, 0.02), (1000, 0.8, 0.01)]
     names = [f"method {number}" for number in range(6)]
     figure = figures.draw_accuracy(dict.fromkeys(names[:5], points), "title", "subtitle")

@@ -52,9 +52,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, ...]:
 
 @pytest.mark.parametrize("content", [USER.encode(), b"font.size: \xff\n:::\n"])
 @pytest.mark.parametrize("name", ["matplotlibrc", "elsewhere"])
-def test_a_notebooks_backend_and_a_users_or_damaged_matplotlibrc_change_no_byte(
-    tmp_path, plain, name, content
-):
+def test_a_notebooks_backend_and_any_matplotlibrc_change_no_byte(tmp_path, plain, name, content):
     (tmp_path / name).write_bytes(content)
     assert draw(tmp_path, MATPLOTLIBRC=str(tmp_path / name), MPLBACKEND=NOTEBOOK) == plain
 
@@ -84,7 +82,7 @@ def test_keras_starts_with_a_notebooks_backend_and_a_damaged_matplotlibrc(tmp_pa
 
 
 def test_only_figures_imports_matplotlib():
-    """Whoever imports it first has it read the user's files."""
+    """The first import of matplotlib determines which settings it reads."""
     rooms = [path.parent for path in ROOT.glob("*/__init__.py") if path.parent.name != "figures"]
     for path in (*ROOT.glob("*.py"), *(file for room in rooms for file in room.rglob("*.py"))):
         for node in ast.parse(path.read_text()).body:

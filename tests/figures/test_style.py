@@ -94,7 +94,7 @@ def test_other_arrays_give_other_files(saved, tmp_path):
     assert (tmp_path / "kl.png").read_bytes() != saved["kl.png"]
 
 
-def test_no_file_says_when_or_by_which_version_it_was_made(saved):
+def test_files_contain_neither_date_nor_version(saved):
     for name, content in saved.items():
         assert content.startswith(b"%PDF" if name.endswith(".pdf") else b"\x89PNG")
         for word in (b"CreationDate", b"Software", b"matplotlib", b"Matplotlib", b"tIME"):
@@ -194,12 +194,12 @@ def test_names_are_plain_text_on_one_line():
     assert style.write_name("x" * 30, 16) == f"{'x' * 15}…"
 
 
-def test_lines_are_told_apart_without_color():
+def test_lines_are_distinct_without_color():
     for name in ("marker", "linestyle"):
         assert len({look[name] for look in style.LINE_LOOKS}) == len(style.LINE_LOOKS)
 
 
-def test_colors_that_do_not_stay_apart_are_noticed():
+def test_the_distance_detects_similar_colors():
     tab10 = matplotlib.color_sequences["tab10"]
     assert smallest_distance(tab10, "trichromat") > ENOUGH
     assert smallest_distance(tab10, "protanope") < ENOUGH

@@ -9,7 +9,7 @@ from matplotlib.transforms import Bbox
 
 def find_texts(figure: Figure) -> tuple[tuple[int, int], list[tuple[str, Bbox]]]:
     """Returns a figure's width and height, and every visible text with its box, in pixels."""
-    figure.draw_without_rendering()  # by Agg, which places everything and paints nothing
+    figure.draw_without_rendering()  # computes all positions
     hidden: set[Text] = set()
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
@@ -28,6 +28,6 @@ def find_texts(figure: Figure) -> tuple[tuple[int, int], list[tuple[str, Bbox]]]
 
 
 def overlap(one: Bbox, other: Bbox) -> bool:
-    """Whether two boxes share more than an edge: half a pixel is rounding."""
+    """Returns whether two boxes overlap by more than half a pixel, which may be rounding."""
     both = Bbox.intersection(one, other)
     return both is not None and both.width > 0.5 and both.height > 0.5

@@ -1,4 +1,4 @@
-"""Networks in sizes for the 8×8 digits."""
+"""Networks with sizes for the 8×8 digits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.settings import make_settings
 
 
 def _small_sizes(network: str) -> dict[str, Any]:
-    """Returns the flags that a network reads, and values with which it suits 8×8 images."""
+    """Returns the flags that a network reads, with values that fit 8×8 images."""
     sizes = {flag.name: flag.default for flag in NETWORKS[network].flags}
     if "hidden_dim" in sizes:
         sizes["hidden_dim"] = (32,)

@@ -48,7 +48,7 @@ def spread(features, kernel, stride):
     (9, 3, 2, 1),
     (10, 3, 3, 0),
 ])  # fmt: skip
-def test_a_convolution_and_its_transpose_are_those_written_out(size, kernel_size, stride, padding):
+def test_a_convolution_and_its_transpose_equal_the_loops(size, kernel_size, stride, padding):
     source = np.random.default_rng(0)
     layer = convolutions.Convolution(5, kernel_size, stride, padding, "relu", 0.0, 0)
     images = source.normal(size=(2, size, size + 1, 3)).astype(np.float32)
@@ -100,7 +100,7 @@ def test_the_presets_have_the_published_numbers_of_parameters():
     assert model.decoder.count_params() == decoder
 
 
-def test_the_sizes_between_are_those_published():
+def test_the_sizes_of_features_are_those_published():
     model, shape = build("conv_prelu"), (None, 28, 28, 1)
     sizes = []
     for convolution in model.encoder.convolutions:

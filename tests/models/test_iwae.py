@@ -104,7 +104,7 @@ def test_a_training_step_draws_as_many_samples_and_reports_loss_and_objective():
     assert logs["objective"] < logs["loss"]
 
 
-def test_the_objective_comes_back_with_its_model(tmp_path):
+def test_the_objective_is_saved_with_its_model(tmp_path):
     model = make_model(objective="iwae", num_samples=7, prior="mixture", num_components=3)
     model.save(tmp_path / "model.keras")
     opened = keras.saving.load_model(tmp_path / "model.keras")

@@ -91,7 +91,7 @@ def test_log_prob_stays_finite_far_from_every_component():
     assert np.isfinite(prior.log_prob(z)).all()
 
 
-def test_samples_have_the_mixture_s_distribution():
+def test_samples_have_the_distribution_of_the_mixture():
     prior = make_mixture(3, latent_dim=1)
     z = np.sort(np.asarray(prior.sample(20_000, seed=4))[:, 0])
     weights = scipy.special.softmax(np.asarray(prior.logits, np.float64))

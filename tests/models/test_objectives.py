@@ -209,7 +209,7 @@ def test_a_step_lowers_the_objective_at_the_beta_of_that_step():
             np.testing.assert_allclose(theirs, ours, rtol=1e-6, atol=1e-7, err_msg=ours.path)
 
 
-def test_free_bits_above_every_kl_leave_only_the_reconstruction_to_lower():
+def test_free_bits_above_every_kl_leave_only_the_gradient_of_the_reconstruction():
     free, without = (
         make_model(keras.optimizers.SGD(0.1), free_bits=100.0),
         make_model(keras.optimizers.SGD(0.1), beta=0.0),

@@ -88,7 +88,7 @@ def test_a_writer_finds_the_files_before_it(run):
 
 @pytest.fixture
 def dead(monkeypatch) -> None:
-    """Makes every process that left files count as dead: here it is this one."""
+    """Treats the processes that left temporary files (here: this process) as dead."""
     monkeypatch.setattr("runs.files._is_alive", lambda pid: False)
 
 

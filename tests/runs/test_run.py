@@ -34,7 +34,7 @@ def write_all_files(run: runs.Run) -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_run_may_start_where_nothing_is(run, overwrite):
+def test_a_run_may_start_in_a_new_or_empty_folder(run, overwrite):
     run.check_startable(overwrite)
     assert not run.folder.exists()
     run.folder.mkdir(parents=True)
@@ -65,7 +65,7 @@ def test_a_folder_with_files_of_another_program_is_refused(run, overwrite):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_file_in_the_place_of_the_folder_is_refused(run, overwrite):
+def test_a_file_instead_of_the_folder_is_refused(run, overwrite):
     run.folder.parent.mkdir()
     run.folder.touch()
     with pytest.raises(runs.RunError, match="is a file"):
@@ -236,7 +236,7 @@ def test_a_number_that_is_not_json_is_refused_and_the_old_record_stays(run):
 # -------------------------------------------------------------------- what can be typed
 
 
-def test_a_damaged_record_is_answered_with_advice_that_leads_on(run):
+def test_the_advice_about_a_damaged_record_works(run):
     run.start(RECORD)
     run.record_path.write_text("{")
     with pytest.raises(runs.RunError, match="with --overwrite, or move its folder") as error:
@@ -321,7 +321,7 @@ def test_runs_of_one_name_in_two_folders_have_two_results(tmp_path):
         "{parent}/link to proc",
     ],
 )
-def test_a_folder_of_datasets_that_the_run_could_control_is_asked_for(run, tmp_path, data_dir):
+def test_a_folder_of_datasets_that_the_run_could_control_is_refused(run, tmp_path, data_dir):
     run.start(RECORD)
     parent = run.folder.parent
     (parent / "link to run").symlink_to(run.folder)

@@ -258,7 +258,7 @@ def test_the_name_to_extend_a_run_by_is_offered(tmp_path, status, num_epochs, me
     assert str(error.value).startswith(message.replace("it", str(run.folder), 1))
 
 
-def test_a_damaged_record_is_named_with_advice_that_leads_on(tmp_path):
+def test_a_damaged_record_is_named_with_advice_that_works(tmp_path):
     run = make_resumable(tmp_path, "a")
     run.record_path.write_text("{")
     for name in (None, "a"):

@@ -71,7 +71,7 @@ def test_missing_runs_and_single_runs_are_reported_in_one_line(root, words, told
     assert "\n" not in str(error.value)
 
 
-def test_if_there_are_no_runs_that_is_reported(tmp_path):
+def test_an_empty_folder_of_runs_is_reported(tmp_path):
     with pytest.raises(runs.RunError, match="there are none"):
         names(tmp_path, "a,b")
 

@@ -137,7 +137,7 @@ def test_a_history_is_refused(tmp_path, make):
 
 
 @pytest.mark.parametrize("name", ["history.csv", "model.keras", "best.keras", "previous.npz"])
-def test_a_run_is_resumed_in_spite_of_files_that_are_written_again(run, name, make):
+def test_a_run_is_resumed_despite_special_files_that_are_replaced(run, name, make):
     if make is Path.mkdir:
         return  # a folder is never removed unasked
     (run.folder / name).unlink()

@@ -1,4 +1,4 @@
-"""Training callbacks, called with made-up epochs."""
+"""Training callbacks, called with invented losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow, set up on the device that is there."""
+"""The setup of TensorFlow and of the available device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from training import device
 
 
-def test_the_device_is_named_with_what_it_has():
+def test_the_device_is_named_with_its_cores_or_gpus():
     name = device.set_up_tensorflow()
     if tf.config.list_physical_devices("GPU"):
         assert re.fullmatch(r"GPU, .+", name)
@@ -22,7 +22,7 @@ def test_the_device_is_named_with_what_it_has():
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
-def test_a_gpu_adds_up_in_one_order_where_that_is_asked_for(deterministic, monkeypatch):
+def test_deterministic_gpu_operations_are_enabled_on_request(deterministic, monkeypatch):
     calls = []
     experimental = tf.config.experimental
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
@@ -33,7 +33,7 @@ def test_a_gpu_adds_up_in_one_order_where_that_is_asked_for(deterministic, monke
     assert calls == ["ordered"] * deterministic
 
 
-def test_keras_runs_on_tensorflow_whatever_it_was_told_before(monkeypatch):
+def test_keras_runs_on_tensorflow_whatever_the_users_settings(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     device.set_up_tensorflow()
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
@@ -61,13 +61,13 @@ def test_xla_uses_wide_vectors_unless_the_user_says_otherwise(monkeypatch):
     ("flags", "expected"),
     [("avx512f avx512_bf16 avx512vbmi", True), ("avx512f avx512_fp16", False)],
 )
-def test_the_processors_flags_say_whether_it_multiplies_bfloat16(flags, expected, monkeypatch):
+def test_bfloat16_products_are_read_from_the_processors_flags(flags, expected, monkeypatch):
     text = f"processor\t: 0\nflags\t\t: fpu {flags}\nbugs\t\t: none\n"
     monkeypatch.setattr(Path, "read_text", lambda path, encoding: text)
     assert device.has_bfloat16_products() is expected
 
 
-def test_without_a_list_of_flags_it_does_not_multiply_bfloat16(monkeypatch):
+def test_without_the_processors_flags_there_are_no_bfloat16_products(monkeypatch):
     def refuse(path, encoding):
         raise FileNotFoundError(path)
 
@@ -76,7 +76,7 @@ def test_without_a_list_of_flags_it_does_not_multiply_bfloat16(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc")
-def test_a_large_buffer_that_was_freed_is_not_given_back_to_the_system():
+def test_a_freed_large_buffer_is_kept():
     libc = ctypes.CDLL(None)
     libc.mallinfo2.restype = MallocInfo
     libc.malloc.restype = ctypes.c_void_p
@@ -88,7 +88,7 @@ def test_a_large_buffer_that_was_freed_is_not_given_back_to_the_system():
 
 
 class MallocInfo(ctypes.Structure):
-    """What mallinfo2 returns; hblks counts the buffers that have a mapping of their own."""
+    """The result of mallinfo2; hblks is the number of buffers with a mapping of their own."""
 
     _fields_ = [
         (name, ctypes.c_size_t)

@@ -121,7 +121,7 @@ def test_two_workers_end_with_equal_weights(results):
 
 
 @pytest.mark.parametrize("kind", ["normal", "uniform"])
-def test_replicas_draw_different_noise_and_the_first_what_one_alone_draws(results, kind):
+def test_replicas_draw_different_noise_and_the_first_that_of_a_single_one(results, kind):
     first, second = results["mirrored"][f"drawn {kind}"]
     draw, seed = {
         "normal": (models.noise.normal, [7, 0]),
@@ -155,7 +155,7 @@ def test_shares_are_the_batch_and_differ_by_one_at_most(size, replicas):
 
 @pytest.mark.parametrize("kind", ["adam", "scaled adam"])
 @pytest.mark.parametrize("name", ["none", "mirrored", "worker 0", "worker 1"])
-def test_adam_with_l2_is_numpys_whoever_computes_the_gradient(results, name, kind):
+def test_adam_with_l2_on_replicas_is_numpys(results, name, kind):
     weight = np.array(steps_of_replicas.ADAM_START)
     mean = square = np.zeros_like(weight)
     expected = []
@@ -292,7 +292,9 @@ def test_flags_that_exclude_each_other_are_refused(words, part):
         (("--num_validation", "1"), "2 workers need at least one image each"),
     ],
 )
-def test_what_workers_cannot_share_is_refused_without_tensorflow(run_script, words, part):
+def test_batches_and_images_that_workers_cannot_share_are_refused_without_tensorflow(
+    run_script, words, part
+):
     words = ("--dataset", "digits", "--strategy", "multi_worker", *words)
     config = {"cluster": WORKERS, "task": {"type": "worker", "index": 0}}
     result = run_script("train.py", *words, TF_CONFIG=json.dumps(config))

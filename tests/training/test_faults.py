@@ -1,7 +1,7 @@
 """Faults of the disk or the process at the end of an epoch: the remaining files load and resume.
 
-Of the many writes to one file one fails here, and of full disks every fourth is tried.
-``FAULTS=all pytest tests/training/test_faults.py`` tries them all, in minutes.
+By default, one of the many writes to each file fails, and every fourth fault of a full disk is
+tried. ``FAULTS=all pytest tests/training/test_faults.py`` tries all faults, which takes minutes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from training.signals import StopSignals
 FLAGS = "--dataset digits --hidden_dim 3 --latent_dim 2 --dropout 0.1"
 SETTINGS = cli.settings(cli.parse_train(["train.py", *FLAGS.split()]))
 VAL_LOSSES = {1: 3.0, 2: 2.0, 3: 1.0, 4: 9.0}  # of the epochs: the third is the best
-STEPS = 10  # in an epoch
+STEPS = 10  # per epoch
 
 
 class Loop:
@@ -219,7 +219,7 @@ def test_the_best_epoch_of_a_rewound_run_is_in_its_history(model, two_epochs):
         assert (opened.epoch, weights_of(opened.file)) == (2, {2})
 
 
-def test_damaged_files_that_can_be_written_again_are_when_the_run_is_resumed(model, two_epochs):
+def test_resuming_rewrites_damaged_files_that_it_can_recreate(model, two_epochs):
     for path in (two_epochs.history_path, two_epochs.last_path, two_epochs.best_path):
         path.write_bytes(b"damaged")
     Training(model, two_epochs, resume=True)

@@ -124,7 +124,7 @@ def test_the_logs_are_the_metrics_and_a_partial_last_batch_is_trained_on(images)
     assert np.any(kernel.numpy() != before[name])
 
 
-def test_an_epoch_that_is_resumed_within_ends_with_the_same_bits(images, in_xla_loop):
+def test_an_epoch_resumed_in_the_middle_ends_with_the_same_bits(images, in_xla_loop):
     model = make_model()
     first = make_loop(model, images, "xla_loop", 4)
     first()

@@ -67,7 +67,7 @@ def test_the_mode_follows_from_model_flags_and_device(
         (1024, None, False, True, False, "xla_loop"),
     ],
 )
-def test_large_batches_in_bfloat16_run_where_the_processor_multiplies_them(
+def test_large_bfloat16_batches_run_in_a_graph_if_the_processor_has_such_products(
     batch_size, jit_compile, deterministic, has_products, on_cpu, loop, monkeypatch
 ):
     pretend(monkeypatch, on_cpu)

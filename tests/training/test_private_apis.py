@@ -74,7 +74,7 @@ def test_clear_scalars_frees_the_memory_that_tensorflow_still_shares():
     assert address(tf.constant(0.1234567)) != address(first)
 
 
-def test_fit_calls_the_loops_in_the_place_of_its_own_functions(model):
+def test_fit_calls_the_loops_instead_of_its_own_functions(model):
     calls: list[str] = []
 
     def train(iterator):

@@ -31,7 +31,7 @@ SETTINGS = make_settings(
     batch_size=100,
     num_epochs=2,
 )
-STEPS = 13  # in an epoch
+STEPS = 13  # per epoch
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_resumed_loop_pauses_at_the_same_multiples(images):
     assert [at for at, _ in pauses] == [8, 12, 16, 20, 24]
 
 
-def test_a_loop_in_graph_mode_pauses_alike(images):
+def test_a_loop_in_graph_mode_pauses_at_the_same_steps(images):
     _, pauses, _ = run_loop(images, "graph", 5, 7)
     assert pauses == [(7, 7), (14, 14), (21, 21)]
 

@@ -1,6 +1,6 @@
 """Sweeps: which runs are trained, by which command, and what stops them.
 
-A script of a few lines stands in for train.py; tests/test_sweep.py has the real one.
+A script of a few lines replaces train.py here; tests/test_sweep.py runs train.py itself.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ def calls(folder: Path) -> list[str]:
     return [line.removeprefix(own).strip() for line in lines]
 
 
-def test_each_run_is_trained_in_its_turn_by_the_command_with_one_value(folder):
+def test_each_run_is_trained_by_the_command_with_one_value_in_turn(folder):
     assert train_each(folder) == 0
     assert calls(folder) == ["--latent_dim=2", "--latent_dim=4", "--latent_dim=8"]
 
 
-def test_a_finished_run_of_the_very_same_flags_is_done_whatever_its_name(folder, capsys):
+def test_a_finished_run_with_the_same_flags_is_skipped_whatever_its_name(folder, capsys):
     write_run(folder, "run_ld2", settings(2), "finished", 5)
     write_run(folder, "of another name", settings(8), "finished", 5)
     assert train_each(folder) == 0
@@ -95,7 +95,7 @@ def test_a_finished_run_of_the_very_same_flags_is_done_whatever_its_name(folder,
     assert "7.250  of another name" in output
 
 
-def test_runs_of_other_flags_are_not_done(folder):
+def test_runs_with_other_flags_are_not_skipped(folder):
     write_run(folder, "other epochs", settings(2, num_epochs=4), "finished", 4)
     write_run(folder, "other beta", {**settings(4), "beta": 1.0}, "finished", 5)
     assert train_each(folder) == 0
@@ -103,7 +103,7 @@ def test_runs_of_other_flags_are_not_done(folder):
 
 
 @pytest.mark.parametrize("status", ["training", "diverged"])
-def test_a_run_that_did_not_finish_stands_in_the_way_before_anything_is_trained(folder, status):
+def test_an_unfinished_run_is_reported_before_anything_is_trained(folder, status):
     write_run(folder, "run_ld8", settings(8), status, 1)
     with pytest.raises(
         runs.RunError, match=r"run_ld8 already holds a run .* type --resume"
@@ -113,7 +113,7 @@ def test_a_run_that_did_not_finish_stands_in_the_way_before_anything_is_trained(
     assert calls(folder) == []
 
 
-def test_a_folder_that_is_no_run_stands_in_the_way(folder):
+def test_a_folder_that_is_not_a_run_is_reported(folder):
     (folder / "runs" / "run_ld4").mkdir()
     (folder / "runs" / "run_ld4" / "photos").touch()
     for how in ({}, {"resume": True}, {"overwrite": True}):
@@ -122,7 +122,7 @@ def test_a_folder_that_is_no_run_stands_in_the_way(folder):
     assert calls(folder) == []
 
 
-def test_with_resume_stopped_runs_are_resumed_and_missing_ones_begun(folder):
+def test_with_resume_stopped_runs_are_resumed_and_missing_ones_started(folder):
     write_run(folder, "run_ld2", settings(2), "finished", 5)
     write_run(folder, "stopped", settings(4), "training", 3)
     write_run(folder, "finished with fewer epochs", settings(8, num_epochs=3), "finished", 3)
@@ -151,7 +151,7 @@ def test_with_resume_a_run_of_other_flags_is_not_overwritten(folder):
     assert calls(folder) == []
 
 
-def test_overwrite_trains_all_of_them_again(folder):
+def test_overwrite_trains_all_runs_again(folder):
     write_run(folder, "run_ld2", settings(2), "finished", 5)
     assert train_each(folder, overwrite=True) == 0
     assert calls(folder) == [f"--overwrite --latent_dim={dim}" for dim in (2, 4, 8)]
@@ -165,7 +165,7 @@ def test_a_run_that_fails_ends_the_sweep_with_its_status(folder):
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_stops_the_run_and_the_sweep_which_says_how_to_go_on(
+def test_a_signal_stops_the_run_and_the_sweep_which_prints_how_to_continue(
     folder, number, status, overwrite
 ):
     (folder / "--latent_dim=4 waits").touch()

@@ -24,7 +24,7 @@ def error_of(function, *args):
 
 
 def stream_test_images(folder):
-    """Reads the test images as training images are read that stay on disk."""
+    """Reads the test images as streamed training images are read."""
     info = data.describe("mnist")
     encoded = tfds.open_stream(info, "test", str(folder.parents[1]))
     try:

@@ -77,6 +77,6 @@ def test_labels_that_do_not_exist_are_refused_in_one_line():
 
 
 @pytest.mark.parametrize("stream", ["1", 1, None])
-def test_stream_is_a_bool(stream):
+def test_stream_must_be_a_bool(stream):
     with pytest.raises(TypeError, match="expected True or False"):
         loading.load_batches(SETTINGS | {"stream": stream}, None)

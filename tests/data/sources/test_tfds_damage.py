@@ -92,7 +92,7 @@ def test_a_damaged_folder_is_reported_with_what_to_remove(folder, damage, read):
 
 
 @pytest.mark.parametrize("read", [load, stream_test_images])
-def test_other_counts_than_the_catalogs_are_reported(folder, monkeypatch, read):
+def test_counts_that_differ_from_the_catalog_are_reported(folder, monkeypatch, read):
     expected = dataclasses.replace(data.DATASETS["mnist"], num_test=10_000)
     monkeypatch.setitem(data.DATASETS, "mnist", expected)
     assert "cannot be read (ValueError: it has 5 test images, not 10,000)" in error_of(read, folder)
@@ -102,7 +102,7 @@ def test_other_counts_than_the_catalogs_are_reported(folder, monkeypatch, read):
 
 
 def test_no_class_that_the_folder_names_is_imported(folder, tmp_path, monkeypatch, make_images):
-    """TFDS would import the module: this is why TFDS does not read the folder."""
+    """TFDS would import the module, which is why it is not used to read the folder."""
     module = tmp_path / "modules" / "hidden_code.py"
     module.parent.mkdir()
     module.write_text(f"open({str(tmp_path / 'it_ran')!r}, 'w')\n")
@@ -198,7 +198,7 @@ def test_an_image_of_another_size_or_format_is_never_decoded(folder, image, read
     ],
 )
 @pytest.mark.parametrize("read", [load, stream_test_images])
-def test_a_label_that_is_none_of_the_classes_is_reported(folder, label, part, read):
+def test_a_label_outside_the_classes_is_reported(folder, label, part, read):
     records = read_records(folder / SHARD)
     write_records(folder / SHARD, [*records[:3], example(image=png(), label=label), records[4]])
     assert part in error_of(read, folder)

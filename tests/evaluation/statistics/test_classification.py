@@ -107,7 +107,7 @@ def test_scaled_to_unit_length_only_the_direction_counts():
 # ---------------------------------------------------------------------- the machine
 
 
-def test_the_machine_is_chosen_as_scikit_learns_grid_search_would(pixels, searched):
+def test_the_svm_is_chosen_as_by_scikit_learns_grid_search(pixels, searched):
     features, labels, test_features, _ = pixels
     classified = classification.classify_by_svm(features, labels, test_features, SEED)
     assert classified.validated == pytest.approx(searched.best_score_)
@@ -126,7 +126,7 @@ def test_the_machine_is_chosen_as_scikit_learns_grid_search_would(pixels, search
     assert (chosen["scaling"], chosen["gamma"], chosen["C"]) in best
 
 
-def test_test_images_are_classified_as_scikit_learns_machine_does(pixels, monkeypatch):
+def test_test_images_are_classified_as_by_scikit_learns_svm(pixels, monkeypatch):
     features, labels, test_features, test_labels = pixels
     monkeypatch.setattr(classification, "_ROWS", 50)  # in several parts
     for scalings in (("none",), ("unit length",)):
@@ -141,7 +141,7 @@ def test_test_images_are_classified_as_scikit_learns_machine_does(pixels, monkey
         assert np.mean(predicted == test_labels) > 0.85
 
 
-def test_a_machine_of_copies_is_scikit_learns_on_the_copies_of_its_support_vectors(
+def test_an_svm_of_copies_equals_scikit_learns_on_the_copies_of_its_support_vectors(
     pixels, searched
 ):
     features, labels, test_features, _ = pixels
@@ -165,7 +165,7 @@ def test_a_machine_of_copies_is_scikit_learns_on_the_copies_of_its_support_vecto
 @pytest.mark.parametrize(
     "classify", [classification.classify_by_svm, classification.classify_by_neighbors]
 )
-def test_what_a_test_image_is_taken_for_depends_on_no_other_test_image(pixels, classify):
+def test_a_prediction_does_not_depend_on_other_test_images(pixels, classify):
     features, labels, test_features, _ = pixels
     full = classify(features, labels, test_features, SEED)
     wild = np.concatenate([test_features[:20], np.full((50, 64), 1e3, np.float32)])
@@ -177,8 +177,8 @@ def test_what_a_test_image_is_taken_for_depends_on_no_other_test_image(pixels, c
 @pytest.mark.parametrize(
     "classify", [classification.classify_by_svm, classification.classify_by_neighbors]
 )
-def test_labels_without_meaning_are_not_learned_and_their_validation_says_so(classify):
-    """Features and labels drawn apart: were anything leaked, an accuracy would be high."""
+def test_random_labels_are_not_learned_and_have_a_low_validation_accuracy(classify):
+    """Features and labels are independent: a high accuracy would reveal a leak."""
     rng = np.random.default_rng(0)
     labels, test_labels = np.repeat(np.arange(4), 50), rng.integers(0, 4, 1000)
     features, test_features = rng.normal(size=(200, 3)), rng.normal(size=(1000, 3))
@@ -190,7 +190,7 @@ def test_labels_without_meaning_are_not_learned_and_their_validation_says_so(cla
 @pytest.mark.parametrize(
     "classify", [classification.classify_by_svm, classification.classify_by_neighbors]
 )
-def test_classes_keep_their_names_and_images_that_are_all_alike_do_no_harm(classify):
+def test_classes_keep_their_labels_and_identical_images_are_accepted(classify):
     labels = np.repeat([3, 7], 4)
     features = np.where(labels[:, None] == 3, 1.0, -1.0) * np.ones((8, 2))
     classified = classify(features, labels, np.array([[2.0, 2.0], [-3.0, -2.0]]), SEED)
@@ -204,7 +204,7 @@ def test_classes_keep_their_names_and_images_that_are_all_alike_do_no_harm(class
 
 
 def vote_by_hand(distances, labels, k):
-    """Counts by a loop; among classes with as many votes the first that is met."""
+    """Counts votes in a loop; in a tie, the class that comes first is returned."""
     voted = []
     for row in distances:
         nearest = [labels[place] for place in sorted(range(len(row)), key=row.__getitem__)[:k]]
@@ -213,7 +213,7 @@ def vote_by_hand(distances, labels, k):
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 10, 20, 40])
-def test_the_vote_is_that_of_a_loop(k):
+def test_the_vote_equals_that_of_a_loop(k):
     rng = np.random.default_rng(k)
     distances, labels = rng.random((200, 40)), rng.permutation(np.repeat([2, 5, 6, 9], 10))
     assert classification.vote(distances, labels, k).tolist() == vote_by_hand(distances, labels, k)
@@ -236,7 +236,7 @@ def test_the_neighbors_are_scikit_learns(pixels, monkeypatch):
 
 
 def test_the_number_of_neighbors_is_the_one_that_cross_validation_finds_best(monkeypatch):
-    """One label in five is wrong: a vote of many is right where a single neighbor is not."""
+    """One label in five is wrong, so that a vote of many neighbors is more accurate than one."""
     monkeypatch.setattr(classification, "SCALINGS", ("none",))
     rng = np.random.default_rng(0)
     truth = np.repeat([0, 1], 100)
@@ -253,7 +253,7 @@ def test_the_number_of_neighbors_is_the_one_that_cross_validation_finds_best(mon
     assert np.mean(single == 0) < 0.9
 
 
-def test_no_more_neighbors_are_asked_than_a_fold_keeps():
+def test_the_number_of_neighbors_is_at_most_the_size_of_a_fold():
     labels = np.repeat([0, 1], 2)
     features = np.array([[0.0], [0.1], [5.0], [5.1]])
     classified = classification.classify_by_neighbors(features, labels, features, SEED)

@@ -35,14 +35,14 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order(kind, seed):
     assert 0.52 < area < 0.98, "a case that any area would fit"
 
 
-def test_apart_is_one_the_other_way_round_zero_and_alike_a_half():
+def test_the_area_is_1_for_separated_scores_0_for_reversed_and_a_half_for_equal_ones():
     low, high = np.arange(5.0), np.arange(10.0, 13.0)
     assert detection.measure_auc(low, high) == (1, 0)
     assert detection.measure_auc(high, low) == (0, 0)
     assert detection.measure_auc(np.ones(4), np.ones(3)) == (0.5, 0)
 
 
-def test_the_error_is_the_spread_of_areas_of_other_images():
+def test_the_standard_error_is_the_spread_over_samples():
     rng = np.random.default_rng(0)
     found = [detection.measure_auc(rng.normal(0, 1, 80), rng.normal(1, 2, 50)) for _ in range(2000)]
     areas, errors = np.array(found).T
@@ -53,7 +53,7 @@ def test_the_error_is_the_spread_of_areas_of_other_images():
     assert areas.mean() == pytest.approx(expected, abs=5 * areas.std() / np.sqrt(2000))
 
 
-def test_a_score_that_is_no_number_is_refused():
+def test_a_score_of_nan_is_refused():
     for scores in (([np.nan, 1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0, np.nan])):
         with pytest.raises(ValueError, match="not numbers"):
             detection.measure_auc(*map(np.array, scores))

@@ -1,4 +1,4 @@
-"""Coordinates in the graph of nearest neighbors, against loops and against what they are for."""
+"""Coordinates in the graph of nearest neighbors, compared with loops and used by a classifier."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_graph_by_hand(points: np.ndarray, num_neighbors: int) -> tuple[np.ndarr
 
 
 def make_moons(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two half circles, each the way into the other, with a little noise."""
+    """Two interleaved half circles with a little noise."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % 2)
     angles = np.pi * rng.random(count)
@@ -37,7 +37,7 @@ def make_moons(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("dense", [500, 0])
 def test_the_coordinates_change_least_along_the_graph(dense, monkeypatch):
-    """D⁻¹W f = λ f with the largest λ but the first, W made by loops."""
+    """D⁻¹W f = λ f with the largest λ except the first, for W computed in loops."""
     monkeypatch.setattr(neighborhood, "_DENSE", dense)
     points = np.random.default_rng(0).normal(size=(120, 3))
     found = Neighborhood(points, num_dims=6, num_neighbors=8)
@@ -68,7 +68,7 @@ def test_other_points_have_the_mean_of_their_neighbors():
     assert np.isfinite(far).all()
 
 
-def test_two_groups_that_nothing_joins_are_told_apart_by_the_first_coordinate():
+def test_the_first_coordinate_separates_two_unconnected_groups():
     rng = np.random.default_rng(2)
     points = rng.normal(size=(60, 2)) + np.repeat([0, 100], 30)[:, None]
     first = Neighborhood(points, num_dims=2).coordinates[:, 0]
@@ -77,8 +77,8 @@ def test_two_groups_that_nothing_joins_are_told_apart_by_the_first_coordinate():
     assert abs(first[0] - first[-1]) > 0.5
 
 
-def test_with_few_labels_a_machine_follows_the_sheet_that_all_points_form():
-    """Two labeled points of each half circle: by the plane alone they cannot tell its shape."""
+def test_with_few_labels_an_svm_follows_the_shape_of_the_unlabeled_points():
+    """Two labeled points per half circle do not determine its shape without unlabeled points."""
     points, _ = make_moons(1500, 0)
     test_points, test_labels = make_moons(1000, 1)
     sheet = Neighborhood(points, num_dims=1)
@@ -106,8 +106,8 @@ def test_the_same_points_give_the_same_coordinates():
 
 
 @pytest.mark.parametrize("count", [30, 600])
-def test_points_that_are_all_alike_have_coordinates_that_are_numbers(count):
-    """A collapsed posterior: there is nothing to learn, and nothing breaks."""
+def test_identical_points_have_finite_coordinates(count):
+    """As for a collapsed posterior."""
     found = Neighborhood(np.zeros((count, 2)))
     assert np.isfinite(found.coordinates).all()
     assert np.isfinite(found.place(np.zeros((3, 2)))).all()

@@ -21,7 +21,7 @@ def as_images(values, dtype=np.float64):
     return np.array(values, dtype).reshape(-1, 1, 1, 1)
 
 
-def test_binary_pixels_score_what_scipys_bernoulli_says():
+def test_log_prob_of_binary_pixels_is_scipys():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 2, SHAPE).astype(np.float64)
     logits = rng.normal(0, 3, SHAPE)
@@ -31,7 +31,7 @@ def test_binary_pixels_score_what_scipys_bernoulli_says():
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-6)])
-def test_gray_pixels_and_extreme_logits_score_exactly(dtype, tolerance):
+def test_log_prob_of_gray_pixels_and_extreme_logits_is_exact(dtype, tolerance):
     pairs = np.array(list(itertools.product(GRAYS, EXTREME_LOGITS)))
     images, logits = as_images(pairs[:, 0], dtype), as_images(pairs[:, 1], dtype)
     x, logit = images.astype(np.float64), logits.astype(np.float64)
@@ -48,7 +48,7 @@ def test_the_probabilities_of_all_images_sum_to_1():
     assert total == pytest.approx(1, rel=1e-12)
 
 
-def test_the_best_score_of_a_gray_image_is_minus_its_entropy():
+def test_the_highest_log_prob_of_a_gray_image_is_minus_its_entropy():
     image = np.array([0.1, 0.5, 0.7, 0.9]).reshape(1, 2, 2, 1)
     best_logits = scipy.special.logit(image)
     entropy = scipy.special.entr(image).sum() + scipy.special.entr(1 - image).sum()

@@ -58,7 +58,7 @@ def test_the_normalizer_the_mean_and_the_gradient_are_those_of_quadrature(logit)
     assert float(tape.gradient(found, outputs)[0, 0, 0, 0]) == pytest.approx(pixel - mean, abs=1e-9)
 
 
-def test_the_difference_to_a_bernoulli_is_the_papers_constant():
+def test_the_difference_from_a_bernoulli_is_the_papers_constant():
     """log C(λ) = log(2 artanh(1 − 2λ) / (1 − 2λ)): equation 4, for λ not near 1/2."""
     white = np.array([0.001, 0.1, 0.3, 0.45, 0.6, 0.9, 0.9999])
     logits, images = as_images(scipy.special.logit(white)), as_images(np.linspace(0, 1, 7))

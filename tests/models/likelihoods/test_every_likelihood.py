@@ -95,7 +95,7 @@ def test_xla_gives_the_same_numbers(likelihood):
     )
 
 
-def test_the_best_outputs_have_the_pixels_for_their_mean(likelihood):
+def test_the_mean_of_the_best_outputs_equals_the_pixels(likelihood):
     """At a stationary point in the outputs of the mean, E[x|z] is the pixel."""
     images = np.array([0.1, 0.4, 0.7, 0.95]).reshape(4, 1, 1, 1)
     low, high = np.full((2, 4, 1, 1, 1), [[[[[-40.0]]]], [[[[40.0]]]]])

@@ -1,6 +1,6 @@
-"""Likelihoods far from those in training: logits of ±1e4, σ from 1e-8 to 1e8, in both precisions.
+"""Likelihoods at extreme values: logits of ±1e4, σ from 1e-8 to 1e8, in float32 and float64.
 
-Against SciPy's normal distribution, or NumPy in float64.
+They are compared with SciPy's normal distribution, or with NumPy in float64.
 """
 
 import itertools
@@ -66,7 +66,7 @@ def score(likelihood, images, outputs):
 
 @pytest.mark.parametrize(("dtype", "tolerance"), DTYPES, ids=["float64", "float32"])
 @pytest.mark.parametrize("name", LIKELIHOODS)
-def test_extreme_logits_score_what_numpy_says(name, dtype, tolerance):
+def test_log_prob_at_extreme_logits_is_numpys(name, dtype, tolerance):
     pairs = np.array(list(itertools.product(PIXELS, LOGITS)))
     images, logits = as_images(pairs[:, 0], dtype), as_images(pairs[:, 1], dtype)
     likelihood = likelihoods.build(make_settings(likelihood=name))
@@ -84,8 +84,8 @@ def test_extreme_logits_score_what_numpy_says(name, dtype, tolerance):
 
 @pytest.mark.parametrize(("dtype", "tolerance"), DTYPES, ids=["float64", "float32"])
 @pytest.mark.parametrize("stddev", STDDEVS)
-def test_extreme_sizes_score_what_scipys_normal_says(stddev, dtype, tolerance):
-    """A σ below its bound scores as at the bound."""
+def test_log_prob_at_extreme_sigmas_is_that_of_scipys_normal(stddev, dtype, tolerance):
+    """For a σ below its bound, log_prob is that at the bound."""
     pairs = np.array(list(itertools.product(PIXELS, [-50.0, 0.0, 2.0])))
     images, logits = as_images(pairs[:, 0], dtype), as_images(pairs[:, 1], dtype)
     # rounded to float32, the precision of the weight

@@ -22,20 +22,20 @@ def score(stddev):
 
 
 @pytest.mark.parametrize("stddev", [0.001, 0.1, 0.5**0.5, 3.0])
-def test_a_fixed_size_scores_what_scipys_normal_says(stddev):
+def test_log_prob_with_a_fixed_sigma_is_that_of_scipys_normal(stddev):
     found = Gaussian(stddev).log_prob(IMAGES, LOGITS)
     np.testing.assert_allclose(found, score(stddev), rtol=1e-12)
     np.testing.assert_allclose(Gaussian(stddev).mean(LOGITS), MEAN, rtol=1e-12)
 
 
-def test_the_default_is_the_squared_error_and_a_constant():
+def test_the_default_is_the_squared_error_plus_a_constant():
     squares = np.square(IMAGES - MEAN).sum(axis=(1, 2, 3))
     constant = 24 / 2 * np.log(np.pi)
     np.testing.assert_allclose(-Gaussian().log_prob(IMAGES, LOGITS), squares + constant, rtol=1e-12)
 
 
 @pytest.mark.parametrize("raw", [-50.0, -3.0, 0.0, 2.0])
-def test_one_learned_size_scores_what_scipys_normal_says(raw):
+def test_log_prob_with_a_learned_sigma_is_that_of_scipys_normal(raw):
     likelihood = GaussianLearned()
     likelihood.build(None)
     likelihood.raw.assign(raw)
@@ -45,7 +45,7 @@ def test_one_learned_size_scores_what_scipys_normal_says(raw):
     np.testing.assert_allclose(likelihood.mean(LOGITS), MEAN, rtol=1e-12)
 
 
-def test_a_size_for_each_pixel_scores_what_scipys_normal_says():
+def test_log_prob_with_a_sigma_per_pixel_is_that_of_scipys_normal():
     raw = np.random.default_rng(1).normal(-2, 2, SHAPE)
     outputs = np.concatenate([LOGITS, raw], axis=-1)
     stddev = np.exp(-4 + np.logaddexp(0, raw + np.log(0.5) + 4))
@@ -55,7 +55,7 @@ def test_a_size_for_each_pixel_scores_what_scipys_normal_says():
 
 
 @pytest.mark.parametrize("lowest", [-6, -4])
-def test_the_bound_holds_below_and_begins_near_a_half(lowest):
+def test_sigma_stays_above_the_bound_and_starts_near_a_half(lowest):
     low, first, high = (float(bound(np.float64(raw), lowest)) for raw in (-1e4, 0.0, 1e4))
     assert low == lowest
     assert np.exp(first) == pytest.approx(0.5, rel=0.05)
@@ -63,7 +63,7 @@ def test_the_bound_holds_below_and_begins_near_a_half(lowest):
 
 
 @pytest.mark.parametrize("error", [0.0, 0.01, 0.2])
-def test_the_size_is_learned_from_the_error_and_stops_at_the_bound(error):
+def test_sigma_is_learned_from_the_error_and_stops_at_the_bound(error):
     """The best σ² is the mean squared error; without error, σ is at its bound, exp(−6)."""
     likelihood = GaussianLearned()
     likelihood.build(None)
