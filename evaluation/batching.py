@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 import runs
-from evaluation.session import Session
 
 if TYPE_CHECKING:
+    from evaluation.session import Session
     from models import DiagonalGaussian
 
 _BATCH_SIZE = 500
