@@ -108,7 +108,7 @@ EVALUATIONS = {
 
 
 def _flag_of(name: str, row: Evaluation) -> Flag:
-    """Returns the flag that asks for an evaluation."""
+    """Returns the flag that requests an evaluation."""
     default = False if isinstance(row.type, Boolean) else None
     text = row.description + ("" if row.in_all else "; not in --all")
     return Flag(name, row.type, default, text, group="results", is_common=row.is_common)

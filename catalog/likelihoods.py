@@ -34,7 +34,7 @@ _PIXEL_STDDEV = Flag(
 
 LIKELIHOODS = {
     "bernoulli": Likelihood(
-        "black or white; gray values are probabilities of white", "a probability"
+        "black or white (gray values are probabilities of white)", "a probability"
     ),
     "gaussian": Likelihood(
         "normal with a fixed standard deviation (squared error)", _DENSITY, (_PIXEL_STDDEV,)

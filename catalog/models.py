@@ -85,11 +85,11 @@ MODELS = {
         _VARIATIONAL,
     ),
     "autoencoder": Model(
-        "plain autoencoder: the same networks without noise and KL",
+        "plain autoencoder, the same networks without noise and KL",
         "−log p(x|z), z the code",
     ),
     "classifier_vae": Model(
-        "VAE with a jointly trained classifier on z; some or all images are labeled",
+        "VAE with a jointly trained classifier on z, for partly or fully labeled images",
         "−log p(x|z) + {beta:g} · KL − {classifier_weight:g} · log p(y|z)",
         (*_VARIATIONAL, *_CLASSIFIER),
         uses_labels=True,

@@ -105,7 +105,7 @@ NETWORKS = {
         activation=("prelu",),
     ),
     "conv_leaky": _CONV.with_defaults(
-        "three convolutions with leaky ReLU and dropout; the decoder has dense layers at both ends",
+        "three convolutions with leaky ReLU and dropout, dense layers at both ends of the decoder",
         filters=(64, 64, 64),
         kernel_sizes=(4,),
         strides=(2, 2, 1),

@@ -23,8 +23,8 @@ DATA = (
         "binarize",
         Choice(("none", "dynamic", "static")),
         "none",
-        "none: gray pixels; otherwise black or white pixels, drawn with the gray value as the "
-        "probability of white, at every step (dynamic) or once (static)",
+        "none: gray pixels; dynamic, static: black or white pixels, drawn with the gray value as "
+        "the probability of white, at every step or once",
         "bin-",
         "data",
         is_common=True,

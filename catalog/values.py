@@ -93,7 +93,7 @@ class Number(Value):
 
     @property
     def accepted(self) -> str:  # type: ignore[override]
-        noun = "a whole number" if self.kind is int else "a number"
+        noun = "an integer" if self.kind is int else "a number"
         bound = f"above {self.low}" if self.above else f"of at least {self.low}"
         return f"{noun} {bound}" + (f", at most {self.high}" if self.high < math.inf else "")
 

@@ -39,7 +39,7 @@ _NOTES = {
 _EXAMPLES = {
     "train.py": """\
 python train.py --dataset digits --latent_dim 2             minutes on a CPU, no download
-python train.py --flagfile=configs/conv.flags --seed 1      a recipe; what follows it overrides
+python train.py --flagfile=configs/conv.flags --seed 1      a recipe, with another seed
 python train.py --beta 4 --resume                           continue the run of these flags
 python train.py --sweep latent_dim=2,4,8                    three runs, one after the other
 python train.py --sweep "hidden_dim=500;512,256"            values with commas""",

@@ -26,7 +26,7 @@ class DataError(Exception):
 
 
 def describe(dataset: str | DatasetInfo, data_dir: str | None = None) -> DatasetInfo:
-    """Returns the description of a dataset, given by its name; a description is returned as it is.
+    """Returns the description of a dataset, given by its name; a description is returned unchanged.
 
     Args:
         dataset: a key of ``DATASETS``, or a description.
@@ -64,7 +64,7 @@ def from_record(record: Mapping[str, Any], name: str, data_dir: str | None = Non
         data_dir: as for ``describe``.
 
     Raises:
-        DataError: if the recorded dataset is not the one of that name, as it is now.
+        DataError: if the recorded dataset differs from the present dataset of that name.
     """
     info = describe(name, data_dir)
     expected = to_record(info)

@@ -38,7 +38,7 @@ def choose_streaming(
     """
     info = data.describe(dataset)
     if stream is not None:
-        return stream, f"as --stream {int(stream)} asks"
+        return stream, f"as requested by --stream {int(stream)}"
     size, free = info.num_train * math.prod(info.image_shape) // workers, available()
     if not data.can_stream(info) or free is None:
         return False, f"{in_words(size)} decoded"

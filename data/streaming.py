@@ -167,5 +167,5 @@ def _settled(dataset: tf.data.Dataset) -> tf.data.Dataset:
     settings = tf.data.Options()
     settings.deterministic = True
     settings.autotune.enabled = False
-    settings.experimental_warm_start = True  # begins to read before the first batch is asked for
+    settings.experimental_warm_start = True  # starts reading before the first batch is requested
     return dataset.with_options(settings)

@@ -111,7 +111,7 @@ def _advise_new_run(root: Path, similar: list[_Found], num_epochs: int) -> str:
     Args:
         root: the folder of runs.
         similar: runs that differ from the settings at most in the number of epochs.
-        num_epochs: number of epochs that was asked for.
+        num_epochs: the requested number of epochs.
     """
     if not similar:
         return (

@@ -24,7 +24,7 @@ def write_folders(root: Path) -> None:
     write_run(trained / "ready")
     write_run(trained / "young", best=False)
     write_run(trained / "binary", "--binarize", "dynamic")
-    write_run(trained / "labelled", "--model", "classifier_vae")
+    write_run(trained / "labeled", "--model", "classifier_vae")
     write_run(trained / "photographs", "--dataset", "mnist")
     flags_of_digits = cli.settings(cli.parse_train(["train.py", "--dataset", "digits"]))
     write_run(trained / "spheres", flags={**flags_of_digits, "dataset": "spheres"})

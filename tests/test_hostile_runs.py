@@ -49,7 +49,7 @@ def alter(run: runs.Run, **changes: Any) -> None:
         ({"network": "table"}, "flag --network=table: expected mlp"),
         ({"latent_dim": -1}, "flag --latent_dim=-1"),
         ({"latent_dim": 10**12}, "flag --latent_dim=1000000000000: expected"),
-        ({"latent_dim": 1.5}, "flag --latent_dim=1.5: expected a whole number"),
+        ({"latent_dim": 1.5}, "flag --latent_dim=1.5: expected an integer"),
         ({"latent_dim": True}, "flag --latent_dim=True"),
         ({"latent_dim": "2,4"}, "flag --latent_dim=2,4"),
         ({"latent_dim": None}, None),

@@ -19,8 +19,8 @@ from catalog.evaluations import EVALUATIONS
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ("train", "evaluate")
 
-# Who may import from which other rooms of the project. The catalog, which imports none of them,
-# is there for everyone.
+# Which packages of the project each package may import. The catalog, which imports none of them,
+# may be imported by all.
 MAY_IMPORT: dict[str, set[str]] = {
     "catalog": set(),
     "cli": {"catalog", "data", "runs"},

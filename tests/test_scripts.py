@@ -254,7 +254,7 @@ def test_help_needs_no_tensorflow(run_script, script):
 @pytest.mark.parametrize(
     ("script", "flags", "part"),
     [
-        ("train.py", "--latent_dim x", "flag --latent_dim=x: expected a whole number"),
+        ("train.py", "--latent_dim x", "flag --latent_dim=x: expected an integer"),
         ("train.py", "--latnet_dim 5", "did you mean --latent_dim"),
         ("evaluate.py", "", "nothing to do"),
     ],

@@ -57,7 +57,7 @@ def test_a_flag_after_its_sweep_overrides_it_and_one_before_does_not(tmp_path):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["--sweep", "latent_dim=2,0"], ["flag --latent_dim=0: expected a whole number"]),
+        (["--sweep", "latent_dim=2,0"], ["flag --latent_dim=0: expected an integer"]),
         (["--sweep", "latent_dim=2,,4"], ["each value once"]),
         (["--sweep", "latent_dim=2,4,2"], ["each value once"]),
         (["--sweep", "beta=1,1.0"], ["two of them are the same: give each value once"]),
@@ -69,7 +69,7 @@ def test_a_flag_after_its_sweep_overrides_it_and_one_before_does_not(tmp_path):
         (["--sweep", "beta=2,4", "--strategy", "multi_worker"], ["beta=2,4 trains several runs"]),
         (
             ["--latent_dim", "2, 4,8"],
-            ["flag --latent_dim=2, 4,8: expected a whole number", "type --sweep latent_dim=2,4,8"],
+            ["flag --latent_dim=2, 4,8: expected an integer", "type --sweep latent_dim=2,4,8"],
         ),
         (["--beta", "1,4"], ["to train one run for each, type --sweep beta=1,4"]),
     ],
@@ -85,7 +85,7 @@ def test_a_sweep_that_cannot_be_trained_is_refused_in_one_line(words, parts):
 def test_evaluate_takes_one_latent_dim(run_script):
     result = run_script("evaluate.py", "--latent_dim", "2,4", "--curves")
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
-    assert "--latent_dim=2,4: expected a whole number" in result.stderr
+    assert "--latent_dim=2,4: expected an integer" in result.stderr
     assert "--sweep" not in result.stderr
 
 

@@ -64,7 +64,7 @@ def _choose_loop(
     model: keras.Model, batch_size: int, jit_compile: bool | None, deterministic: bool, on_cpu: bool
 ) -> tuple[str, str]:
     if jit_compile is False:
-        return "graph", "TensorFlow graph, as --jit_compile 0 asks"
+        return "graph", "TensorFlow graph, as requested by --jit_compile 0"
     if on_cpu and any(len(weight.shape) == 4 for weight in model.weights):  # it has convolutions
         if jit_compile or deterministic:
             return "xla_step", "each step compiled by XLA: convolutions in a compiled loop are slow"

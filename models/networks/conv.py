@@ -98,7 +98,7 @@ class Decoder(layers.Network):
 
     Args:
         image_shape: (height, width, channels) of the outputs; more channels than the images have
-            if the likelihood asks for more.
+            if the likelihood needs them.
         filters, kernel_sizes, strides, paddings, activation: those of the encoder, in its order.
             Features of equal size have the same activation.
         dropout, seed, initializer, init_stddev: of every layer; see ``HiddenLayer``.

@@ -59,7 +59,7 @@ class Decoder(layers.Network):
 
     Args:
         image_shape: (height, width, channels) of the outputs; more channels than the images have
-            if the likelihood asks for more.
+            if the likelihood needs them.
         hidden_dims, activation: of the hidden layers, in order.
         dropout, seed, initializer, init_stddev: of every layer; see ``HiddenLayer``.
     """

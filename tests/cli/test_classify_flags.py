@@ -32,11 +32,11 @@ def test_classify_is_not_part_of_all_and_its_help_says_so(capsys):
     [
         (
             "--label_counts 100,x",
-            "flag --label_counts=100,x: expected a whole number",
+            "flag --label_counts=100,x: expected an integer",
         ),
-        ("--label_counts 0", "flag --label_counts=0: expected a whole number of at least 1"),
-        ("--label_counts=", "flag --label_counts=: expected a whole number"),
-        ("--num_trials 0", "flag --num_trials=0: expected a whole number of at least 1"),
+        ("--label_counts 0", "flag --label_counts=0: expected an integer of at least 1"),
+        ("--label_counts=", "flag --label_counts=: expected an integer"),
+        ("--num_trials 0", "flag --num_trials=0: expected an integer of at least 1"),
         ("--features median", "flag --features=median: expected mean or sample"),
     ],
 )

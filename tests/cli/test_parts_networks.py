@@ -49,11 +49,11 @@ def test_lists_and_initializers_are_part_of_a_runs_name(words, name):
     [
         ("--filters 8", "flag --filters: --network mlp does not read it; it reads --hidden_dim"),
         ("--network conv --hidden_dim 500", "flag --hidden_dim: --network conv does not read it"),
-        ("--network conv --filters 8,x", "flag --filters=8,x: expected a whole number of at least"),
-        ("--network conv --filters 8,,9", "flag --filters=8,,9: expected a whole number"),
-        ("--network conv --strides 0", "flag --strides=0: expected a whole number of at least 1"),
-        ("--network conv --paddings full", "flag --paddings=full: expected a whole number"),
-        ("--hidden_dim 512,", "flag --hidden_dim=512,: expected a whole number of at least 1"),
+        ("--network conv --filters 8,x", "flag --filters=8,x: expected an integer of at least"),
+        ("--network conv --filters 8,,9", "flag --filters=8,,9: expected an integer"),
+        ("--network conv --strides 0", "flag --strides=0: expected an integer of at least 1"),
+        ("--network conv --paddings full", "flag --paddings=full: expected an integer"),
+        ("--hidden_dim 512,", "flag --hidden_dim=512,: expected an integer of at least 1"),
         ("--activation elu,tanhh", "flag --activation=elu,tanhh: expected tanh, relu, elu,"),
         (
             "--activation elu,tanh",

@@ -20,7 +20,7 @@ import cli
             "--beta_schedule cyclical --beta_cycles 2",
             "needs --beta_steps, training steps",
         ),
-        ("--beta_schedule linear --beta_steps 0", "flag --beta_steps=0: expected a whole number"),
+        ("--beta_schedule linear --beta_steps 0", "flag --beta_steps=0: expected an integer"),
         ("--beta_schedule linear --beta_steps 9 --beta_start=-1", "flag --beta_start=-1: expected"),
         ("--beta_start 0", "flag --beta_start: --beta_schedule constant does not read it"),
         ("--beta_steps 5", "choose --beta_schedule linear or cyclical"),

@@ -147,8 +147,8 @@ def test_damage_is_found_before_training_begins(data_dir, tmp_path, damage):
         (None, 2**30, False, "44.9 MiB decoded are no more than a quarter of the 1 GiB"),
         (None, 2**27, True, "44.9 MiB decoded are more than a quarter of the 128 MiB"),
         (None, None, False, "44.9 MiB decoded"),
-        (True, 2**30, True, "as --stream 1 asks"),
-        (False, 0, False, "as --stream 0 asks"),
+        (True, 2**30, True, "as requested by --stream 1"),
+        (False, 0, False, "as requested by --stream 0"),
     ],
 )
 def test_images_that_do_not_fit_are_streamed_unless_the_user_decides(

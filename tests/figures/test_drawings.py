@@ -144,8 +144,8 @@ def draw_loss_distributions(centers: list[float], spread: float, subtitle: str) 
     generator = np.random.default_rng(0)
     titles = ("fashion_mnist, test images", "samples from the prior", "uniform noise")
     rows = [
-        (name, centre + spread * generator.normal(size=1000), AUC if place else None)
-        for place, (name, centre) in enumerate(zip(titles, centers, strict=True))
+        (name, center + spread * generator.normal(size=1000), AUC if place else None)
+        for place, (name, center) in enumerate(zip(titles, centers, strict=True))
     ]
     subtitle += " · box: median and quartiles, whiskers: 1 % and 99 % of the images"
     return figures.draw_loss_distributions(rows, "Which images the model finds unlikely", subtitle)

@@ -161,7 +161,7 @@ def test_a_gradient_reaches_every_variable_through_every_activation(network, act
 
 
 def test_one_batch_overfits(corner, images):
-    """A model learns to reconstruct sixteen images, which are told apart by log 16 = 2.8 nats.
+    """A model learns to reconstruct sixteen images, whose identity is worth log 16 = 2.8 nats.
 
     With a Bernoulli the loss starts at 44 nats, 64 coin tosses; densities have no such scale, and
     are slower on black and white images.

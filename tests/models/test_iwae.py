@@ -67,7 +67,7 @@ def make_model(**flags) -> keras.Model:
 
 
 def test_with_one_sample_it_is_the_negative_elbo():
-    """With the KL of the sample in the place of its closed form."""
+    """With the KL of the sample instead of its closed form."""
     model = make_model(objective="iwae", num_samples=1)
     model.sampling.restart(3)
     terms = model.terms(IMAGES, 1)

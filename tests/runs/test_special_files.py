@@ -1,4 +1,4 @@
-"""Pipes, devices, folders and sockets in the place of a run's files: refused at once."""
+"""Pipes, devices, folders and sockets instead of a run's files: refused at once."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_history_is_refused(tmp_path, make):
 @pytest.mark.parametrize("name", ["history.csv", "model.keras", "best.keras", "previous.npz"])
 def test_a_run_is_resumed_despite_special_files_that_are_replaced(run, name, make):
     if make is Path.mkdir:
-        return  # a folder is never removed unasked
+        return  # folders are not removed automatically
     (run.folder / name).unlink()
     make(run.folder / name)
     runs.settle(run)
