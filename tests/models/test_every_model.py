@@ -12,9 +12,12 @@ import pytest
 import tensorflow as tf
 
 import models
+from catalog import read_by
 from catalog.likelihoods import LIKELIHOODS
 from catalog.models import MODELS
 from catalog.networks import ACTIVATIONS, NETWORKS
+from catalog.objectives import OBJECTIVES
+from catalog.priors import PRIORS
 from data import splits
 from tests.models.sizes import SMALL_NETWORKS, small_settings
 
@@ -22,14 +25,25 @@ IMAGE_SHAPE = (8, 8, 1)
 LATENT_DIM = 3
 
 
-# All combinations; and, for slow tests, those that differ from the first in one part.
-PRODUCT = list(itertools.product(MODELS, SMALL_NETWORKS, LIKELIHOODS))
-CORNERS = [names for names in PRODUCT if sum(map(ne, names, PRODUCT[0])) < 2]
+TABLES = (MODELS, SMALL_NETWORKS, LIKELIHOODS, PRIORS, OBJECTIVES)
+FIRST = tuple(next(iter(table)) for table in TABLES)
+# All models with all networks and likelihoods, and with all priors and objectives; and, for slow
+# tests, those that differ from the first in one part.
+PRODUCT = [
+    *((*names, *FIRST[3:]) for names in itertools.product(*TABLES[:3])),
+    *(
+        (model, *FIRST[1:3], *names)
+        for model in MODELS
+        for names in itertools.product(*TABLES[3:])
+        if names != FIRST[3:] and "prior" in read_by({"model": model})
+    ),
+]
+CORNERS = [names for names in PRODUCT if sum(map(ne, names, FIRST)) < 2]
 
 
-def build(model, network, likelihood, **changes):
-    flags = {"model": model, "likelihood": likelihood, "latent_dim": LATENT_DIM, **changes}
-    settings = small_settings(network, **flags)
+def build(model, network, likelihood, prior=FIRST[3], objective=FIRST[4], **changes):
+    parts = {"model": model, "likelihood": likelihood, "prior": prior, "objective": objective}
+    settings = small_settings(network, **{**parts, "latent_dim": LATENT_DIM, **changes})
     return models.build(IMAGE_SHAPE, settings, num_classes=10, num_train=16)
 
 
@@ -84,7 +98,9 @@ def test_every_public_method_gives_the_shapes_and_ranges_it_promises(names, imag
         z_mean, z_log_var = posterior = model.encode(batch)
         assert isinstance(posterior, models.DiagonalGaussian)
         assert z_mean.shape == z_log_var.shape == (batch_size, LATENT_DIM)
-        assert model.kl_by_dimension(posterior).shape == (batch_size, LATENT_DIM)
+        kl = model.kl_by_dimension(posterior)
+        assert (kl is not None) == PRIORS[names[3]].by_dimension
+        assert kl is None or kl.shape == (batch_size, LATENT_DIM)
         assert model.sample_prior(batch_size).shape == (batch_size, LATENT_DIM)
         outputs = (*batch.shape[:-1], batch.shape[-1] * model.likelihood.outputs_per_channel)
         assert model(batch).shape == outputs
