@@ -19,7 +19,7 @@ def build(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> ClassifierVA
         settings["num_classes"],
         settings["classifier_dims"],
         settings["classifier_loss"],
-        settings["seed"],
+        seed=settings["seed"],
         name="classifier",
     )
     num_labels = settings["num_labels"]

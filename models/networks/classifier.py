@@ -21,7 +21,6 @@ class Classifier(layers.Network):
         loss: ``"softmax"``: p(y|z) is one categorical distribution. ``"sigmoid"``: a Bernoulli
             distribution for each class, whether the image belongs to it; an image may then
             belong to several classes, or to none.
-        seed: unused; kept for a uniform signature.
     """
 
     def __init__(
@@ -29,15 +28,13 @@ class Classifier(layers.Network):
         num_classes: int,
         hidden_dims: Sequence[int] = (64,),
         loss: str = "softmax",
-        seed: int = 0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.loss_name = loss
-        flags = layers.layer_flags(seed=seed)
-        self.hidden = layers.hidden_layers(self, hidden_dims, "prelu", flags)
-        self.logits = layers.dense(num_classes, "logits", self.dtype_policy.name, **flags)
+        self.hidden = self.make_hidden(hidden_dims, "prelu")
+        self.logits = self.make_dense(num_classes, "logits")
 
     def build(self, input_shape):
         layers.build_chain([*self.hidden, self.logits], input_shape)

@@ -63,23 +63,18 @@ class Encoder(layers.GaussianEncoder):
         strides: Sequence[int] = (2, 2),
         paddings: Sequence[int | str] = ("same", "same"),
         activation: str | Sequence[str] = "relu",
-        dropout: float = 0.0,
-        seed: int = 0,
-        initializer: str = "glorot_uniform",
-        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        flags = layers.layer_flags(dropout, seed, initializer, init_stddev)
         dtype = self.dtype_policy.name
         names = activations.for_each(activation, len(filters))
         sizes = zip(filters, kernel_sizes, strides, paddings, names, strict=True)
         self.convolutions = [
-            Convolution(*of_one, name=f"{self.name}_{index}", dtype=dtype, **flags)
+            Convolution(*of_one, name=f"{self.name}_{index}", dtype=dtype, **self.layer_flags)
             for index, of_one in enumerate(sizes, start=1)
         ]
         self.flatten = keras.layers.Flatten("channels_last", dtype=dtype)
-        self.make_z(latent_dim, flags)
+        self.make_z(latent_dim)
 
     def layers_before_z(self):
         """Returns the layers whose features the mean and the log-variance are computed from."""
@@ -119,16 +114,11 @@ class Decoder(layers.Network):
         strides: Sequence[int] = (2, 2),
         paddings: Sequence[int | str] = ("same", "same"),
         activation: str | Sequence[str] = "relu",
-        dropout: float = 0.0,
-        seed: int = 0,
-        initializer: str = "glorot_uniform",
-        init_stddev: float = 0.001,
         dense_dims: Sequence[int] = (),
         dense_strides: Sequence[int] = (),
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        flags = layers.layer_flags(dropout, seed, initializer, init_stddev)
         dtype = self.dtype_policy.name
         names = activations.for_each(activation, len(filters))
         levels = list(zip(kernel_sizes, strides, paddings, strict=True))
@@ -139,7 +129,7 @@ class Decoder(layers.Network):
             steps = tuple(dense_strides) or tuple(strides[::-1])
             _check_dense(sizes[-1], dense_dims)
         self.dense = [
-            layers.dense(units, f"dense_{index}", dtype, **flags)
+            self.make_dense(units, f"dense_{index}")
             for index, units in enumerate(dense_dims or [math.prod(sizes[-1]) * channels], start=1)
         ]
         self.dense_activations = [
@@ -150,6 +140,8 @@ class Decoder(layers.Network):
         # Arguments of each transposed convolution: filters, kernel size, stride, padding, size of
         # the outputs, activation, dropout.
         transposed: list[tuple[Any, ...]] = []
+        kernels = dict(self.layer_flags)
+        dropout = kernels.pop("dropout")
         if dense_dims:
             size = sizes[-1]
             for count, kernel_size, step, name in zip(
@@ -163,7 +155,6 @@ class Decoder(layers.Network):
                 if index == 0:  # the logits
                     count, name, rate = image_shape[2], None, 0.0
                 transposed.append((count, *levels[index], sizes[index], name, rate))
-        kernels = {name: flags[name] for name in ("seed", "initializer", "init_stddev")}
         self.convolutions = [
             TransposedConvolution(*of_one, name=f"{self.name}_{index}", dtype=dtype, **kernels)
             for index, of_one in enumerate(transposed, start=1)
@@ -172,7 +163,7 @@ class Decoder(layers.Network):
         self.logits: Any = None
         if dense_dims:
             self.flatten = keras.layers.Flatten("channels_last", dtype=dtype)
-            self.logits = layers.dense(math.prod(image_shape), "logits", dtype, **flags)
+            self.logits = self.make_dense(math.prod(image_shape), "logits")
         self.to_image = keras.layers.Reshape(tuple(image_shape), dtype=dtype)
 
     def _chain(self) -> list[keras.layers.Layer]:

@@ -120,23 +120,9 @@ class TransposedConvolution(_Convolution):
         size: Sequence[int],
         activation: str | None,
         dropout: float = 0.0,
-        seed: int = 0,
-        initializer: str = "glorot_uniform",
-        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
-        super().__init__(
-            filters,
-            kernel_size,
-            stride,
-            padding,
-            activation,
-            dropout,
-            seed,
-            initializer,
-            init_stddev,
-            **kwargs,
-        )
+        super().__init__(filters, kernel_size, stride, padding, activation, dropout, **kwargs)
         self.size = tuple(size)
 
     def call(self, features):

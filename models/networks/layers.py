@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,28 +16,6 @@ from models.networks.dropout import Dropout
 _OF_KERAS = ("self", "kwargs", "name", "dtype", "trainable")  # not a network's own arguments
 # The flags of every hidden layer and convolution.
 LAYER_FLAGS = ("dropout", "seed", "initializer", "init_stddev")
-
-
-def layer_flags(
-    dropout: float = 0.0,
-    seed: int = 0,
-    initializer: str = "glorot_uniform",
-    init_stddev: float = 0.001,
-) -> dict[str, Any]:
-    """Returns the arguments that a network passes to all its layers."""
-    return dict(zip(LAYER_FLAGS, (dropout, seed, initializer, init_stddev), strict=True))
-
-
-def dense(units: int, name: str, dtype: str, initializer: str, init_stddev: float, **_: Any):
-    """Returns a fully connected layer without activation.
-
-    Args:
-        units: of its outputs.
-        name, dtype: as for every Keras layer.
-        initializer, init_stddev: see ``initializers.make``; other layer flags are ignored.
-    """
-    kernel = initializers.make(initializer, init_stddev)
-    return keras.layers.Dense(units, kernel_initializer=kernel, dtype=dtype, name=name)
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -64,7 +42,12 @@ class HiddenLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
         dtype = self.dtype_policy.name
-        self.dense = dense(units, "dense", dtype, initializer, init_stddev)
+        self.dense = keras.layers.Dense(
+            units,
+            kernel_initializer=initializers.make(initializer, init_stddev),
+            dtype=dtype,
+            name="dense",
+        )
         self.activate = activations.make(activation, 1, name="activate", dtype=dtype)
         own_seed = noise.derive_seed(seed, self.name)
         self.dropout = Dropout(dropout, seed=own_seed, name="dropout", dtype=dtype)
@@ -78,33 +61,6 @@ class HiddenLayer(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
-
-
-def hidden_layers(
-    network: keras.Model,
-    hidden_dims: Sequence[int],
-    activation: str | Sequence[str],
-    layer_flags: Mapping[str, Any],
-) -> list[HiddenLayer]:
-    """Returns a network's hidden layers, named after it.
-
-    Args:
-        network: that they belong to.
-        hidden_dims: units of each.
-        activation: of all, or of each.
-        layer_flags: see ``LAYER_FLAGS``.
-    """
-    names = activations.for_each(activation, len(hidden_dims))
-    return [
-        HiddenLayer(
-            units,
-            name,
-            **layer_flags,
-            dtype=network.dtype_policy.name,
-            name=f"{network.name}_hidden_{index}",
-        )
-        for index, (units, name) in enumerate(zip(hidden_dims, names, strict=True), start=1)
-    ]
 
 
 def build_chain(layers: Sequence[keras.layers.Layer], input_shape: Sequence[int | None]):
@@ -124,7 +80,11 @@ def apply_chain(layers: Sequence[keras.layers.Layer], features):
 
 
 class Network(keras.Model):
-    """A model whose constructor arguments are its configuration, as for Keras layers."""
+    """A model whose constructor arguments are its configuration, as for Keras layers.
+
+    Args:
+        dropout, seed, initializer, init_stddev: of every layer; see ``HiddenLayer``.
+    """
 
     def __new__(cls, *args: Any, **kwargs: Any):
         network = super().__new__(cls, *args, **kwargs)
@@ -134,6 +94,52 @@ class Network(keras.Model):
         own = {name: arguments[name] for name in arguments if name not in _OF_KERAS}
         object.__setattr__(network, "_own_config", own)  # Keras' own is not set up yet
         return network
+
+    def __init__(
+        self,
+        dropout: float = 0.0,
+        seed: int = 0,
+        initializer: str = "glorot_uniform",
+        init_stddev: float = 0.001,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.layer_flags: dict[str, Any] = dict(
+            zip(LAYER_FLAGS, (dropout, seed, initializer, init_stddev), strict=True)
+        )
+
+    def make_dense(self, units: int, name: str) -> keras.layers.Dense:
+        """Returns a fully connected layer without activation."""
+        kernel = (self.layer_flags[flag] for flag in ("initializer", "init_stddev"))
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=initializers.make(*kernel),
+            dtype=self.dtype_policy.name,
+            name=name,
+        )
+
+    def make_hidden(
+        self, hidden_dims: Sequence[int], activation: str | Sequence[str]
+    ) -> list[HiddenLayer]:
+        """Returns hidden layers, named after the network.
+
+        Args:
+            hidden_dims: units of each.
+            activation: of all, or of each.
+        """
+        names = activations.for_each(activation, len(hidden_dims))
+        return [
+            HiddenLayer(
+                units,
+                activation_name,
+                **self.layer_flags,
+                dtype=self.dtype_policy.name,
+                name=f"{self.name}_hidden_{index}",
+            )
+            for index, (units, activation_name) in enumerate(
+                zip(hidden_dims, names, strict=True), start=1
+            )
+        ]
 
     def get_config(self):
         return {**super().get_config(), **self._own_config}
@@ -150,12 +156,11 @@ class GaussianEncoder(Network):
 
     latent_dim: int
 
-    def make_z(self, latent_dim: int, layer_flags: Mapping[str, Any]) -> None:
+    def make_z(self, latent_dim: int) -> None:
         """Makes the two layers that give the mean and the log-variance."""
         self.latent_dim = latent_dim
-        dtype = self.dtype_policy.name
-        self.z_mean = dense(latent_dim, "z_mean", dtype, **layer_flags)
-        self.z_log_var = dense(latent_dim, "z_log_var", dtype, **layer_flags)
+        self.z_mean = self.make_dense(latent_dim, "z_mean")
+        self.z_log_var = self.make_dense(latent_dim, "z_log_var")
 
     def layers_before_z(self) -> list[keras.layers.Layer]:
         """Returns the layers whose features the mean and the log-variance are computed from."""

@@ -36,17 +36,12 @@ class Encoder(layers.GaussianEncoder):
         latent_dim: int,
         hidden_dims: Sequence[int] = (500,),
         activation: str | Sequence[str] = "tanh",
-        dropout: float = 0.0,
-        seed: int = 0,
-        initializer: str = "glorot_uniform",
-        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        flags = layers.layer_flags(dropout, seed, initializer, init_stddev)
         self.flatten = keras.layers.Flatten("channels_last", dtype=self.dtype_policy.name)
-        self.hidden = layers.hidden_layers(self, hidden_dims, activation, flags)
-        self.make_z(latent_dim, flags)
+        self.hidden = self.make_hidden(hidden_dims, activation)
+        self.make_z(latent_dim)
 
     def layers_before_z(self):
         """Returns the layers whose features the mean and the log-variance are computed from."""
@@ -69,17 +64,12 @@ class Decoder(layers.Network):
         image_shape: Sequence[int],
         hidden_dims: Sequence[int] = (500,),
         activation: str | Sequence[str] = "tanh",
-        dropout: float = 0.0,
-        seed: int = 0,
-        initializer: str = "glorot_uniform",
-        init_stddev: float = 0.001,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        flags = layers.layer_flags(dropout, seed, initializer, init_stddev)
         dtype = self.dtype_policy.name
-        self.hidden = layers.hidden_layers(self, hidden_dims, activation, flags)
-        self.logits = layers.dense(math.prod(image_shape), "logits", dtype, **flags)
+        self.hidden = self.make_hidden(hidden_dims, activation)
+        self.logits = self.make_dense(math.prod(image_shape), "logits")
         self.reshape = keras.layers.Reshape(tuple(image_shape), dtype=dtype)
 
     def build(self, input_shape):

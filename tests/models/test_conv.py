@@ -62,7 +62,7 @@ def test_a_convolution_and_its_transpose_equal_the_loops(size, kernel_size, stri
     assert layer.compute_output_shape(images.shape) == expected.shape
 
     transposed = convolutions.TransposedConvolution(
-        3, kernel_size, stride, padding, images.shape[1:3], None, 0.0, 0
+        3, kernel_size, stride, padding, images.shape[1:3], None
     )
     transposed.build(expected.shape)
     padded = spread(expected, transposed.convolve.kernel.numpy(), stride)

@@ -155,6 +155,8 @@ def resume_words(run: runs.Run) -> list[str]:
     """Returns the command line of a run, for one epoch more."""
     _, _, *words = shlex.split(json.loads(run.record_path.read_text())["command"])
     words = [word for word in words if word != "--overwrite"]
+    if run.name == "old_classifier":  # defaults that have changed since
+        words += ["--classifier_weight", "12", "--classifier_dims", "3,6"]
     return [*words, "--num_epochs", "3", "--resume"]
 
 
