@@ -196,7 +196,7 @@ class Decoder(layers.Network):
 
 
 def _check_sizes(image_shape: Sequence[int], *of_each: Sequence[Any]) -> None:
-    """Raises NetworkError for another shape than an image's, or sizes of other numbers of layers."""
+    """Raises NetworkError for another shape than an image's, or unequal numbers of sizes."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise NetworkError(
             f"image_shape is {tuple(image_shape)}: expected (height, width, channels), each at "
