@@ -29,6 +29,7 @@ def to_rgb(images: np.ndarray) -> np.ndarray:
     Returns:
         (num_images, height, width, 3) in [0, 1].
     """
+    images = np.asarray(images)  # a model's own outputs are tensors
     channels = images.shape[-1]
     if channels == 3:
         return images
@@ -156,8 +157,9 @@ def draw_reconstructions(
     column_names = [write_name(name, 14) for name in column_names] * repeats
     num_columns = len(column_names)
     size = 6 if max(map(len, column_names)) > 11 else None
+    header = 0.42 if any(column_names) else 0.22
     sheet = tile(pairs, num_columns, gap)
-    figure, axes = _draw_sheet(sheet, num_columns * 2 * _INCHES, title, subtitle, header=0.42)
+    figure, axes = _draw_sheet(sheet, num_columns * 2 * _INCHES, title, subtitle, header)
     pair_width = pairs.shape[2]
     for column, name in enumerate(column_names):
         left = column * (pair_width + gap) - 0.5

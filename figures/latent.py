@@ -64,8 +64,9 @@ def draw_latent_map(
         rasterized=True,
     )
     # Limits contain 99.8 % of the points: one far point would leave most of the paper empty.
-    low, high = np.quantile(points, [0.001, 0.999], axis=0)
-    margin = np.where(high > low, 0.06 * (high - low), 0.5)  # points may all coincide
+    low, high = np.quantile(points.astype(np.float64), [0.001, 0.999], axis=0)
+    # Points may all coincide, at numbers so large that adding 0.5 changes nothing.
+    margin = np.where(high > low, 0.06 * (high - low), np.maximum(0.5, 0.06 * np.abs(low)))
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
     if axis_names:

@@ -148,6 +148,11 @@ class VAE(keras.Model):
     def _terms_of(self, batch, training):
         """Returns the terms of a batch as Keras passes it, with or without labels and weights."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        if images.shape.rank != 4 or not images.dtype.is_floating:
+            raise ValueError(
+                f"the images are {images.dtype.name} {images.shape}: expected float32 "
+                "(num_images, height, width, channels) in [0, 1]"
+            )
         if not self.built:
             self.build(images.shape)
         has_labels = self.uses_labels and labels is not None

@@ -213,7 +213,7 @@ def open_run(
         path = path.parent
     if not path.is_dir():
         raise RunError(
-            f"there is no run in {path}: train one with python train.py, or omit it to use "
+            f"there is no run in {path}: train one with python train.py, or name no run to use "
             "the newest run"
         )
     run = Run(path)

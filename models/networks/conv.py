@@ -120,6 +120,7 @@ class Decoder(layers.Network):
     ):
         super().__init__(**kwargs)
         dtype = self.dtype_policy.name
+        _check_sizes(image_shape, filters, kernel_sizes, strides, paddings)
         names = activations.for_each(activation, len(filters))
         levels = list(zip(kernel_sizes, strides, paddings, strict=True))
         sizes = _find_sizes(image_shape, levels)
@@ -183,6 +184,21 @@ class Decoder(layers.Network):
             z: (batch, latent_dim).
         """
         return layers.apply_chain(self._chain(), z)
+
+
+def _check_sizes(image_shape: Sequence[int], *of_each: Sequence[Any]) -> None:
+    """Raises NetworkError for another shape than an image's, or unequal numbers of sizes."""
+    if len(image_shape) != 3 or min(image_shape) < 1:
+        raise NetworkError(
+            f"image_shape is {tuple(image_shape)}: expected (height, width, channels), each at "
+            "least 1"
+        )
+    counts = [len(values) for values in of_each]
+    if min(counts) < 1 or len(set(counts)) > 1:
+        raise NetworkError(
+            "expected one value for each convolution, found {} filters, {} kernel_sizes, {} "
+            "strides and {} paddings".format(*counts)
+        )
 
 
 def _find_sizes(

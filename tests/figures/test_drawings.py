@@ -288,9 +288,11 @@ def test_the_names_stay_apart_where_all_classes_lie_in_one_corner():
             assert not overlap(box, other_box), f"{one} and {other}"
 
 
-def test_a_map_of_images_that_all_have_one_place_can_be_drawn():
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("place", [0, -1e30, 3e38])
+def test_a_map_of_images_that_all_have_one_place_can_be_drawn(place):
     # A collapsed posterior: every image is encoded alike.
-    points, labels = np.zeros((50, 2)), np.arange(50) % 10
+    points, labels = np.full((50, 2), place, np.float32), np.arange(50) % 10
     figure = figures.draw_latent_map(points, labels, DIGITS, ("x", "y"), "Title", SHORT)
     figure.draw_without_rendering()
     assert len(figure.axes[0].texts) == 10

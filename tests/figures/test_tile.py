@@ -65,3 +65,13 @@ def test_the_images_are_not_changed():
     images = np.full((2, 2, 2, 1), 0.25)
     figures.tile(images, 2)
     assert (images == 0.25).all()
+
+
+def test_what_a_model_returns_is_drawn_like_an_array():
+    class Tensor:  # as TensorFlow's: an array for NumPy, without NumPy's methods
+        shape = (1, 1, 2, 1)
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array([[[[0.0], [1.0]]]], dtype)
+
+    np.testing.assert_array_equal(figures.tile(Tensor(), 1)[..., 0], [[1.0, 0.0]])

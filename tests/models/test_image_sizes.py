@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import models
-from models.networks import NetworkError
+from models.networks import NetworkError, conv
 from tests.models.sizes import SMALL_NETWORKS, small_settings
 
 SHAPES = [(1, 1, 1), (1, 1, 3), (2, 9, 2), (28, 28, 1), (32, 31, 4), (257, 129, 1), (257, 129, 3)]
@@ -52,4 +52,19 @@ def test_a_kernel_larger_than_the_image_is_refused_in_one_line():
     settings = small_settings("conv", kernel_sizes=(30,), paddings=(0,))
     with pytest.raises(NetworkError, match="does not fit 1 rows or columns") as error:
         models.build((1, 1, 1), settings)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "sizes", "message"),
+    [
+        ((5, 7), {}, r"image_shape is \(5, 7\): expected \(height, width, channels\)"),
+        ((5, 0, 2), {}, r"image_shape is \(5, 0, 2\): expected .* each at least 1"),
+        ((5, 7, 2), {"filters": (3,)}, "found 1 filters, 2 kernel_sizes, 2 strides and 2 padd"),
+        ((5, 7, 2), {"strides": (2, 2, 1)}, "2 filters, 2 kernel_sizes, 3 strides and 2 padd"),
+    ],
+)
+def test_sizes_that_no_decoder_can_have_are_refused_in_one_line(image_shape, sizes, message):
+    with pytest.raises(NetworkError, match=message) as error:
+        conv.Decoder(image_shape, **sizes)
     assert "\n" not in str(error.value)

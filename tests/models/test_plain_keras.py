@@ -161,3 +161,16 @@ def test_a_classifier_vae_is_fitted_with_labels_some_or_none(digits):
     assert np.isfinite(model.fit(dataset, shuffle=False, verbose=0).history["loss"][0])
     history = make_classifier_vae().fit(images, verbose=0).history
     assert history["classification"] == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        (np.zeros((20, 8, 8), np.float32), r"the images are float32 \(10, 8, 8\): expected"),
+        (np.zeros((20, 8, 8, 1), np.uint8), r"the images are uint8 \(10, 8, 8, 1\): expected"),
+    ],
+)
+def test_images_without_channels_and_integers_are_refused_in_one_line(images, found):
+    with pytest.raises(ValueError, match=found) as error:
+        make_vae().fit(images, batch_size=10, verbose=0)
+    assert "\n" not in str(error.value)
