@@ -69,7 +69,7 @@ def check(session: Session) -> None:
     if max(counts) > smallest * num_classes:
         fitting = [str(count) for count in counts if count <= smallest * num_classes]
         raise RequestError(
-            f"{flag}: expected at most {smallest * num_classes}, because one class has "
+            f"{flag}: expected at most {smallest * num_classes}, because one class has only "
             f"{smallest} of the {len(labels):,} images trained on: type for example --label_counts "
             + (",".join(fitting) or str(smallest * num_classes))
         )

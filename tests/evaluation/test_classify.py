@@ -226,7 +226,7 @@ def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
         ),
         (
             "100,600,1000,3000",
-            ["at most 1270", "has 127 of the 1,293", "--label_counts 100,600,1000"],
+            ["at most 1270", "has only 127 of the 1,293", "--label_counts 100,600,1000"],
         ),
         ("3000", ["--label_counts 1270"]),
     ],
