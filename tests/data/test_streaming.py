@@ -193,7 +193,7 @@ def test_a_streamed_run_is_trained_resumed_streamed_and_evaluated(
             assert "streamed from disk, shuffled 10,000 at a time: " in printed
             assert ("more than a quarter" in printed) == (position == 0)
         run = runs.Run(tmp_path / "trained_model" / "streamed")
-        assert run.read_record()["flags"]["stream"] == "1"
+        assert run.read_record()["flags"]["stream"] is True
         assert run.read_record()["num_train"] == NUM_TRAIN
         with np.load(run.checkpoint_path, allow_pickle=False) as file:
             found.append({name: file[name] for name in file.files if name != "json"})

@@ -74,4 +74,4 @@ def test_what_a_model_returns_is_drawn_like_an_array():
         def __array__(self, dtype=None, copy=None):
             return np.array([[[[0.0], [1.0]]]], dtype)
 
-    np.testing.assert_array_equal(figures.tile(Tensor(), 1)[..., 0], [[1.0, 0.0]])
+    np.testing.assert_array_equal(figures.tile(Tensor(), 1)[..., 0], [[1.0, 0.0]])  # type: ignore[arg-type]
