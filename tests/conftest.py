@@ -32,7 +32,7 @@ ROOMS = ("catalog", "cli", "data", "models", "runs", "figures", "training", "eva
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
-FILES_PER_PROCESS = 8  # at most, of those that import TensorFlow
+FILES_PER_PROCESS = 6  # at most, of those that import TensorFlow
 # Folders whose tests do not import it, or in processes of their own only.
 WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
 
