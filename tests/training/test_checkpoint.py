@@ -269,6 +269,7 @@ VARIABLES = json.loads((GOLDEN / "checkpoint_variables.json").read_text(encoding
 def test_a_checkpoint_of_an_earlier_version_is_restored(policy, tmp_path, words):
     """VARIABLES has the names and shapes in checkpoints written before --l2 moved into Adam."""
     sizes = [] if "conv" in words else ["--hidden_dim", "6"]
+    sizes += ["--classifier_dims", "3,6"] if "classifier_vae" in words else []  # the default then
     argv = ["train.py", "--dataset", "digits", *sizes, "--latent_dim", "3", *words.split()]
     settings = cli.settings(cli.parse_train(argv))
     keras.utils.clear_session()
