@@ -153,8 +153,6 @@ class VAE(keras.Model):
                 f"the images are {images.dtype.name} {images.shape}: expected float32 "
                 "(num_images, height, width, channels) in [0, 1]"
             )
-        if not self.built:
-            self.build(images.shape)
         has_labels = self.uses_labels and labels is not None
         batch = (images, labels) if has_labels else images
         return self.terms(batch, self.objective.num_samples, training)

@@ -42,7 +42,6 @@ def restore(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:
             nothing is assigned then.
     """
     variables = _variables(model)
-    values = _without_old_objective(values, variables)
     if variables.keys() != values.keys():
         differing = sorted(variables.keys() ^ values.keys())
         raise ValueError(f"it is of another model: {', '.join(differing[:3])}")
@@ -51,20 +50,6 @@ def restore(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:
             raise ValueError(f"{name} has shape {variable.shape}, not {values[name].shape}")
     for name, variable in variables.items():
         variable.assign(values[name])
-
-
-def _without_old_objective(
-    values: Mapping[str, np.ndarray], wanted: Mapping[str, Any]
-) -> Mapping[str, np.ndarray]:
-    """Returns the values without a running mean that only earlier versions had.
-
-    With an L2 penalty and no other change of the loss, they reported an objective too.
-    """
-    old = ("objective/total", "objective/count")
-    if any(name.endswith(old) for name in wanted):
-        return values
-    kept = [name for name in sorted(values) if not name.endswith(old)]
-    return {f"{place:04d}{name[4:]}": values[name] for place, name in enumerate(kept)}
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
