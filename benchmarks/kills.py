@@ -44,8 +44,9 @@ class Configuration(NamedTuple):
 
     flags: str
     epochs: int = 6
-    steps: int = 13  # per call of the killed training; each is followed by a checkpoint
+    steps: int = 13  # per call of the killed training
     workers: int = 1
+    minutes: float = 0.0  # between checkpoints of the killed training
 
 
 _COMMON = "--dataset digits --latent_dim 3"
@@ -66,6 +67,7 @@ CONFIGURATIONS = {
         f"{_MLP} {_NOISY} --model classifier_vae --num_labels 200 --beta_schedule linear "
         "--beta_steps 700",
         steps=17,
+        minutes=0.01,
     ),
     "vae, mixed_bfloat16, cosine": Configuration(
         f"{_MLP} {_NOISY} --precision mixed_bfloat16 --learning_rate_schedule cosine", steps=20
@@ -85,10 +87,12 @@ CONFIGURATIONS = {
         "--likelihood continuous_bernoulli --beta_schedule cyclical "
         "--beta_steps 100 --beta_cycles 8",
         steps=40,
+        minutes=0.005,
     ),
     "autoencoder, gaussian": Configuration(
         f"{_MLP} --model autoencoder --likelihood gaussian --dropout 0.2 --l2 0.001",
         steps=11,
+        minutes=0.01,
     ),
 }
 
@@ -215,8 +219,8 @@ class Round:
             rng: draws the times.
             num_kills: largest number of kills; fewer if the training ends before.
         """
-        steps = str(self.configuration.steps)
-        often = ["--steps_per_execution", steps, "--checkpoint_minutes", "0"]
+        steps, minutes = str(self.configuration.steps), str(self.configuration.minutes)
+        often = ["--steps_per_execution", steps, "--checkpoint_minutes", minutes]
         words = ["--run_name", self.run.name, *often]
         for attempt in range(10 * num_kills + 1):
             has_begun = self.run.record_path.exists()
@@ -295,6 +299,7 @@ class Round:
         return {
             "command": " ".join(["python train.py", *self.words]),
             "steps_per_call": self.configuration.steps,
+            "checkpoint_minutes": self.configuration.minutes,
             "steps": self.configuration.epochs * self.steps_per_epoch,
             "kills": [kill._asdict() for kill in self.kills],
             "resumed_from": self.resumed,

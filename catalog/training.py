@@ -142,8 +142,9 @@ RUNNING = (
     Flag(
         "checkpoint_minutes",
         Number(float, 0),
-        10.0,
-        "minutes between checkpoints within an epoch; every epoch ends with one",
+        1.0,
+        "minutes between checkpoints; one is also written after the first epoch, after the last, "
+        "and before stopping at a signal",
         group="running",
     ),
     Flag(

@@ -2,12 +2,12 @@
 
 run.json lists the SHA-256, the size and the epoch of every file of the run. New files are
 written to a separate folder, ``.writing``, and flushed to the disk. Then run.json lists their
-checksums in addition to those of the old files. Then the new files are renamed into place, the
-checkpoint first, and run.json drops the old checksums.
+checksums in addition to those of the old files. Then the new files are renamed into place, and
+run.json drops the old checksums.
 
 If the process is killed or the disk fills up at any point, each file is either the old or the
-new one, intact, and run.json knows its checksum. If only the checkpoint is new, resuming the
-training writes the other files again, because the checkpoint holds all that they are made of.
+new one, intact, and run.json knows its checksum. If the checkpoint is new, resuming the training
+writes the files after it again, because the checkpoint holds all that they are made of.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ class Opened(NamedTuple):
 
 
 def commit(
-    run: Run, writers: Mapping[str, Callable[[Path], object]], epoch: int, **outcome: Any
+    run: Run,
+    writers: Mapping[str, Callable[[Path], object]],
+    epoch: int,
+    epochs: Mapping[str, int] | None = None,
+    **outcome: Any,
 ) -> None:
     """Replaces files of a run; the last checkpoint is kept as previous.npz.
 
@@ -47,6 +51,7 @@ def commit(
             which the files are renamed. Each function finds the files of those before it in
             the same folder.
         epoch: number of epochs completed, to which the files belong.
+        epochs: file name → epoch, of files that belong to an earlier one.
         outcome: further fields of run.json.
 
     Raises:
@@ -60,7 +65,7 @@ def commit(
         facts = {}
         for name, write in writers.items():
             write(staging / name)
-            facts[name] = _describe(staging / name, epoch)
+            facts[name] = _describe(staging / name, (epochs or {}).get(name, epoch))
         name = run.record_path.name
         record = run.read_record()
         before = record.get("files", {})

@@ -17,7 +17,7 @@ import pytest
 
 import cli
 import runs
-from training.checkpoint import Checkpointer
+from training.checkpointer import Checkpointer
 from training.signals import Stopped
 
 FLAGS = (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,8 @@ from catalog.metrics import name_columns
 from training import private_apis
 
 
-class RunWriter(keras.callbacks.Callback):
-    """Collects the history of a run, and provides the writers of its history and models.
-
-    history.csv and model.keras are of the last epoch, best.keras of the epoch with the lowest
-    validation loss. ``Checkpointer`` writes them together with its checkpoint.
+class RunHistory(keras.callbacks.Callback):
+    """Collects the history of a run, and knows its best epoch.
 
     Args:
         run: already started; its run.json states the epoch of best.keras.
@@ -45,7 +41,7 @@ class RunWriter(keras.callbacks.Callback):
         self.run = run
         self.num_images = num_images
         self.rows = list(rows)
-        self._best_epoch = self._find_best_epoch()
+        self.best_epoch = self._find_best_epoch()
         self._began = 0.0
         self._seconds_before = seconds
         self._seconds = 0.0
@@ -71,50 +67,25 @@ class RunWriter(keras.callbacks.Callback):
         )
         self.choose_best()
 
-    def writers(self) -> dict[str, Callable[[Path], object]]:
-        """Returns, for ``runs.commit``, the writer of each file that the last epoch changes."""
-        if not self.rows:
-            return {}
-        last = runs.CHECKPOINTS["last"]
-        writers: dict[str, Callable[[Path], object]] = {
-            runs.HISTORY: self.write_history,
-            last: lambda path: private_apis.save_model(self.model, path),
-        }
-        if self._best_epoch == len(self.rows):
-            # The same model as in ``last``; copying is faster than saving.
-            copy = lambda path: shutil.copyfile(path.with_name(last), path)  # noqa: E731
-            writers[runs.CHECKPOINTS["best"]] = copy
-        return writers
+    def seconds_in_epoch(self) -> float:
+        """Returns the training time of the current epoch."""
+        return time.perf_counter() - self._began
 
-    def catch_up(self, in_epoch: bool) -> None:
-        """Writes the files that a killed process had not written after its checkpoint.
-
-        Args:
-            in_epoch: whether the checkpoint is from within an epoch; the models are then of the
-                epoch before it, and complete.
-        """
-        if not in_epoch:
-            self.choose_best()
-        writers = {runs.HISTORY: self.write_history} if in_epoch else self.writers()
-        if self.rows:
-            runs.commit(self.run, writers, len(self.rows), **self.outcome())
-
-    def write_history(self, path: Path) -> None:
-        """Writes history.csv to this path."""
-        runs.write_history(path, self.rows)
+    def best_row(self) -> dict[str, float] | None:
+        """Returns the row of the epoch with the lowest validation loss; None before it exists."""
+        return self.rows[self.best_epoch - 1] if self.best_epoch else None
 
     def outcome(self) -> dict[str, Any]:
         """Returns the entries of run.json about the epochs done."""
         best = self.best_row()
         return {"epochs_done": len(self.rows), "best": best and runs.describe_best(best)}
 
-    def seconds_in_epoch(self) -> float:
-        """Returns the training time of the current epoch."""
-        return time.perf_counter() - self._began
-
-    def best_row(self) -> dict[str, float] | None:
-        """Returns the row of the best epoch, whose model is best.keras; None before it exists."""
-        return self.rows[self._best_epoch - 1] if self._best_epoch else None
+    def choose_best(self) -> None:
+        """Makes the last epoch the best if it has the lowest validation loss so far."""
+        best = self.best_row()
+        loss = self.rows[-1]["val_loss"] if self.rows else np.nan
+        if np.isfinite(loss) and (best is None or loss < best["val_loss"]):
+            self.best_epoch = len(self.rows)
 
     def _find_best_epoch(self) -> int | None:
         """Returns the epoch of a resumed run's best.keras.
@@ -132,13 +103,6 @@ class RunWriter(keras.callbacks.Callback):
             best = min(finite, key=lambda row: row["val_loss"], default={"epoch": None})
             epoch = best["epoch"]
         return epoch if epoch and epoch <= len(self.rows) else None
-
-    def choose_best(self) -> None:
-        """Makes the last epoch the best if it has the lowest validation loss so far."""
-        best = self.best_row()
-        loss = self.rows[-1]["val_loss"] if self.rows else np.nan
-        if np.isfinite(loss) and (best is None or loss < best["val_loss"]):
-            self._best_epoch = len(self.rows)
 
 
 class ClearScalars(keras.callbacks.Callback):

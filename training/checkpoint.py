@@ -8,10 +8,9 @@ in the data and the history.
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,10 +19,6 @@ import numpy as np
 
 import runs
 from catalog.metrics import name_columns
-from training.callbacks import RunWriter
-from training.divergence import check_variables
-from training.loop import CompiledLoop
-from training.signals import Stopped, StopSignals
 
 _JSON = "json"
 _COLUMNS = set(name_columns())
@@ -52,21 +47,39 @@ def restore(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:
         variable.assign(values[name])
 
 
+@contextlib.contextmanager
+def holding(model: keras.Model, values: Mapping[str, np.ndarray]) -> Iterator[None]:
+    """A context in which a model and its optimizer have captured values; its metrics do not.
+
+    (Several workers have a part of each metric, which would change by rounding.)
+    """
+    metrics = {id(variable) for variable in model.metrics_variables}
+    held = {key: each for key, each in _variables(model).items() if id(each) not in metrics}
+    before = {name: np.array(variable) for name, variable in held.items()}
+    try:
+        for name, variable in held.items():
+            variable.assign(values[name])
+        yield
+    finally:
+        for name, variable in held.items():
+            variable.assign(before[name])
+
+
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     everything = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
     return {f"{number:04d} {variable.path}": variable for number, variable in enumerate(everything)}
 
 
-def save(path: Path, model: keras.Model, progress: Mapping[str, Any]) -> None:
+def save(path: Path, values: Mapping[str, np.ndarray], progress: Mapping[str, Any]) -> None:
     """Writes a checkpoint.
 
     Args:
         path: of the file.
-        model: compiled.
+        values: as ``capture`` returned them.
         progress: ``position`` (steps done), ``history`` (rows) and ``seconds`` (training time of
             the current epoch).
     """
-    arrays: dict[str, Any] = capture(model)
+    arrays: dict[str, Any] = dict(values)
     arrays[_JSON] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     with path.open("wb") as file:
         np.savez(file, **arrays)
@@ -153,72 +166,3 @@ def _from_earlier_version(
         return dict(values)
     kept = [name for name in arrays if not name.startswith("objective/")]
     return {f"{number:04d} {name}": arrays[name] for number, name in enumerate(kept)}
-
-
-class Checkpointer(keras.callbacks.Callback):
-    """Writes checkpoints: after every epoch, every few minutes, and before stopping at a signal.
-
-    After an epoch, history and models are written with the checkpoint, all or none. Variables
-    that are not finite are never written: ``Diverged`` is raised.
-
-    Args:
-        run: already started.
-        loop: the training loop, whose position is saved.
-        writer: has the history.
-        signals: checked after every call of the loop.
-        minutes: between checkpoints within an epoch.
-        resumed: as ``resume`` returned it, if the run is resumed within an epoch; else None.
-    """
-
-    def __init__(
-        self,
-        run: runs.Run,
-        loop: CompiledLoop,
-        writer: RunWriter,
-        signals: StopSignals,
-        minutes: float,
-        resumed: tuple[dict[str, np.ndarray], dict[str, Any]] | None = None,
-    ):
-        super().__init__()
-        self.run = run
-        self.loop = loop
-        self.writer = writer
-        self.signals = signals
-        self.minutes = minutes
-        self.resumed = resumed
-        self._saved = time.monotonic()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.resumed is not None:
-            # A second time, since fit has reset the metrics.
-            restore(self.model, self.resumed[0])
-            self.resumed = None
-
-    def on_train_batch_end(self, batch, logs=None):
-        is_due = time.monotonic() - self._saved > 60 * self.minutes
-        due, received = self.loop.agree(is_due, self.signals.received)
-        if (due or received) and not self.loop.epoch_ended:
-            self._commit({})
-            _stop_if(received)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._commit(self.writer.writers())
-        (received,) = self.loop.agree(self.signals.received)
-        _stop_if(received)
-
-    def _commit(self, writers: Mapping[str, Callable[[Path], object]]) -> None:
-        check_variables(self.model, self.loop.position)
-        progress = {
-            "position": self.loop.position,
-            "history": self.writer.rows,
-            "seconds": self.writer.seconds_in_epoch(),
-        }
-        write = functools.partial(save, model=self.model, progress=progress)
-        outcome = self.writer.outcome()
-        runs.commit(self.run, {runs.CHECKPOINT: write, **writers}, len(self.writer.rows), **outcome)
-        self._saved = time.monotonic()
-
-
-def _stop_if(received: float) -> None:
-    if received:
-        raise Stopped(int(received))

@@ -2,8 +2,8 @@
 
 The mean of a loss since the epoch began is infinite or NaN once the loss of one image is; it is
 checked after every call of the loop, which counts the steps after which each mean was finite, and
-so gives the first that was not. Nothing is written afterwards: the files of a run are those of
-its last finite epoch.
+so gives the first that was not. No later state is written: the files of a run are those of its
+last finite epoch.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Diverged(Exception):
 class StopAtDivergence(keras.callbacks.Callback):
     """Raises ``Diverged`` after a call of a loop in which a mean is no longer finite.
 
-    Must come before the callbacks that write files.
+    Also after an epoch if a variable is not. Must come before the callbacks that keep the results
+    of an epoch.
 
     Args:
         loop: over training steps.
@@ -91,6 +92,9 @@ class StopAtDivergence(keras.callbacks.Callback):
             _, names = self.test_loop.find_first_nonfinite()
             step = self.loop.position
             raise Diverged(_name_loss(names), step, f"in the validation after step {step:,}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        check_variables(self.model, self.loop.position)
 
 
 def check_variables(model: keras.Model, step: int) -> None:

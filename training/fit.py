@@ -12,9 +12,10 @@ import numpy as np
 
 import models
 from training import checkpoint, modes, private_apis
-from training.callbacks import ClearScalars, ReconstructionImages, RunWriter
+from training.callbacks import ClearScalars, ReconstructionImages, RunHistory
+from training.checkpointer import Checkpointer
 from training.distributed import DistributedLoop
-from training.divergence import StopAtDivergence
+from training.divergence import Diverged, StopAtDivergence
 from training.job import Job
 from training.loop import Batches, BeginEpochs, CompiledLoop, count_calls
 from training.snapshots import Snapshots
@@ -26,7 +27,7 @@ def fit(
     validation: Batches,
     shown_images: np.ndarray,
     job: Job,
-) -> RunWriter:
+) -> RunHistory:
     """Trains a model with Adam and writes its run.
 
     Args:
@@ -64,10 +65,18 @@ def fit(
         print(f"resume    after {epoch} epochs and {step} steps", flush=True)
     print(flush=True)
     seconds = progress["seconds"] if step else 0.0
-    writer = RunWriter(run, training.num_images, progress["history"], seconds)
-    writer.set_model(model)
+    history = RunHistory(run, training.num_images, progress["history"], seconds)
+    checkpointer = Checkpointer(
+        run,
+        loop,
+        history,
+        job.signals,
+        execution["checkpoint_minutes"],
+        resumed if step else None,
+    )
+    checkpointer.set_model(model)
     if resumed:
-        writer.catch_up(in_epoch=step > 0)
+        checkpointer.catch_up(in_epoch=step > 0)
 
     private_apis.use_loops(model, loop, test_loop, loop.steps_per_call)
     loop.seek(epoch, step)
@@ -85,35 +94,32 @@ def fit(
         if not progress["position"]:
             snapshots.take(0)
     with contextlib.closing(loop), contextlib.closing(test_loop):
-        model.fit(
-            count_calls(),
-            steps_per_epoch=training.steps_per_epoch,
-            initial_epoch=epoch,
-            epochs=settings["num_epochs"],
-            validation_data=count_calls(),
-            validation_steps=validation.steps_per_epoch,
-            shuffle=False,  # the loop's batches are shuffled
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                BeginEpochs(loop, test_loop),
-                StopAtDivergence(loop, test_loop),
-                writer,
-                keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
-                ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
-                ClearScalars(),
-                checkpoint.Checkpointer(
-                    run,
-                    loop,
-                    writer,
-                    job.signals,
-                    execution["checkpoint_minutes"],
-                    resumed if step else None,
-                ),
-            ],
-        )
+        try:
+            model.fit(
+                count_calls(),
+                steps_per_epoch=training.steps_per_epoch,
+                initial_epoch=epoch,
+                epochs=settings["num_epochs"],
+                validation_data=count_calls(),
+                validation_steps=validation.steps_per_epoch,
+                shuffle=False,  # the loop's batches are shuffled
+                verbose=1 if sys.stdout.isatty() else 2,
+                callbacks=[
+                    BeginEpochs(loop, test_loop),
+                    StopAtDivergence(loop, test_loop),
+                    history,
+                    keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
+                    ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
+                    ClearScalars(),
+                    checkpointer,
+                ],
+            )
+        except Diverged:
+            checkpointer.write_epochs()
+            raise
     if snapshots:
         snapshots.animate()
-    return writer
+    return history
 
 
 def make_loops(

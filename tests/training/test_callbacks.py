@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import keras
@@ -16,7 +15,7 @@ import runs
 from catalog.metrics import name_columns
 from tests.settings import make_settings
 from training import private_apis
-from training.callbacks import ClearScalars, ReconstructionImages, RunWriter
+from training.callbacks import ClearScalars, ReconstructionImages, RunHistory
 
 SETTINGS = make_settings(
     hidden_dim=(3,),
@@ -31,79 +30,42 @@ def model() -> keras.Model:
 
 
 @pytest.fixture
-def writer(model: keras.Model, tmp_path: Path) -> RunWriter:
+def history(model: keras.Model, tmp_path: Path) -> RunHistory:
     run = runs.Run(tmp_path / "run")
     run.start({"status": "training", "started": "now", "flags": SETTINGS})
-    writer = RunWriter(run, num_images=100)
-    writer.set_model(model)
-    return writer
+    return RunHistory(run, num_images=100)
 
 
-def live_through(writer: RunWriter, val_losses: list[float]) -> None:
-    """Calls the writer as fit does; after the n-th epoch every weight of the model is n."""
-    for epoch, val_loss in enumerate(val_losses, start=len(writer.rows)):
-        writer.on_epoch_begin(epoch)
-        for weight in writer.model.trainable_variables:
-            weight.assign(np.full(weight.shape, epoch + 1.0))
-        writer.on_test_begin()
-        writer.on_epoch_end(epoch, {**dict.fromkeys(LOSSES, 0.1), "val_loss": val_loss})
-        runs.commit(writer.run, writer.writers(), epoch + 1, **writer.outcome())
+def live_through(history: RunHistory, val_losses: list[float]) -> None:
+    """Calls the history as fit does."""
+    for epoch, val_loss in enumerate(val_losses, start=len(history.rows)):
+        history.on_epoch_begin(epoch)
+        history.on_test_begin()
+        history.on_epoch_end(epoch, {**dict.fromkeys(LOSSES, 0.1), "val_loss": val_loss})
 
 
-def epoch_of(path: Path) -> set[float]:
-    """Returns the epoch in which a model was saved by ``live_through``."""
-    weights = keras.saving.load_model(path).trainable_variables
-    return set(np.concatenate([np.ravel(weight) for weight in weights]).tolist())
-
-
-@pytest.mark.parametrize(
-    ("val_losses", "best"),
-    [([3.0, 1.0, 2.0], 2), ([3.0, 2.0, 1.0], 3), ([1.0], 1), ([-5.0, 1.0], 1), ([1.0, 1.0], 1)],
-)
-def test_best_is_of_the_epoch_with_the_lowest_validation_loss_and_model_of_the_last(
-    writer, val_losses, best
-):
-    live_through(writer, val_losses)
-    assert epoch_of(writer.run.best_path) == {best}
-    assert epoch_of(writer.run.last_path) == {len(val_losses)}
-    assert writer.best_row()["epoch"] == best
-
-
-def test_an_epoch_with_a_loss_of_nan_is_never_the_best(writer):
-    live_through(writer, [math.nan, 2.0, math.nan])
-    assert epoch_of(writer.run.best_path) == {2}
-    assert writer.best_row()["epoch"] == 2
-
-
-def test_the_history_is_complete_after_every_epoch(writer):
-    for val_loss in (0.3, 0.2, 0.1):
-        live_through(writer, [val_loss])
-        assert runs.read_history(writer.run.history_path) == writer.rows
-    assert [row["val_loss"] for row in writer.rows] == [0.3, 0.2, 0.1]
-
-
-def test_a_row_has_every_column_in_order_and_losses_with_all_digits(writer):
-    live_through(writer, [1 / 3])
-    (row,) = writer.rows
+def test_a_row_has_every_column_in_order_and_losses_with_all_digits(history):
+    live_through(history, [1 / 3])
+    (row,) = history.rows
     assert tuple(row) == name_columns()
     assert (row["epoch"], row["val_loss"], row["kl"]) == (1, 1 / 3, 0.1)
 
 
 @pytest.mark.parametrize("objective", [{}, {"objective": 7.0}])
-def test_the_objective_of_a_row_is_the_one_reported_or_else_the_loss(writer, objective):
-    writer.on_epoch_begin(0)
-    writer.on_test_begin()
-    writer.on_epoch_end(0, {"loss": 3.0, "val_loss": 4.0, "val_objective": 5.0, **objective})
-    (row,) = writer.rows
+def test_the_objective_of_a_row_is_the_one_reported_or_else_the_loss(history, objective):
+    history.on_epoch_begin(0)
+    history.on_test_begin()
+    history.on_epoch_end(0, {"loss": 3.0, "val_loss": 4.0, "val_objective": 5.0, **objective})
+    (row,) = history.rows
     assert row["objective"] == objective.get("objective", 3.0)
     assert "val_objective" not in row
 
 
-def test_seconds_are_those_of_training_without_validation(writer, monkeypatch):
+def test_seconds_are_those_of_training_without_validation(history, monkeypatch):
     times = iter([10.0, 14.0])
     monkeypatch.setattr("time.perf_counter", lambda: next(times))
-    live_through(writer, [1.0])
-    assert (writer.rows[0]["seconds"], writer.rows[0]["images_per_second"]) == (4.0, 25.0)
+    live_through(history, [1.0])
+    assert (history.rows[0]["seconds"], history.rows[0]["images_per_second"]) == (4.0, 25.0)
 
 
 # ------------------------------------------------------------------ TensorBoard's images

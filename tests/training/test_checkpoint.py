@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import json
@@ -108,6 +109,25 @@ def test_everything_that_changes_in_a_step_is_captured():
     assert {name for name in values if "learning_rate" in name} == values.keys() - changed
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_holds_captured_values_except_of_its_metrics_only_inside_the_context(fails):
+    model = make_model()
+    train(model, 2)
+    values = checkpoint.capture(model)
+    train(model, 3)
+    after = checkpoint.capture(model)
+    metrics = {variable.path for variable in model.metrics_variables}
+    expected = {
+        name: (after if name.split(" ", 1)[1] in metrics else values)[name] for name in values
+    }
+    assert any(np.any(expected[name] != values[name]) for name in values)
+    with contextlib.suppress(KeyboardInterrupt), checkpoint.holding(model, values):
+        check_equal(checkpoint.capture(model), expected)
+        if fails:
+            raise KeyboardInterrupt
+    check_equal(checkpoint.capture(model), after)
+
+
 def damage_name(values):
     first, *_ = values
     values["0000 other/kernel"] = values.pop(first)
@@ -142,7 +162,7 @@ def test_a_checkpoint_is_read_from_its_file_without_pickle(tmp_path):
     model = make_model()
     train(model, 2)
     path = tmp_path / "checkpoint.npz"
-    checkpoint.save(path, model, PROGRESS)
+    checkpoint.save(path, checkpoint.capture(model), PROGRESS)
     assert list(tmp_path.iterdir()) == [path]
     values, progress = checkpoint.load(path)
     assert progress == PROGRESS
@@ -155,7 +175,7 @@ def test_saving_again_replaces_the_file(tmp_path):
     model = make_model()
     path = tmp_path / "checkpoint.npz"
     for position in (1, 2):
-        checkpoint.save(path, model, {**PROGRESS, "position": position})
+        checkpoint.save(path, checkpoint.capture(model), {**PROGRESS, "position": position})
     assert checkpoint.load(path)[1]["position"] == 2
     assert list(tmp_path.iterdir()) == [path]
 
@@ -187,7 +207,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_reported_in_one_line_with_its_path(tmp_path, damage):
     path: Path = tmp_path / "checkpoint.npz"
-    checkpoint.save(path, make_model(hidden_dim=(300, 300)), PROGRESS)
+    checkpoint.save(path, checkpoint.capture(make_model(hidden_dim=(300, 300))), PROGRESS)
     content = DAMAGES[damage](path.read_bytes())
     path.unlink()
     if content is not None:
@@ -244,7 +264,7 @@ def test_the_checkpoint_of_another_model_is_refused_in_one_line(tmp_path, other)
     run = runs.Run(tmp_path / "run")
     run.start({"status": "training", "started": "now", "flags": {}})
     model = make_model()
-    write = functools.partial(checkpoint.save, model=model, progress=PROGRESS)
+    write = functools.partial(checkpoint.save, values=checkpoint.capture(model), progress=PROGRESS)
     runs.commit(run, {runs.CHECKPOINT: write}, 1)
     assert checkpoint.resume(make_model(), run, 12) is not None
     with pytest.raises(runs.RunError, match=r"cannot be read \(its history does not fit"):

@@ -24,7 +24,8 @@ import runs
 from catalog.metrics import name_columns
 from tests.faults import MODES, Killed, count, disk
 from training import checkpoint
-from training.callbacks import RunWriter
+from training.callbacks import RunHistory
+from training.checkpointer import Checkpointer
 from training.signals import StopSignals
 
 FLAGS = "--dataset digits --hidden_dim 3 --latent_dim 2 --dropout 0.1"
@@ -33,9 +34,14 @@ VAL_LOSSES = {1: 3.0, 2: 2.0, 3: 1.0, 4: 9.0}  # of the epochs: the third is the
 STEPS = 10  # per epoch
 
 
+class Batches:
+    steps_per_epoch = STEPS
+
+
 class Loop:
     """Replaces the compiled loop."""
 
+    batches = Batches()
     position = 0
     epoch_ended = True
 
@@ -47,7 +53,12 @@ class Training:
     """What ``fit`` does around an epoch, with a model whose weights equal the epoch plus 5."""
 
     def __init__(
-        self, model: keras.Model, run: runs.Run, resume: bool = False, catch_up: bool = True
+        self,
+        model: keras.Model,
+        run: runs.Run,
+        resume: bool = False,
+        catch_up: bool = True,
+        minutes: float = 0.0,
     ):
         self.model = model
         self.loop = Loop()
@@ -58,14 +69,12 @@ class Training:
             values, progress = checkpoint.load(run)
             checkpoint.restore(model, values)
             self.loop.position, rows = progress["position"], progress["history"]
-        self.writer = RunWriter(run, 100, rows)
-        self.writer.set_model(model)
-        if resume and catch_up:
-            self.writer.catch_up(in_epoch=False)
-        self.saver = checkpoint.Checkpointer(
-            run, cast(Any, self.loop), self.writer, StopSignals(), 10
-        )
+        self.history = RunHistory(run, 100, rows)
+        self.saver = Checkpointer(run, cast(Any, self.loop), self.history, StopSignals(), minutes)
         self.saver.set_model(model)
+        self.saver.set_params({"epochs": max(VAL_LOSSES)})
+        if resume and catch_up:
+            self.saver.catch_up(in_epoch=False)
 
     @property
     def epochs_done(self) -> int:
@@ -77,12 +86,12 @@ class Training:
 
     def epoch(self) -> None:
         epoch = self.epochs_done + 1
-        self.writer.on_epoch_begin(epoch - 1)
+        self.history.on_epoch_begin(epoch - 1)
         self.set_weights(epoch)
-        self.writer.on_test_begin()
+        self.history.on_test_begin()
         self.loop.position += STEPS
         losses = dict.fromkeys(name_columns()[1:-2], float(epoch)) | {"val_loss": VAL_LOSSES[epoch]}
-        self.writer.on_epoch_end(epoch - 1, losses)
+        self.history.on_epoch_end(epoch - 1, losses)
         self.saver.on_epoch_end(epoch - 1)
 
 
@@ -125,11 +134,11 @@ def weights_of(opened: Any) -> set[float]:
     return {value - 5 for value in values}
 
 
-def check_files(run: runs.Run, allowed: set[int]) -> None:
+def check_files(run: runs.Run, allowed: set[int], best: set[int]) -> None:
     """Checks that every file is intact, of one of these epochs, and of the one in run.json."""
     for name in runs.CHECKPOINTS.values():
         with runs.open_file(run, name) as opened:
-            assert opened.epoch in allowed
+            assert opened.epoch in (best if name == runs.CHECKPOINTS["best"] else allowed)
             assert weights_of(opened.file) == {opened.epoch}
     with runs.open_file(run, runs.HISTORY) as opened:
         assert [row["epoch"] for row in runs.read_history(opened.file)][-1] == opened.epoch
@@ -142,17 +151,30 @@ def check_files(run: runs.Run, allowed: set[int]) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_fault_at_the_end_of_an_epoch_is_survived(
-    model, two_epochs, tmp_path, mode, monkeypatch
+@pytest.mark.parametrize("end", [3, 4], ids=["after an epoch", "after two, the first better"])
+def test_every_fault_while_files_are_written_is_survived(
+    model, two_epochs, tmp_path, mode, end, monkeypatch
 ):
+    """If files are written after the fourth epoch, best.keras is of the third."""
     monkeypatch.setattr("runs.files._is_alive", lambda pid: False)
     intact = copy(two_epochs, tmp_path / "intact")
-    training = Training(model, intact, resume=True, catch_up=False)
-    assert training.epochs_done == 2
+
+    def begin(run: runs.Run) -> Training:
+        training = Training(model, run, resume=True, catch_up=False, minutes=600.0)
+        if end == 4:
+            training.epoch()  # stays in memory
+        else:
+            training.saver.minutes = 0.0
+        return training
+
+    training = begin(intact)
+    assert training.epochs_done == end - 1
     steps = count(intact.folder, training.epoch)
-    training.epoch()
+    while training.epochs_done < 4:
+        training.epoch()
     kinds = {step.split()[0] for step in steps}
-    assert kinds == {"open", "write", "sendfile", "fsync", "replace", "link", "mkdir", "rmdir"}
+    copies = {"sendfile"} if end == 3 else set()  # of a model that is the last and the best
+    assert kinds == {"open", "write", "fsync", "replace", "link", "mkdir", "rmdir"} | copies
     chosen = list(range(len(steps)))
     if os.environ.get("FAULTS") != "all":
         chosen = [at for at in chosen if at == 0 or steps[at] != steps[at - 1]]
@@ -161,7 +183,7 @@ def test_every_fault_at_the_end_of_an_epoch_is_survived(
     for fail_at in chosen:
         step = steps[fail_at]
         run = copy(two_epochs, tmp_path / f"{fail_at}")
-        training = Training(model, run, resume=True, catch_up=False)
+        training = begin(run)
         with disk(run.folder, fail_at, mode) as watched:
             try:
                 training.epoch()
@@ -175,11 +197,11 @@ def test_every_fault_at_the_end_of_an_epoch_is_survived(
         assert [entry.split()[0] for entry in watched.done[: fail_at + 1]] == [
             entry.split()[0] for entry in steps[: fail_at + 1]
         ]
-        check_files(run, {2, 3})
+        check_files(run, {2, end}, {2, 3})
 
         training = Training(model, run, resume=True)
-        assert training.epochs_done in (2, 3)
-        check_files(run, {training.epochs_done})
+        assert training.epochs_done in (2, end)
+        check_files(run, {training.epochs_done}, {2, 3})
         while training.epochs_done < 4:
             training.epoch()
         check_end(run, intact)
@@ -212,7 +234,7 @@ def test_the_best_epoch_of_a_rewound_run_is_in_its_history(model, two_epochs):
     runs.settle(two_epochs, previous=True)
     training = Training(model, two_epochs, resume=True)
     assert training.epochs_done == 2
-    best = training.writer.best_row()
+    best = training.history.best_row()
     assert best
     assert best["epoch"] == 2, "the restored model is of the best remaining epoch"
     with runs.open_file(two_epochs, "best.keras") as opened:
@@ -223,4 +245,4 @@ def test_resuming_rewrites_damaged_files_that_it_can_recreate(model, two_epochs)
     for path in (two_epochs.history_path, two_epochs.last_path, two_epochs.best_path):
         path.write_bytes(b"damaged")
     Training(model, two_epochs, resume=True)
-    check_files(two_epochs, {2})
+    check_files(two_epochs, {2}, {2})

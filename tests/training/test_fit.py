@@ -13,7 +13,7 @@ import models
 import runs
 from data import batches, splits
 from tests.settings import make_settings
-from training.callbacks import RunWriter
+from training.callbacks import RunHistory
 from training.fit import choose_learning_rate, fit
 from training.job import Job
 from training.signals import StopSignals
@@ -38,7 +38,7 @@ NUM_IMAGES = 250  # no multiple of the batch size
 
 class Fitted(NamedTuple):
     model: keras.Model
-    writer: RunWriter
+    history: RunHistory
     validation: np.ndarray  # uint8 images
 
 
@@ -48,14 +48,14 @@ def train(folder: Path) -> Fitted:
     model = models.build((8, 8, 1), SETTINGS)
     run = runs.Run(folder)
     run.start({"status": "training", "started": "now", "flags": SETTINGS})
-    writer = fit(
+    history = fit(
         model,
         batches.ResidentBatches(images, SETTINGS["batch_size"], SETTINGS["seed"]),
         batches.ResidentBatches(validation.images, SETTINGS["batch_size"]),
         validation.images[:4] / np.float32(255),
         Job(run, SETTINGS, EXECUTION, StopSignals()),
     )
-    return Fitted(model, writer, validation.images)
+    return Fitted(model, history, validation.images)
 
 
 @pytest.fixture(scope="module")
@@ -64,19 +64,19 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 
 
 def test_the_history_has_its_columns_and_one_row_per_epoch(fitted):
-    path = fitted.writer.run.history_path
+    path = fitted.history.run.history_path
     assert path.read_text().splitlines()[0] == (
         "epoch,loss,reconstruction,kl,objective,val_loss,val_reconstruction,val_kl,"
         "seconds,images_per_second"
     )
     rows = runs.read_history(path)
-    assert rows == fitted.writer.rows
+    assert rows == fitted.history.rows
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
 
 
 def test_the_loss_is_the_sum_of_its_parts_and_goes_down(fitted):
-    rows = fitted.writer.rows
+    rows = fitted.history.rows
     for row in rows:
         assert row["loss"] == pytest.approx(row["reconstruction"] + row["kl"], rel=1e-5)
         assert row["val_loss"] == pytest.approx(row["val_reconstruction"] + row["val_kl"], rel=1e-5)
@@ -86,7 +86,7 @@ def test_the_loss_is_the_sum_of_its_parts_and_goes_down(fitted):
 
 def test_losses_are_in_nats_per_image(fitted):
     # An untrained Bernoulli decoder gives each of 64 pixels the probability ½: 64·ln 2 = 44.4 nats.
-    assert fitted.writer.rows[0]["reconstruction"] == pytest.approx(64 * np.log(2), rel=0.1)
+    assert fitted.history.rows[0]["reconstruction"] == pytest.approx(64 * np.log(2), rel=0.1)
 
 
 def test_the_validation_kl_is_the_mean_over_images_and_not_over_batches(fitted):
@@ -94,11 +94,11 @@ def test_the_validation_kl_is_the_mean_over_images_and_not_over_batches(fitted):
     encoded = fitted.model.encode(fitted.validation / np.float32(255))
     z_mean, z_log_var = (np.asarray(part, np.float64) for part in encoded)
     kl = 0.5 * (z_mean**2 + np.exp(z_log_var) - z_log_var - 1).sum(axis=1)
-    assert fitted.writer.rows[-1]["val_kl"] == pytest.approx(kl.mean(), rel=1e-5)
+    assert fitted.history.rows[-1]["val_kl"] == pytest.approx(kl.mean(), rel=1e-5)
 
 
 def test_the_last_model_is_loaded_as_it_was_trained(fitted):
-    restored = keras.saving.load_model(fitted.writer.run.last_path)
+    restored = keras.saving.load_model(fitted.history.run.last_path)
     # The weights: Keras does not save the state of the random stream.
     for ours, theirs in zip(fitted.model.weights, restored.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
@@ -128,21 +128,21 @@ def test_the_learning_rate_is_that_of_the_settings(fitted):
 @pytest.mark.parametrize(("folder", "prefix"), [("train", ""), ("validation", "val_")])
 def test_tensorboard_shows_the_losses_of_the_history(fitted, read_events, folder, prefix):
     for name in ("loss", "reconstruction", "kl"):
-        shown = read_events(fitted.writer.run.logs_dir / folder, f"epoch_{name}")
+        shown = read_events(fitted.history.run.logs_dir / folder, f"epoch_{name}")
         assert [step for step, _ in shown] == [0, 1, 2]
-        expected = [row[prefix + name] for row in fitted.writer.rows]
+        expected = [row[prefix + name] for row in fitted.history.rows]
         assert [float(value) for _, value in shown] == pytest.approx(expected, rel=1e-6)
 
 
 def test_tensorboard_shows_reconstructions_after_every_one_of_three_epochs(fitted, read_events):
-    shown = read_events(fitted.writer.run.logs_dir / "images", "reconstruction")
+    shown = read_events(fitted.history.run.logs_dir / "images", "reconstruction")
     assert [step for step, _ in shown] == [0, 1, 2]
     for _, (_, _, png) in shown:
         assert png.startswith(b"\x89PNG")
 
 
 def test_the_same_seed_gives_the_same_history(fitted, tmp_path):
-    losses = [name for name in fitted.writer.rows[0] if "second" not in name]
-    ours = [[row[name] for name in losses] for row in fitted.writer.rows]
-    again = [[row[name] for name in losses] for row in train(tmp_path / "again").writer.rows]
+    losses = [name for name in fitted.history.rows[0] if "second" not in name]
+    ours = [[row[name] for name in losses] for row in fitted.history.rows]
+    again = [[row[name] for name in losses] for row in train(tmp_path / "again").history.rows]
     np.testing.assert_allclose(again, ours, rtol=1e-4)
