@@ -29,7 +29,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import runs
-from benchmarks.killed_processes import Broken, Training, copy_program
+from benchmarks.killed_processes import (
+    COMMON,
+    CONFIGURATIONS,
+    Broken,
+    Configuration,
+    Training,
+    copy_program,
+)
 
 SAVES_WITHIN = 600  # seconds until the next checkpoint
 STARTING = 0.2  # fraction of the kills that come while a process starts
@@ -37,64 +44,6 @@ _TIMES = (
     "seconds",
     "images_per_second",
 )  # columns of history.csv that differ between equal trainings
-
-
-class Configuration(NamedTuple):
-    """What a round trains: flags, and the steps per call of the killed training."""
-
-    flags: str
-    epochs: int = 6
-    steps: int = 13  # per call of the killed training
-    workers: int = 1
-    minutes: float = 0.0  # between checkpoints of the killed training
-
-
-_COMMON = "--dataset digits --latent_dim 3"
-_MLP = "--hidden_dim 16 --batch_size 10"
-_NOISY = "--binarize dynamic --dropout 0.1"
-CONFIGURATIONS = {
-    "vae, cyclical β": Configuration(
-        f"{_MLP} {_NOISY} --beta_schedule cyclical --beta_steps 300 --free_bits 0.1 --l2 0.001 "
-        "--corruption 0.3"
-    ),
-    "two workers": Configuration(
-        f"{_NOISY} --hidden_dim 16 --batch_size 50 --beta_schedule linear --beta_steps 200 "
-        "--strategy multi_worker",
-        steps=5,
-        workers=2,
-    ),
-    "classifier_vae, 200 labels": Configuration(
-        f"{_MLP} {_NOISY} --model classifier_vae --num_labels 200 --beta_schedule linear "
-        "--beta_steps 700",
-        steps=17,
-        minutes=0.01,
-    ),
-    "vae, mixed_bfloat16, cosine": Configuration(
-        f"{_MLP} {_NOISY} --precision mixed_bfloat16 --learning_rate_schedule cosine", steps=20
-    ),
-    "gaussian_learned, mixed_float16": Configuration(
-        f"{_MLP} --likelihood gaussian_learned --dropout 0.1 --precision mixed_float16 "
-        "--beta_schedule linear --beta_steps 900",
-        steps=29,
-    ),
-    "convolutions": Configuration(
-        "--network conv --filters 4,8 --dropout 0.1 --binarize dynamic --batch_size 50 "
-        "--beta_schedule linear --beta_steps 100 --deterministic 1",
-        steps=2,
-    ),
-    "continuous_bernoulli, two layers": Configuration(
-        "--hidden_dim 24,16 --activation elu,tanh --dropout 0.2 --batch_size 10 "
-        "--likelihood continuous_bernoulli --beta_schedule cyclical "
-        "--beta_steps 100 --beta_cycles 8",
-        steps=40,
-        minutes=0.005,
-    ),
-    "autoencoder, gaussian": Configuration(
-        f"{_MLP} --model autoencoder --likelihood gaussian --dropout 0.2 --l2 0.001",
-        steps=11,
-        minutes=0.01,
-    ),
-}
 
 
 class Kill(NamedTuple):
@@ -196,7 +145,7 @@ class Round:
         self.program = program
         self.folder = folder
         folder.mkdir()
-        words = [*_COMMON.split(), *configuration.flags.split()]
+        words = [*COMMON.split(), *configuration.flags.split()]
         self.words = [*words, "--num_epochs", str(configuration.epochs)]
         self.uninterrupted = runs.Run(program / "trained_model" / f"{folder.name} uninterrupted")
         self.run = runs.Run(program / "trained_model" / f"{folder.name} killed")

@@ -13,11 +13,12 @@ import pytest
 
 import runs
 from benchmarks import kills
+from benchmarks.killed_processes import CONFIGURATIONS, Configuration
 from training import checkpoint
 
 FLAGS = "--network conv --filters 4,8 --dropout 0.1 --binarize dynamic --batch_size 50"
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-CONFIGURATION = kills.Configuration(
+CONFIGURATION = Configuration(
     f"{FLAGS} --beta_schedule linear --beta_steps 60 --deterministic 1", epochs=4, steps=1
 )
 
@@ -92,7 +93,7 @@ def test_the_documented_kills_are_those_in_kills_json():
     rounds = content["rounds"]
     assert content["totals"] == kills.count(rounds)
     assert content["totals"]["kills"] >= 30
-    assert {found["configuration"] for found in rounds} == kills.CONFIGURATIONS.keys()
+    assert {found["configuration"] for found in rounds} == CONFIGURATIONS.keys()
     text = (DOCS / "reliability.md").read_text(encoding="utf-8")
     for found in rounds:
         positions = ", ".join(str(kill["position"]) for kill in found["kills"])
@@ -102,7 +103,7 @@ def test_the_documented_kills_are_those_in_kills_json():
 
 
 def test_rounds_of_other_configurations_are_kept_in_the_order_of_the_table(tmp_path):
-    first, second = list(kills.CONFIGURATIONS)[:2]
+    first, second = list(CONFIGURATIONS)[:2]
     kill = kills.Kill("training", 1.0, "it", 5, 2)._asdict()
 
     def played(name: str, broken: str = "") -> dict[str, Any]:
