@@ -12,6 +12,7 @@ import cli
 import data
 import runs
 from catalog.evaluations import EVALUATIONS
+from catalog.networks import NETWORKS
 from evaluation import RequestError
 from evaluation.session import Images, Session
 from training import device
@@ -42,7 +43,7 @@ def evaluate(flags) -> list[Path]:
     except RequestError as error:
         raise cli.UsageError(str(error)) from None
     if needs_model:
-        print(f"device    {device.set_up_tensorflow()}", flush=True)
+        print_device(session)
     written = []
     for name, module in modules.items():
         print(f"--{name}", flush=True)
@@ -64,8 +65,16 @@ def compare(flags) -> list[Path]:
         session.check_model()
         print(f"run       {session.run.folder} ({session.record['status']})", flush=True)
     sessions[0].check_images()
-    print(f"device    {device.set_up_tensorflow()}", flush=True)
+    print_device(*sessions)
     return importlib.import_module("evaluation.comparison").compare(sessions)
+
+
+def print_device(*sessions: Session) -> None:
+    """Imports TensorFlow for the runs of these sessions, and prints the device."""
+    networks = [NETWORKS[session.settings["network"]] for session in sessions]
+    has_convolutions = any(network.has_convolutions for network in networks)
+    name = device.set_up_tensorflow(has_convolutions=has_convolutions)
+    print(f"device    {name}", flush=True)
 
 
 def open_session(flags) -> Session:

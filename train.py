@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python 
 import cli
 import data
 import runs
+from catalog.networks import NETWORKS
 from data import shares
 from training import cluster, device, plan, signals, sweep
 from training.job import Job
@@ -31,9 +32,14 @@ def main(argv: list[str]) -> None:
     except cluster.ClusterError as error:
         raise cli.UsageError(str(error)) from None
     except signals.Stopped as stopped:
-        given = (flags.resume, flags.overwrite, flags.resume_from != "last")
-        print(f"\n{stopped}: saved. Resume with: {signals.command_to_resume(argv, *given)}")
+        print(f"\n{stopped}: saved. Resume with: {command_to_resume(argv, flags)}")
         sys.exit(stopped.status)
+
+
+def command_to_resume(argv: list[str], flags) -> str:
+    """Returns the command that resumes the run of this command line."""
+    given = (flags.resume, flags.overwrite, flags.resume_from != "last")
+    return signals.command_to_resume(argv, *given)
 
 
 def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
@@ -52,13 +58,15 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
         cluster.lost_worker_in_one_line(workers),
         cluster.locked(run, workers, flags.resume, flags.resume_from),
     ):
-        # If a worker is lost, TensorFlow logs what the one-line error says.
-        log_level = 3 if len(workers.workers) > 1 else 2
-        device_name = device.set_up_tensorflow(log_level, flags.deterministic)
+        has_convolutions = NETWORKS[flags.network].has_convolutions
+        device_name = device.set_up_tensorflow(flags.deterministic, has_convolutions, trains=True)
         strategy = cluster.make_strategy(flags.strategy, flags.num_replicas, flags.batch_size)
         stop_signals.reinstall()  # TensorFlow's workers install their own handler of SIGTERM
+        without_xla = ["--deterministic=0"] * flags.deterministic + ["--jit_compile=0"]
+        command = " ".join([command_to_resume(argv, flags), *without_xla])
         with (
             device.out_of_memory_in_one_line(),
+            device.failed_compilation_in_one_line(command),
             cluster.own_folder(run, workers, flags.resume) as folder,
         ):
             job = Job(folder, settings, cli.execution(flags), stop_signals, strategy)

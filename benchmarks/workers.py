@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import conv_networks
+from catalog.networks import NETWORKS
 
 PIXELS, HIDDEN, LATENT, RATE = 784, 500, 10, 1e-3
 Epoch = Callable[[np.ndarray], float]  # the order of the images → the epoch's mean loss
@@ -92,7 +93,9 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     """This repository, as train.py trains."""
     from training import device
 
-    device.set_up_tensorflow()
+    has_convolutions = NETWORKS[options.get("network", "mlp")].has_convolutions
+    deterministic = options.get("deterministic", False)
+    device.set_up_tensorflow(deterministic, has_convolutions, trains=True)
     model = _keras_model(images, options)
     import keras
 
@@ -104,7 +107,9 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
 
     binarize_with = models.noise.uniform if options.get("binarize") == "dynamic" else None
     batches = ResidentBatches(images, options["batch_size"], 0, binarize_with)
-    mode = choose_mode(model, options["batch_size"], None, options.get("deterministic", False))
+    mode = choose_mode(
+        model, options["batch_size"], None, deterministic, has_convolutions=has_convolutions
+    )
     loop = CompiledLoop(model, model.train_step, batches, mode.loop)
     before = checkpoint.capture(model)
     loop.choose_steps_per_call()

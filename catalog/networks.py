@@ -20,6 +20,7 @@ class Network(NamedTuple):
         flags: that it reads, with its defaults.
         layers: the flag that has one value per layer.
         per_layer: flags that have one value, or as many as ``layers``.
+        has_convolutions: whether it has convolutions, for which XLA needs other settings.
     """
 
     module: str
@@ -27,6 +28,7 @@ class Network(NamedTuple):
     flags: tuple[Flag, ...]
     layers: str
     per_layer: tuple[str, ...]
+    has_convolutions: bool
 
     def with_defaults(self, description: str, **defaults: object) -> Network:
         """Returns a preset: the same network with other defaults."""
@@ -85,6 +87,7 @@ _CONV = Network(
     (*_CONVOLUTIONS, _ACTIVATION.with_default(("relu",)), _DROPOUT),
     layers="filters",
     per_layer=("activation", "kernel_sizes", "strides", "paddings", "decoder_strides"),
+    has_convolutions=True,
 )
 
 NETWORKS = {
@@ -94,6 +97,7 @@ NETWORKS = {
         (_HIDDEN_DIM, _ACTIVATION, _DROPOUT),
         layers="hidden_dim",
         per_layer=("activation",),
+        has_convolutions=False,
     ),
     "conv": _CONV,
     "conv_prelu": _CONV.with_defaults(

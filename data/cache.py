@@ -118,12 +118,21 @@ def path_for(folder: Path, name: str, split: str) -> Path:
     Raises:
         OSError: if the user has no home folder.
     """
+    place = zlib.crc32(os.fsencode(folder))
+    return own_folder() / f"{name}-{split}-{place:08x}.npz"
+
+
+def own_folder() -> Path:
+    """Returns the program's folder in the user's cache; it need not exist.
+
+    Raises:
+        OSError: if the user has no home folder.
+    """
     try:
         root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute()
     except RuntimeError as error:
         raise OSError(str(error)) from error
-    place = zlib.crc32(os.fsencode(folder))
-    return root / "keras-vae" / f"{name}-{split}-{place:08x}.npz"
+    return root / "keras-vae"
 
 
 def read(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+import models
 import runs
 
 if TYPE_CHECKING:
@@ -112,11 +113,15 @@ def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np
 def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
     # TensorFlow warns if a function is compiled often, as here for each model of --compare. It
     # takes each partial for a new function.
-    compiled = tf.function(functools.partial(function), jit_compile=True, reduce_retracing=True)
-    results = [
-        compiled(tf.constant(inputs[start : start + _BATCH_SIZE]))
-        for start in range(0, len(inputs), _BATCH_SIZE)
-    ]
+    compiled = models.CompiledFunction(functools.partial(function), reduce_retracing=True)
+    starts = range(0, len(inputs), _BATCH_SIZE)
+    try:
+        results = [compiled(tf.constant(inputs[start : start + _BATCH_SIZE])) for start in starts]
+    except models.CompilationError as error:
+        advice = "evaluate.py needs a model that XLA can compile"
+        if tf.config.list_physical_devices("GPU"):
+            advice = "type CUDA_VISIBLE_DEVICES= before the same command to compute on the CPU"
+        raise runs.RunError(f"{error}: {advice}") from error
     return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *results)
 
 

@@ -27,6 +27,7 @@ from models import likelihoods, networks, noise, objectives, priors, schedules
 from models.autoencoder import Autoencoder
 from models.build import build
 from models.classifier_vae import ClassifierVAE
+from models.compilation import CompilationError, CompiledFunction
 from models.distributions import DiagonalGaussian
 from models.networks import NetworkError
 from models.networks.classifier import Classifier
@@ -51,6 +52,8 @@ __all__ = [
     "Autoencoder",
     "Classifier",
     "ClassifierVAE",
+    "CompilationError",
+    "CompiledFunction",
     "Decoder",
     "DiagonalGaussian",
     "Encoder",

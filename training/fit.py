@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 import models
+from catalog.networks import NETWORKS
 from training import checkpoint, modes, private_apis
 from training.callbacks import ClearScalars, ReconstructionImages, RunHistory
 from training.checkpointer import Checkpointer
@@ -40,6 +41,7 @@ def fit(
         the history and the best epoch.
 
     Raises:
+        CompilationError: if XLA cannot compile the steps.
         Diverged: if the loss or a weight is no longer finite.
         Stopped: after a signal.
     """
@@ -88,7 +90,7 @@ def fit(
             shown_images,
             settings["seed"],
             training.steps_per_epoch,
-            jit_compile=job.strategy is None,
+            jit_compile=job.strategy is None and execution["jit_compile"] is not False,
         )
         loop.pause_every(execution["snapshot_every"], snapshots.take)
         if not progress["position"]:
@@ -133,7 +135,8 @@ def make_loops(
         loops = [DistributedLoop(model, *step, job.strategy) for step in steps]
     else:
         flags = (job.execution["jit_compile"], job.execution["deterministic"])
-        mode = modes.choose_mode(model, training.batch_size, *flags)
+        has_convolutions = NETWORKS[job.settings["network"]].has_convolutions
+        mode = modes.choose_mode(model, training.batch_size, *flags, has_convolutions)
         loops = [CompiledLoop(model, *step, mode.loop) for step in steps]
     return loops[0], loops[1], mode
 

@@ -24,6 +24,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import models
+
 _SECONDS = 0.5  # approximate duration of a call: callbacks and signals wait for its end
 _MAX_STEPS = 1000  # per stack
 _MAX_BYTES = 64 * 2**20  # per stack, if its elements are images
@@ -107,12 +109,12 @@ class CompiledLoop:
         self.capacity = int(
             np.clip(_MAX_BYTES // element_bytes, 1, min(_MAX_STEPS, batches.steps_per_epoch))
         )
-        compiled = {"autograph": False, "jit_compile": mode != "graph"}
         self._stacks = self._generate(0, 0)
-        self._run_one = tf.function(self._one_step, reduce_retracing=False, **compiled)
-        self._run_many = tf.function(
-            self._many_steps, autograph=False, jit_compile=mode == "xla_loop"
-        )
+        by_xla, as_graph = models.CompiledFunction, tf.function
+        compile_step = as_graph if mode == "graph" else by_xla
+        compile_loop = by_xla if mode == "xla_loop" else as_graph
+        self._run_one = compile_step(self._one_step, autograph=False)
+        self._run_many = compile_loop(self._many_steps, autograph=False)
 
     # ----------------------------------------------------------------- the loop itself
 

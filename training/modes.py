@@ -30,7 +30,11 @@ class Mode(NamedTuple):
 
 
 def choose_mode(
-    model: keras.Model, batch_size: int, jit_compile: bool | None, deterministic: bool = False
+    model: keras.Model,
+    batch_size: int,
+    jit_compile: bool | None,
+    deterministic: bool = False,
+    has_convolutions: bool = False,
 ) -> Mode:
     """Returns how the steps are compiled on a single device.
 
@@ -50,9 +54,11 @@ def choose_mode(
         batch_size: number of images per batch.
         jit_compile: whether XLA compiles the steps; None to choose what is faster.
         deterministic: whether to choose a mode that repeats; ``jit_compile`` is not False then.
+        has_convolutions: whether the network has convolutions, as its row in the catalog says.
     """
     on_cpu = not tf.config.list_physical_devices("GPU")
-    loop, reason = _choose_loop(model, batch_size, jit_compile, deterministic, on_cpu)
+    flags = (jit_compile, deterministic)
+    loop, reason = _choose_loop(model, batch_size, *flags, has_convolutions, on_cpu)
     if on_cpu:
         unordered = "the threads of a graph add up in any order" if loop == "graph" else ""
     else:
@@ -61,11 +67,16 @@ def choose_mode(
 
 
 def _choose_loop(
-    model: keras.Model, batch_size: int, jit_compile: bool | None, deterministic: bool, on_cpu: bool
+    model: keras.Model,
+    batch_size: int,
+    jit_compile: bool | None,
+    deterministic: bool,
+    has_convolutions: bool,
+    on_cpu: bool,
 ) -> tuple[str, str]:
     if jit_compile is False:
         return "graph", "TensorFlow graph, as requested by --jit_compile 0"
-    if on_cpu and any(len(weight.shape) == 4 for weight in model.weights):  # it has convolutions
+    if on_cpu and has_convolutions:
         if jit_compile or deterministic:
             return "xla_step", "each step compiled by XLA: convolutions in a compiled loop are slow"
         return "graph", "TensorFlow graph: on a CPU, convolutions are slower with XLA"

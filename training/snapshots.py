@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 import figures
+import models
 import runs
 
 _IMAGES, _SAMPLES = 10, 50
@@ -47,10 +48,9 @@ class Snapshots:
         self.images = images[:_IMAGES].astype(np.float32)
         self.seed = seed
         self.steps_per_epoch = steps_per_epoch
-        self._decode, self._reconstruct = (
-            tf.function(function, autograph=False, jit_compile=jit_compile)
-            for function in (model.decode, model.reconstruct)
-        )
+        compiler = models.CompiledFunction if jit_compile else tf.function
+        self._decode = compiler(model.decode, autograph=False)
+        self._reconstruct = compiler(model.reconstruct, autograph=False)
 
     def take(self, step: int) -> Path:
         """Writes the snapshot after ``step`` training steps; returns its path."""

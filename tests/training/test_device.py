@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.metadata
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,21 +19,150 @@ from training import device
 def test_the_device_is_named_with_its_cores_or_gpus():
     name = device.set_up_tensorflow()
     if tf.config.list_physical_devices("GPU"):
-        assert re.fullmatch(r"GPU, .+", name)
+        one = r".+ \(\d+ GiB, compute capability \d+\.\d+\)"
+        assert re.fullmatch(rf"GPU, {one}, CUDA [\d.]+, float32 products in .+", name)
     else:
         assert name == f"CPU, {len(os.sched_getaffinity(0))} cores"
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-def test_deterministic_gpu_operations_are_enabled_on_request(deterministic, monkeypatch):
+class Driver:
+    """Replaces NVIDIA's driver library: every GPU has 140 GiB."""
+
+    def cuInit(self, flags):
+        return 0
+
+    def cuDeviceGet(self, device, index):
+        return 0
+
+    def cuDeviceTotalMem_v2(self, size, device):
+        size._obj.value = 140 * 2**30
+        return 0
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Makes TensorFlow report an H200; returns the settings that are changed."""
     calls = []
+    details = {"device_name": "NVIDIA H200", "compute_capability": (9, 0)}
     experimental = tf.config.experimental
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
     monkeypatch.setattr(experimental, "set_memory_growth", lambda gpu, grows: None)
-    monkeypatch.setattr(experimental, "get_device_details", lambda gpu: {"device_name": "H"})
+    monkeypatch.setattr(experimental, "get_device_details", lambda gpu: details)
     monkeypatch.setattr(experimental, "enable_op_determinism", lambda: calls.append("ordered"))
-    assert device.set_up_tensorflow(2, deterministic) == "GPU, H"
-    assert calls == ["ordered"] * deterministic
+    monkeypatch.setattr(tf.sysconfig, "get_build_info", lambda: {"cuda_version": "12.5.1"})
+    monkeypatch.setattr(device, "_open_driver", Driver)
+    monkeypatch.setattr(device.cache, "own_folder", lambda: Path("/dev/null/no folder"))
+    monkeypatch.setenv("XLA_FLAGS", "")
+    yield calls
+    experimental.enable_tensor_float_32_execution(True)
+
+
+H200 = "GPU, NVIDIA H200 (140 GiB, compute capability 9.0), CUDA 12.5.1"
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_deterministic_gpu_operations_are_enabled_on_request(deterministic, gpu):
+    assert device.set_up_tensorflow(deterministic) == f"{H200}, float32 products in TF32"
+    assert gpu == ["ordered"] * deterministic
+
+
+@pytest.mark.parametrize("override", ["0", "1", ""])
+def test_nvidias_variable_turns_tf32_off(override, gpu, monkeypatch):
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", override)
+    precision = "full precision" if override == "0" else "TF32"
+    assert device.set_up_tensorflow() == f"{H200}, float32 products in {precision}"
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled()
+    assert enabled == (override != "0")
+
+
+def test_gpus_before_ampere_have_no_tf32(gpu, monkeypatch):
+    details = {"device_name": "Tesla V100", "compute_capability": (7, 0)}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    assert device.set_up_tensorflow().endswith("float32 products in full precision")
+
+
+WIDE = "--xla_cpu_prefer_vector_width=512"
+NO_TRITON = "--xla_gpu_enable_triton_gemm=false"
+# As measured, by this name, on an H200.
+WHILE_AS_GRAPH = (
+    "--xla_gpu_enable_command_buffer=FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,"
+    "DYNAMIC_SLICE_FUSION,CONDITIONAL,WHILE --xla_gpu_graph_min_graph_size=1"
+)
+
+
+@pytest.mark.parametrize(
+    ("deterministic", "has_convolutions", "trains", "expected"),
+    [
+        (False, None, True, [WIDE]),
+        (False, True, True, [WIDE, NO_TRITON]),
+        (True, True, True, [WIDE, NO_TRITON]),
+        (False, False, True, [WIDE, WHILE_AS_GRAPH]),
+        (True, False, True, [WIDE]),
+        (False, True, False, [WIDE, NO_TRITON]),
+        (False, False, False, [WIDE]),
+    ],
+)
+def test_xlas_settings_for_a_gpu_follow_from_the_network(
+    deterministic, has_convolutions, trains, expected, gpu
+):
+    device.set_up_tensorflow(deterministic, has_convolutions, trains)
+    assert os.environ["XLA_FLAGS"] == " ".join(expected)
+
+
+def test_the_users_settings_of_xla_take_precedence(gpu, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_enable_triton_gemm=true --xla_gpu_autotune_level=2")
+    device.set_up_tensorflow(has_convolutions=True)
+    given = "--xla_gpu_enable_triton_gemm=true --xla_gpu_autotune_level=2"
+    assert os.environ["XLA_FLAGS"] == f"{given} {WIDE}"
+
+
+def test_without_a_driver_xla_has_no_settings_for_a_gpu(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(device, "_open_driver", lambda: None)
+    device.set_up_tensorflow(has_convolutions=True, trains=True)
+    assert os.environ["XLA_FLAGS"] == WIDE
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_xla_keeps_its_choice_of_kernels_in_the_cache(deterministic, gpu, monkeypatch, tmp_path):
+    monkeypatch.setattr(device.cache, "own_folder", lambda: tmp_path / "keras-vae")
+    device.set_up_tensorflow(deterministic, has_convolutions=True)
+    folder = tmp_path / "keras-vae" / f"autotuning-{importlib.metadata.version('tensorflow')}"
+    assert folder.is_dir() != deterministic
+    flag = f"--xla_gpu_per_fusion_autotune_cache_dir={folder}"
+    assert (flag in os.environ["XLA_FLAGS"].split()) != deterministic
+
+
+@pytest.mark.parametrize("name", ["a folder with spaces", "file"])
+def test_a_folder_that_xla_cannot_use_is_left_out(name, gpu, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(device.cache, "own_folder", lambda: tmp_path / name)
+    device.set_up_tensorflow(has_convolutions=True)
+    assert os.environ["XLA_FLAGS"] == f"{WIDE} {NO_TRITON}"
+
+
+def test_xla_accepts_every_setting_and_its_messages_are_not_printed(tmp_path):
+    """XLA ends a process with a setting that it does not know, on a CPU too."""
+    program = f"""
+from pathlib import Path
+from training import device
+device._open_driver = lambda: True
+device.cache.own_folder = lambda: Path({str(tmp_path)!r})
+flags = device._choose_gpu_flags(False, True, True) + device._choose_gpu_flags(False, False, True)
+device._add_xla_flags(flags)
+device.set_up_tensorflow()
+import tensorflow as tf
+print(float(tf.function(lambda x: x + 1, jit_compile=True)(tf.constant(1.0))), len(set(flags)))
+"""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TF_CPP", "XLA_"))}
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "2.0 5\n", "")
 
 
 def test_keras_runs_on_tensorflow_whatever_the_users_settings(monkeypatch):

@@ -1,0 +1,51 @@
+"""Functions that XLA compiles; a failed compilation is an error of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+class CompilationError(Exception):
+    """XLA could not compile or start a function; the message gives XLA's reason on one line."""
+
+
+class CompiledFunction:
+    """A ``tf.function`` that XLA compiles.
+
+    XLA compiles a function in its first call with arguments of new shapes. The errors of such a
+    call have the same classes as those of a running computation, so only an error of a first
+    call is taken for a failed compilation: a later one is raised as it is. So are errors that
+    Python raises while TensorFlow traces the function, and out-of-memory errors.
+
+    Args:
+        function: takes tensors.
+        options: of ``tf.function``.
+    """
+
+    def __init__(self, function: Callable[..., Any], **options: Any):
+        self._function = tf.function(function, jit_compile=True, **options)
+        self._compiled: set[tuple[tf.TensorShape, ...]] = set()  # shapes of the arguments
+
+    def __call__(self, *args: tf.Tensor) -> Any:
+        shapes = tuple(arg.shape for arg in args)
+        if shapes in self._compiled:
+            return self._function(*args)
+        self._function.get_concrete_function(*args)  # traces
+        try:
+            result = self._function(*args)
+        except tf.errors.ResourceExhaustedError:
+            raise
+        except tf.errors.OpError as error:
+            raise CompilationError(f"XLA cannot compile the model ({_shorten(error)})") from error
+        self._compiled.add(shapes)
+        return result
+
+
+def _shorten(error: tf.errors.OpError) -> str:
+    """Returns the first line of XLA's reason, at most 200 characters, without attributes."""
+    line = error.message.strip().splitlines()[0]
+    return re.sub(r"\[_Xla[^]]*\]", "", line)[:200]
