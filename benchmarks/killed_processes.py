@@ -79,12 +79,12 @@ class Broken(Exception):
     """A guarantee was violated; the message says which."""
 
 
-def copy_program(folder: Path) -> Path:
+def copy_program(folder: Path, root: Path = ROOT) -> Path:
     """Copies the program without trained models, results, tests and documentation."""
     left_out = shutil.ignore_patterns(
         ".*", "__pycache__", "trained_model", "result", "tests", "docs"
     )
-    shutil.copytree(ROOT, folder, ignore=left_out)
+    shutil.copytree(root, folder, ignore=left_out)
     return folder
 
 

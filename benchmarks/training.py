@@ -13,17 +13,20 @@ compared within one run only. Compilation is measured separately.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import datetime
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import data
 
+LIBRARIES = ("tensorflow", "keras", "torch", "jax", "optax")
 ROOT = Path(__file__).resolve().parent.parent
 # Multiplications and additions for one image: the forward pass and both gradients of every layer,
 # except the gradient of the images.
@@ -178,12 +181,11 @@ def main() -> None:
         data.check_available("mnist", None)
     except data.DataError as error:
         sys.exit(f"benchmarks.training: {error}")
-    machine = {"cores": os.cpu_count(), "processor": platform.machine()}
     tables = {}
     for table in arguments.rows:
         rows = compare(table, arguments.rounds)
         report(table, rows)
-        tables[table] = {"machine": machine, "date": _today(), "rounds": arguments.rounds}
+        tables[table] = {**describe_machine(), "date": today(), "rounds": arguments.rounds}
         tables[table]["rows"] = rows
     if arguments.json:
         replace_tables(arguments.json, tables)
@@ -198,9 +200,19 @@ def replace_tables(path: Path, tables: dict[str, Any]) -> None:
     path.write_text(json.dumps(in_order, indent=2) + "\n")
 
 
-def _today() -> str:
-    import datetime
+def describe_machine() -> dict[str, Any]:
+    """Returns the machine and the versions of the libraries that are compared."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    processor = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    versions = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return {"machine": {"cores": os.cpu_count(), "processor": processor}, "versions": versions}
 
+
+def today() -> str:
+    """Returns the date, such as 2026-11-26."""
     return datetime.date.today().isoformat()
 
 
