@@ -2,7 +2,7 @@
 # make test     lint, type check and tests
 # make figures  the figures of the README, from MNIST and Fashion-MNIST
 # make results  docs/results.md: the results of every recipe compared with the published ones
-# make bench    seconds per epoch, compared with Keras' fit, PyTorch and JAX
+# make bench    docs/speed.md: seconds per epoch, compared with Keras' fit, PyTorch and JAX
 # make clean    remove .venv
 .PHONY: demo test figures results bench clean
 
@@ -42,6 +42,8 @@ results: .venv/requirements.installed
 
 bench: .venv/requirements-bench.installed
 	$(BIN)/python -m benchmarks.training --json docs/speed.json
+	$(BIN)/python -m benchmarks.enter_to_prompt --json docs/speed.json
+	$(BIN)/python -m reports.speed
 
 clean:
 	rm -rf .venv
