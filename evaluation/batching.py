@@ -113,7 +113,8 @@ def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np
 def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
     # TensorFlow warns if a function is compiled often, as here for each model of --compare. It
     # takes each partial for a new function.
-    compiled = models.CompiledFunction(functools.partial(function), reduce_retracing=True)
+    options = {"reduce_retracing": True, "autograph": False}
+    compiled = models.CompiledFunction(functools.partial(function), **options)
     starts = range(0, len(inputs), _BATCH_SIZE)
     try:
         results = [compiled(tf.constant(inputs[start : start + _BATCH_SIZE])) for start in starts]
