@@ -18,6 +18,7 @@ import functools
 import itertools
 import json
 import multiprocessing
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -209,6 +210,7 @@ def main() -> None:
     parser.add_argument("--batch_sizes", nargs="+", type=int, default=BATCH_SIZES)
     parser.add_argument("--json", type=Path, help="file of results, which is continued")
     arguments = vars(parser.parse_args())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the other process, too
     path: Path | None = arguments.pop("json")
     results: dict[str, dict[str, Any]] = {}
     if path and path.exists():
