@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,19 @@ class MallocInfo(ctypes.Structure):
             *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
         )
     ]
+
+
+def test_garbage_is_not_collected_during_the_import_and_is_again_afterwards():
+    script = (
+        "import gc, sys; gc.callbacks.append(lambda phase, info: during.append('keras' in "
+        "sys.modules or 'tensorflow' in sys.modules)); during = []\n"
+        "from training import device; device.set_up_tensorflow()\n"
+        "print(sum(during), gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
+    )
+    collections, *rest = done.stdout.split()
+    assert int(collections) < 20, "a hundred and more would be seen while TensorFlow is imported"
+    assert rest == ["True", "True"]
