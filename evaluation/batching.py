@@ -112,7 +112,8 @@ def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np
 def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
     # TensorFlow warns if a function is compiled often, as here for each model of --compare. It
     # takes each partial for a new function.
-    compiled = tf.function(functools.partial(function), jit_compile=True, reduce_retracing=True)
+    partial = functools.partial(function)
+    compiled = tf.function(partial, jit_compile=True, reduce_retracing=True, autograph=False)
     results = [
         compiled(tf.constant(inputs[start : start + _BATCH_SIZE]))
         for start in range(0, len(inputs), _BATCH_SIZE)
