@@ -37,7 +37,7 @@ _NUM_POINTS = Flag(
     "num_points",
     Number(int, 10),
     10_000,
-    "images in a latent map; t-SNE of 10,000 takes a minute",
+    "images in a latent map",
     group="settings",
 )
 _CLASSIFY = (

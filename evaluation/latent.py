@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
 import sys
 from pathlib import Path
 
@@ -59,7 +56,7 @@ def draw_split(session: Session, split: str) -> list[Path]:
 
 
 def embed(points: np.ndarray, seed: int) -> np.ndarray:
-    """Maps points to the plane by t-SNE; shows its progress.
+    """Maps points to the plane by t-SNE; shows its progress on a terminal.
 
     Args:
         points: (num_points, num_dims).
@@ -68,31 +65,15 @@ def embed(points: np.ndarray, seed: int) -> np.ndarray:
     Returns:
         (num_points, 2).
     """
-    from sklearn.manifold import TSNE
+    from evaluation.statistics import tsne
 
     if np.ptp(points, axis=0).max() == 0:  # a collapsed posterior: nothing to map
         return points[:, :2]
-    print(f"t-SNE of {len(points):,} points: 10,000 take a minute or more", flush=True)
-    perplexity = min(30.0, (len(points) - 1) / 3)
-    tsne = TSNE(random_state=seed, perplexity=perplexity, verbose=2, n_jobs=-1)
-    with contextlib.redirect_stdout(_Progress(len(points), tsne.max_iter, sys.stdout)):
-        embedded = tsne.fit_transform(points)
-    print(flush=True)
-    return embedded
 
+    def report(step: int) -> None:
+        done = step == tsne.NUM_STEPS
+        if done or (step % 10 == 0 and sys.stdout.isatty()):
+            line = f"\rt-SNE of {len(points):,} points: {step} of {tsne.NUM_STEPS} steps"
+            print(line, end="\n" if done else "", flush=True)
 
-class _Progress(io.TextIOBase):
-    """Turns scikit-learn's reports, one per fifty iterations, into one line that counts up."""
-
-    def __init__(self, num_points: int, num_iterations: int, terminal):
-        self.name = f"t-SNE of {num_points:,} points"
-        self.num_iterations = num_iterations
-        self.terminal = terminal
-
-    def write(self, text: str) -> int:
-        match = re.search(r"Iteration (\d+)", text)
-        if match and (self.terminal.isatty() or int(match[1]) == self.num_iterations):
-            line = f"\r{self.name}: {match[1]} of {self.num_iterations} iterations"
-            self.terminal.write(line)
-            self.terminal.flush()
-        return len(text)
+    return tsne.embed(points, seed, report)
