@@ -14,7 +14,7 @@ class CompilationError(Exception):
 
 
 class CompiledFunction:
-    """A ``tf.function`` that XLA compiles.
+    """A ``tf.function`` that XLA compiles, or whose parts it compiles.
 
     XLA compiles a function in its first call with arguments of new shapes. The errors of such a
     call have the same classes as those of a running computation, so only an error of a first
@@ -23,11 +23,11 @@ class CompiledFunction:
 
     Args:
         function: takes tensors.
-        options: of ``tf.function``.
+        options: of ``tf.function``; ``jit_compile`` is True by default.
     """
 
     def __init__(self, function: Callable[..., Any], **options: Any):
-        self._function = tf.function(function, jit_compile=True, **options)
+        self._function = tf.function(function, **{"jit_compile": True, **options})
         self._compiled: set[tuple[tf.TensorShape, ...]] = set()  # shapes of the arguments
 
     def __call__(self, *args: tf.Tensor) -> Any:

@@ -40,6 +40,7 @@ def read_error(capsys, script: str) -> str:
         (models.VAE, "train_step", ("--deterministic",)),
         (models.VAE, "train_step", ("--steps_per_execution", "3", "--overwrite")),
         (models.VAE, "test_step", ()),
+        (models.VAE, "test_step", ("--strategy", "mirrored", "--num_replicas", "2")),
         (Bernoulli, "mean", ("--snapshot_every", "5")),
     ],
 )
