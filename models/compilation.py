@@ -47,5 +47,8 @@ class CompiledFunction:
 
 def _shorten(error: tf.errors.OpError) -> str:
     """Returns the first line of XLA's reason, at most 200 characters, without attributes."""
-    line = error.message.strip().splitlines()[0]
+    # Where the function is part of a graph, TensorFlow first names the operation.
+    preface = ("Graph execution error", "Detected at node", "File ", "<stack traces")
+    lines = [line.strip() for line in error.message.splitlines()]
+    line = next(line for line in lines if line and not line.startswith(preface))
     return re.sub(r"\[_Xla[^]]*\]", "", line)[:200]
