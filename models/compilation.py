@@ -45,10 +45,12 @@ class CompiledFunction:
         return result
 
 
+_PREFACE = re.compile(r"Graph execution error|Detected at node|File |<stack|\d+ root error")
+
+
 def _shorten(error: tf.errors.OpError) -> str:
     """Returns the first line of XLA's reason, at most 200 characters, without attributes."""
-    # Where the function is part of a graph, TensorFlow first names the operation.
-    preface = ("Graph execution error", "Detected at node", "File ", "<stack traces")
-    lines = [line.strip() for line in error.message.splitlines()]
-    line = next(line for line in lines if line and not line.startswith(preface))
-    return re.sub(r"\[_Xla[^]]*\]", "", line)[:200]
+    # Where the function is part of a graph, TensorFlow first names operations and devices.
+    lines = (line.strip() for line in error.message.splitlines())
+    line = next(line for line in lines if line and not _PREFACE.match(line))
+    return re.sub(r"^\(0\) [A-Z_]+: +|\[_Xla[^]]*\]", "", line)[:200]
