@@ -205,10 +205,6 @@ def test_the_table_is_made_of_the_results():
     assert "| 50.0 (50.0) | 2.50 | 60.0 | −99.00 |" in other
 
 
-measured = pytest.mark.skipif(not (DOCS / "speedrun.json").exists(), reason="not measured yet")
-
-
-@measured
 def test_the_page_shows_the_committed_results(tmp_path):
     results = json.loads((DOCS / "speedrun.json").read_text(encoding="utf-8"))
     page = DOCS / "speedrun.md"
@@ -218,7 +214,6 @@ def test_the_page_shows_the_committed_results(tmp_path):
     assert copy.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
 
 
-@measured
 def test_the_committed_results_are_of_the_recipe_and_reach_the_target():
     results = json.loads((DOCS / "speedrun.json").read_text(encoding="utf-8"))
     recipe = json.loads(json.dumps(dataclasses.asdict(speedrun.read_recipe())))
