@@ -88,10 +88,10 @@ def _check_running(values: FlagValues) -> None:
             "--deterministic needs steps that XLA compiles, which --jit_compile 0 turns off: "
             "leave one of them out"
         )
-    if values.strategy != "none" and (values.deterministic or values.jit_compile):
+    if values.strategy != "none" and values.deterministic:
         raise UsageError(
-            f"--strategy {values.strategy} runs as a TensorFlow graph, which XLA cannot compile: "
-            f"leave {'--deterministic' if values.deterministic else '--jit_compile'} out"
+            f"--strategy {values.strategy} adds up over replicas in any order, so its results do "
+            "not repeat bit for bit: leave --deterministic out"
         )
 
 

@@ -23,7 +23,7 @@ from catalog.models import MODELS
 from catalog.networks import NETWORKS
 from catalog.objectives import OBJECTIVES
 from catalog.priors import PRIORS
-from models import likelihoods, networks, noise, objectives, priors, schedules
+from models import likelihoods, networks, noise, objectives, priors, replicas, schedules
 from models.autoencoder import Autoencoder
 from models.build import build
 from models.classifier_vae import ClassifierVAE
@@ -66,5 +66,6 @@ __all__ = [
     "noise",
     "objectives",
     "priors",
+    "replicas",
     "schedules",
 ]

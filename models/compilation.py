@@ -14,7 +14,7 @@ class CompilationError(Exception):
 
 
 class CompiledFunction:
-    """A ``tf.function`` that XLA compiles.
+    """A ``tf.function`` that XLA compiles, or whose parts it compiles.
 
     XLA compiles a function in its first call with arguments of new shapes. The errors of such a
     call have the same classes as those of a running computation, so only an error of a first
@@ -23,11 +23,11 @@ class CompiledFunction:
 
     Args:
         function: takes tensors.
-        options: of ``tf.function``.
+        options: of ``tf.function``; ``jit_compile`` is True by default.
     """
 
     def __init__(self, function: Callable[..., Any], **options: Any):
-        self._function = tf.function(function, jit_compile=True, **options)
+        self._function = tf.function(function, **{"jit_compile": True, **options})
         self._compiled: set[tuple[tf.TensorShape, ...]] = set()  # shapes of the arguments
 
     def __call__(self, *args: tf.Tensor) -> Any:
@@ -45,7 +45,12 @@ class CompiledFunction:
         return result
 
 
+_PREFACE = re.compile(r"Graph execution error|Detected at node|File |<stack|\d+ root error")
+
+
 def _shorten(error: tf.errors.OpError) -> str:
     """Returns the first line of XLA's reason, at most 200 characters, without attributes."""
-    line = error.message.strip().splitlines()[0]
-    return re.sub(r"\[_Xla[^]]*\]", "", line)[:200]
+    # Where the function is part of a graph, TensorFlow first names operations and devices.
+    lines = (line.strip() for line in error.message.splitlines())
+    line = next(line for line in lines if line and not _PREFACE.match(line))
+    return re.sub(r"^\(0\) [A-Z_]+: +|\[_Xla[^]]*\]", "", line)[:200]

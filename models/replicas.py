@@ -1,14 +1,45 @@
 """Means and seeds where replicas share a batch (tf.distribute).
 
-Each replica computes on its share of the images, and the optimizer sums the gradients. So the
+Each replica computes on its share of the images, and gradients are summed over replicas. So the
 objective is this replica's part of the mean over all images, and each replica draws its own
 noise. With a single replica, nothing here changes a bit.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import tensorflow as tf
 from keras import ops
+
+
+class _Part(NamedTuple):
+    replica: int
+    num_images: tf.Tensor
+
+
+_part: contextvars.ContextVar[_Part | None] = contextvars.ContextVar("_part", default=None)
+
+
+@contextlib.contextmanager
+def alone(replica: int, num_images: tf.Tensor) -> Iterator[None]:
+    """Computes one replica's part of a step without asking the others.
+
+    For code that XLA compiles, which cannot ask them. Outside, ``tf.distribute`` says which
+    replica computes, and the number of images is summed over replicas.
+
+    Args:
+        replica: its number among all replicas.
+        num_images: of the batch, over all replicas; a scalar of any type.
+    """
+    token = _part.set(_Part(replica, num_images))
+    try:
+        yield
+    finally:
+        _part.reset(token)
 
 
 def mean_over_images(values):
@@ -17,8 +48,10 @@ def mean_over_images(values):
     Args:
         values: one per image of its share, (share,); a share may be empty.
     """
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    if part := _part.get():
+        return ops.sum(values) / tf.cast(part.num_images, values.dtype)
+    context = _sharing()
+    if context is None:
         return ops.mean(values)
     num_images = tf.cast(tf.shape(values)[0], values.dtype)
     return ops.sum(values) / context.all_reduce(tf.distribute.ReduceOp.SUM, num_images)
@@ -31,10 +64,15 @@ def mean_over_all_images(values):
 
     Args:
         values: (share, columns), of this replica's images; a share may be empty.
+
+    Raises:
+        RuntimeError: if the replica computes ``alone``, without the images of the others.
     """
+    if _part.get():
+        raise RuntimeError("a mean over the images of all replicas needs an exchange between them")
     values = tf.stop_gradient(values)
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    context = _sharing()
+    if context is None:
         return ops.mean(values, axis=0)
     num_images = tf.cast(tf.shape(values)[0], values.dtype)
     sums = tf.concat([ops.sum(values, axis=0), num_images[tf.newaxis]], axis=0)
@@ -49,11 +87,18 @@ def own_seed(seed):
     which separates the streams of pixels from those of the model.
     """
     seed = tf.cast(seed, tf.int32)
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    if part := _part.get():
+        replica = tf.constant(part.replica)
+    elif context := _sharing():
+        replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
+    else:
         return seed
     # An odd factor: no two replicas get the same bits (Knuth's multiplicative hash).
-    bits = tf.bitwise.bitwise_and(
-        tf.cast(context.replica_id_in_sync_group, tf.int32) * -1640531527, 2**31 - 1
-    )
+    bits = tf.bitwise.bitwise_and(replica * -1640531527, 2**31 - 1)
     return tf.bitwise.bitwise_xor(seed, tf.stack([bits, 0]))
+
+
+def _sharing() -> tf.distribute.ReplicaContext | None:
+    """Returns the context of this replica if it shares each batch with others."""
+    context = tf.distribute.get_replica_context()
+    return context if context is not None and context.num_replicas_in_sync > 1 else None

@@ -132,18 +132,26 @@ class VAE(keras.Model):
 
     def train_step(self, batch):
         """Takes one step of the optimizer; returns the means since the epoch began, by name."""
-        with tf.GradientTape() as tape:
-            terms = self._terms_of(batch, training=True)
-            objective = self._objective_of(terms)
-            scaled = self.optimizer.scale_loss(mean_over_images(objective))
-        gradients = tape.gradient(scaled, self.trainable_variables)
+        gradients, terms, objective = self.differentiate(batch)
         self.optimizer.apply(gradients, self.trainable_variables)
-        return self._track(terms, objective)
+        return self.track(terms, objective)
 
     def test_step(self, batch):
         """Measures held-out images; z is sampled, nothing is learned."""
         terms = self._terms_of(batch, training=False)
-        return self._track(terms, self._objective_of(terms))
+        return self.track(terms, self._objective_of(terms))
+
+    def differentiate(self, batch):
+        """Returns the gradients of the objective's mean, the terms, and the objective, (batch,).
+
+        There is one gradient for each trainable variable. If replicas share a batch, their
+        gradients add up to those of all images.
+        """
+        with tf.GradientTape() as tape:
+            terms = self._terms_of(batch, training=True)
+            objective = self._objective_of(terms)
+            scaled = self.optimizer.scale_loss(mean_over_images(objective))
+        return tape.gradient(scaled, self.trainable_variables), terms, objective
 
     def _terms_of(self, batch, training):
         """Returns the terms of a batch as Keras passes it, with or without labels and weights."""
@@ -161,7 +169,8 @@ class VAE(keras.Model):
         beta = self.beta_schedule(self.optimizer.iterations, self.beta)
         return self.objective(terms, beta) + terms.added
 
-    def _track(self, terms, objective):
+    def track(self, terms, objective):
+        """Adds a batch to the means since the epoch began; returns them by name."""
         values = {**self._losses_of(terms), "objective": objective}
         for name, tracker in self.trackers.items():
             tracker.update_state(values[name], terms.weights if name in terms.reported else None)

@@ -83,7 +83,9 @@ def check_even(cluster: Cluster, batch_size: int, num_validation: int) -> None:
 
 
 def make_strategy(name: str, num_replicas: int | None, batch_size: int):
-    """Returns TensorFlow's strategy of that name; None for ``"none"``.
+    """Returns TensorFlow's strategy of that name; None for ``"none"`` and for a single replica.
+
+    A single replica has nothing to exchange, so it trains exactly as without a strategy.
 
     Must be called before TensorFlow's first computation. Waits for the other workers.
 
@@ -105,7 +107,7 @@ def make_strategy(name: str, num_replicas: int | None, batch_size: int):
             f"a batch of {batch_size} images cannot be shared by {replicas} replicas: type "
             f"--batch_size {replicas} or more"
         )
-    return strategy
+    return strategy if replicas > 1 else None
 
 
 def _devices(num_replicas: int | None) -> list[str]:

@@ -15,7 +15,7 @@ from catalog.networks import NETWORKS
 from training import checkpoint, modes, private_apis
 from training.callbacks import ClearScalars, ReconstructionImages, RunHistory
 from training.checkpointer import Checkpointer
-from training.distributed import DistributedLoop
+from training.distributed import CompiledReplicas, DistributedLoop
 from training.divergence import Diverged, StopAtDivergence
 from training.job import Job
 from training.loop import Batches, BeginEpochs, CompiledLoop, count_calls
@@ -129,15 +129,20 @@ def make_loops(
 ) -> tuple[CompiledLoop, CompiledLoop, modes.Mode]:
     """Returns the loops over training and test steps, and how they compute."""
     steps = ((model.train_step, training), (model.test_step, validation))
+    jit_compile, deterministic = job.execution["jit_compile"], job.execution["deterministic"]
+    has_convolutions = NETWORKS[job.settings["network"]].has_convolutions
     loops: list[CompiledLoop]
     if job.strategy:
-        mode = modes.choose_shared_mode(job.num_replicas)
-        loops = [DistributedLoop(model, *step, job.strategy) for step in steps]
+        shared = (training.batch_size, job.num_replicas, jit_compile, has_convolutions)
+        mode = modes.choose_shared_mode(model, *shared)
+        kind = CompiledReplicas if mode.loop == "xla_replicas" else DistributedLoop
+        loops = [kind(model, *step, job.strategy) for step in steps]
     else:
-        flags = (job.execution["jit_compile"], job.execution["deterministic"])
-        has_convolutions = NETWORKS[job.settings["network"]].has_convolutions
-        mode = modes.choose_mode(model, training.batch_size, *flags, has_convolutions)
+        flags = (jit_compile, deterministic, has_convolutions)
+        mode = modes.choose_mode(model, training.batch_size, *flags)
         loops = [CompiledLoop(model, *step, mode.loop) for step in steps]
+        if job.execution["strategy"] != "none":
+            mode = mode._replace(reason=f"a single replica, as on one device: {mode.reason}")
     return loops[0], loops[1], mode
 
 

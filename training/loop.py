@@ -4,10 +4,10 @@ Keras' ``fit`` calls ``model.train_function`` and reads the returned logs. Here 
 *stack* of batches and runs all their steps in one ``tf.while_loop``, compiled by XLA, so that a
 step costs its arithmetic only. Callbacks, progress bar, validation and history remain Keras'.
 
-The batches come from a Python generator that the call itself advances. The dataset that ``fit``
-iterates over only counts calls (``count_calls``): Python code must not run in tf.data's threads.
-When the interpreter exits it frees the dataset's iterator, which waits for its threads, while
-these wait for Python.
+While a stack runs, a thread reads the next one and moves it to the device (``training.stacks``).
+The dataset that ``fit`` iterates over only counts calls (``count_calls``): Python code must not run
+in tf.data's threads. When the interpreter exits it frees the dataset's iterator, which waits for
+its threads, while these wait for Python.
 
 The number of steps is an argument of the compiled loop: a stack of any length, up to the capacity
 it was compiled for, runs the same instructions, so the division of an epoch into stacks changes no
@@ -17,45 +17,19 @@ bit of the result.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import models
+from training.stacks import Batches, Stack, Stacks
 
 _SECONDS = 0.5  # approximate duration of a call: callbacks and signals wait for its end
 _MAX_STEPS = 1000  # per stack
 _MAX_BYTES = 64 * 2**20  # per stack, if its elements are images
-
-
-class Batches(Protocol):
-    """Batches of images; implemented in ``data``.
-
-    If several workers train, each has its own share of every batch.
-    """
-
-    element: tf.TensorSpec  # of one full batch, or of a worker's share of it
-    batch_size: int  # over all workers
-    full_batches: int  # per epoch, which may have a smaller batch at its end
-    num_images: int
-
-    @property
-    def steps_per_epoch(self) -> int: ...
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]: ...
-    def fetch(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor: ...
-
-
-class Stack(NamedTuple):
-    """Successive batches for one call."""
-
-    batches: tf.Tensor  # (capacity, batch, …), of which the first ``num_full`` are used
-    num_full: int
-    partial: tf.Tensor | None  # (smaller batch, …): the last of an epoch, if it is not full
-    first_step: int  # since the beginning of training
-    ends_epoch: bool
 
 
 class BeginEpochs(keras.callbacks.Callback):
@@ -101,7 +75,7 @@ class CompiledLoop:
         self.position = 0  # steps run since the beginning of training
         self._pause_steps = 0
         self._on_pause: Callable[[int], Any] = lambda position: None
-        self._steps_left = 1  # in the current call
+        self._steps_run = 0  # in the current call
         self._names: tuple[str, ...] = ()  # of the means that a step returns
         self._finite: list[tf.Tensor] = []  # of the stacks of the last call, see ``_one_step``
         self.epoch_ended = False
@@ -109,7 +83,8 @@ class CompiledLoop:
         self.capacity = int(
             np.clip(_MAX_BYTES // element_bytes, 1, min(_MAX_STEPS, batches.steps_per_epoch))
         )
-        self._stacks = self._generate(0, 0)
+        self._start = (0, 0)  # epoch and step
+        self._stacks: Stacks | None = None  # from the first call on
         by_xla, as_graph = models.CompiledFunction, tf.function
         compile_step = as_graph if mode == "graph" else by_xla
         compile_loop = by_xla if mode == "xla_loop" else as_graph
@@ -161,15 +136,16 @@ class CompiledLoop:
 
         The steps are one stack, or several if there are pauses. ``counter`` is ignored.
         """
-        self._steps_left = self.steps_per_call
+        self._steps_run = 0
         self._finite = []
+        ends_call = False
         # fit counts the steps of a complete epoch, even if the epoch was resumed.
-        while self._steps_left and not self.epoch_ended:
-            stack = next(self._stacks)
+        while not (ends_call or self.epoch_ended):
+            stack = self._next_stack()
             self._finite += self.run(stack)
-            self.position = stack.first_step + stack.num_full + (stack.partial is not None)
-            self._steps_left -= self.position - stack.first_step
-            self.epoch_ended = stack.ends_epoch
+            self.position = stack.first_step + stack.num_steps
+            self._steps_run += stack.num_steps
+            ends_call, self.epoch_ended = stack.ends_call, stack.ends_epoch
             pauses = self._pause_steps and self.position % self._pause_steps == 0
             if pauses and not self._count_nonfinite().any():
                 self._on_pause(self.position)
@@ -189,16 +165,25 @@ class CompiledLoop:
     def _count_nonfinite(self) -> np.ndarray:
         """Returns, for each mean, after how many steps of the last call it was not finite."""
         finite = np.sum([np.asarray(steps) for steps in self._finite], axis=0)
-        return self.steps_per_call - self._steps_left - finite
+        return self._steps_run - finite
 
     def seek(self, epoch: int, step: int = 0) -> None:
         """Seeks to an epoch and step."""
         self.close()
-        self._stacks = self._generate(epoch, step)
+        self._start = (epoch, step)
 
     def close(self) -> None:
         """Stops reading batches ahead."""
-        self._stacks.close()
+        if self._stacks:
+            self._stacks.close()
+            self._stacks = None
+            self._start = divmod(self.position, self.batches.steps_per_epoch)
+
+    def _next_stack(self) -> Stack:
+        if not self._stacks:
+            steps = (self.capacity, self.steps_per_call, self._pause_steps)
+            self._stacks = Stacks(self.batches, *steps, *self._start)
+        return next(self._stacks)
 
     def pause_every(self, steps: int, on_pause: Callable[[int], Any]) -> None:
         """Makes the loop call ``on_pause(position)`` after every multiple of ``steps`` steps.
@@ -216,29 +201,6 @@ class CompiledLoop:
         """Returns the numbers; if several processes train, the largest of each."""
         return numbers
 
-    def _generate(self, epoch: int, step: int) -> Generator[Stack]:
-        total = self.batches.steps_per_epoch
-        batches = self.batches.epoch(epoch, step)
-        while True:
-            num_steps = min(self._steps_left, total - step)
-            if self._pause_steps:
-                since_pause = (epoch * total + step) % self._pause_steps
-                num_steps = min(num_steps, self._pause_steps - since_pause)
-            num_full = min(num_steps, self.batches.full_batches - step)
-            stacked = np.zeros(
-                (self.capacity, *self.batches.element.shape),
-                self.batches.element.dtype.as_numpy_dtype,
-            )
-            for index in range(num_full):
-                stacked[index] = next(batches)
-            partial = tf.constant(next(batches)) if num_full < num_steps else None
-            first, step = epoch * total + step, step + num_steps
-            ends_epoch = step == total
-            if ends_epoch:  # read batches of the next epoch while this stack runs
-                epoch, step = epoch + 1, 0
-                batches = self.batches.epoch(epoch)
-            yield Stack(tf.constant(stacked), num_full, partial, first, ends_epoch)
-
     def choose_steps_per_call(self) -> int:
         """Measures a step, and sets the number of steps per call so that it takes about 0.5 s.
 
@@ -246,7 +208,7 @@ class CompiledLoop:
         """
         first = next(self.batches.epoch(0))
         stacked = np.broadcast_to(first, (self.capacity, *first.shape))
-        probe = Stack(tf.constant(stacked), 1, None, 0, False)
+        probe = Stack(tf.constant(stacked), 1, None, 0, False, False)
         self.run(probe)  # compiles
         seconds = []
         for _ in range(3):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+import models
 import runs
 from training import device
 
@@ -19,7 +20,8 @@ class Mode(NamedTuple):
     """A way to compile training steps.
 
     Attributes:
-        loop: ``"xla_loop"``, ``"xla_step"`` or ``"graph"``; see ``CompiledLoop``.
+        loop: ``"xla_loop"``, ``"xla_step"`` or ``"graph"``, see ``CompiledLoop``; or
+            ``"xla_replicas"``, see ``CompiledReplicas``.
         reason: why it was chosen, in words.
         unordered: why the order of its sums varies, in words; empty if the order is fixed.
     """
@@ -87,10 +89,38 @@ def _choose_loop(
     return "xla_loop", "compiled by XLA, many steps in one computation"
 
 
-def choose_shared_mode(num_replicas: int) -> Mode:
-    """Returns how the steps of replicas that share each batch are compiled."""
-    reason = f"TensorFlow graph, each batch shared by {num_replicas} replicas"
-    return Mode("graph", reason, "the threads of a graph, and replicas, add up in any order")
+def choose_shared_mode(
+    model: models.VAE,
+    batch_size: int,
+    num_replicas: int,
+    jit_compile: bool | None,
+    has_convolutions: bool = False,
+) -> Mode:
+    """Returns how the steps of replicas that share each batch are compiled.
+
+    XLA compiles what a replica computes where it compiles the steps on a single device, except
+    for an objective that compares images: with free bits, the mean KL over the images of all
+    replicas decides in the middle of the step, and XLA cannot compile that exchange.
+
+    Args:
+        model: built.
+        batch_size: number of images per batch, of all replicas.
+        num_replicas: at least two.
+        jit_compile: whether XLA compiles; None to choose what is faster.
+        has_convolutions: whether the network has convolutions.
+    """
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    flags = (jit_compile, False, has_convolutions, on_cpu)
+    loop, reason = _choose_loop(model, batch_size // num_replicas, *flags)
+    shared = f"each batch shared by {num_replicas} replicas"
+    unordered = "the threads of a graph, and replicas, add up in any order"
+    if loop == "graph":
+        return Mode("graph", f"{reason}; {shared}", unordered)
+    if model.objective.compares_images:
+        reason = "TensorFlow graph: in the middle of a step, the replicas exchange their mean KL"
+        return Mode("graph", f"{reason}; {shared}", unordered)
+    reason = "compiled by XLA on each replica, a TensorFlow graph between replicas"
+    return Mode("xla_replicas", f"{reason}; {shared}", "replicas add up in any order")
 
 
 def judge_repeatability(mode: Mode, record: Mapping[str, Any] | None) -> tuple[str, str]:

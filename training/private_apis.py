@@ -6,11 +6,13 @@ tests/training/test_private_apis.py fails when the API changes, or is no longer 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.saving import saving_lib
 from tensorflow.python import pywrap_tfe
@@ -57,3 +59,38 @@ def use_loops(
     model.train_function = train
     model.test_function = test
     model._distribute_strategy = None
+
+
+@contextlib.contextmanager
+def variables_of_replica(
+    model: keras.Model, strategy: tf.distribute.Strategy, replica: int
+) -> Iterator[None]:
+    """Makes a model's variables those of one replica, as if it trained alone (Keras 3.15).
+
+    A function that is traced in this context computes on one device only, so XLA can compile it.
+    Otherwise Keras' optimizer and metrics involve all replicas in each assignment, which a
+    function inside ``strategy.run`` cannot do (keras#18145). The variables of all replicas stay
+    equal if each replica makes the same assignments.
+
+    Args:
+        model: built and compiled in the strategy's scope.
+        strategy: mirrored or multi-worker.
+        replica: number of the replica among those of this process.
+    """
+    optimizers = [model.optimizer]
+    if hasattr(model.optimizer, "inner_optimizer"):
+        optimizers.append(model.optimizer.inner_optimizer)
+    variables = [*model.variables, *model.optimizer.variables]
+    variables += [variable for metric in model.metrics for variable in metric.variables]
+    shared = [(variable, variable._value) for variable in variables]
+    try:
+        for variable, value in shared:
+            variable._value = strategy.experimental_local_results(value)[replica]
+        for optimizer in optimizers:
+            optimizer._distribution_strategy = tf.distribute.get_strategy()  # none
+        yield
+    finally:
+        for variable, value in shared:
+            variable._value = value
+        for optimizer in optimizers:
+            optimizer._distribution_strategy = strategy

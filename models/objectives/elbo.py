@@ -32,6 +32,10 @@ class Elbo(Objective):
         self.free_bits = free_bits
 
     @property
+    def compares_images(self):
+        return bool(self.free_bits)  # with a mean over the batch
+
+    @property
     def is_loss(self):
         return not self.free_bits
 

@@ -17,6 +17,11 @@ class Objective:
     num_samples = 1
 
     @property
+    def compares_images(self) -> bool:
+        """Whether the objective of an image depends on the other images of its batch."""
+        return False
+
+    @property
     def is_loss(self) -> bool:
         """Whether it equals the reported loss when β is constant."""
         return False

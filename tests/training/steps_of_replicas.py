@@ -1,6 +1,6 @@
 """Trains for four epochs without noise, on one device or replicas; run in its own process.
 
-python steps_of_replicas.py none|mirrored|multi_worker FILE.npz [MODEL]
+python steps_of_replicas.py none|mirrored|multi_worker FILE.npz
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from typing import Any
 
 from training import cluster, device
 
-KINDS = {
+OF_KINDS: dict[str, dict[str, Any]] = {
     "resident": {},
     "streamed": {},
     "labeled": {"model": "classifier_vae"},
     "bfloat16": {"precision": "mixed_bfloat16"},
     "float16": {"precision": "mixed_float16"},
 }
+# Free bits need an exchange in the middle of a step; without them, XLA compiles each replica.
+KINDS = {kind: {"free_bits": 0.3, **flags} for kind, flags in OF_KINDS.items()}
+KINDS |= {f"xla {kind}": OF_KINDS[kind] for kind in ("resident", "labeled", "float16")}
+NOISY = {"binarize": "dynamic", "dropout": 0.2, "corruption": 0.1}
 ADAM_RATE, ADAM_L2 = 0.1, 0.3
 ADAM_START = [1.0, -2.0, 0.01]
 ADAM_GRADIENTS = [[0.5, -1.0, 0.0], [0.0, 3.0, 0.0], [-2.0, 0.1, 0.0], [0.3, 0.3, 0.0]]
@@ -31,14 +35,16 @@ if __name__ == "__main__":
 
     import keras
     import numpy as np
+    import pytest
     import tensorflow as tf
 
     import models
     from data import batches, labels, splits, streaming
     from data.shares import Share
+    from tests.models import test_every_model
     from tests.settings import make_settings
     from training import checkpoint
-    from training.distributed import DistributedLoop
+    from training.distributed import CompiledReplicas, DistributedLoop
     from training.fit import compile_with_adam
     from training.loop import CompiledLoop
 
@@ -51,9 +57,9 @@ if __name__ == "__main__":
         return tf.data.Dataset.from_tensor_slices({"image": IMAGES[first:stop]})
 
     def make_batches(kind: str, share: Share) -> Any:
-        some_labels = share.of(SOME_LABELS) if kind == "labeled" else None
+        some_labels = share.of(SOME_LABELS) if "labeled" in kind else None
         arguments = (100, 0, None, some_labels, share, NUM_IMAGES)
-        if kind != "streamed":
+        if "streamed" not in kind:
             return batches.ResidentBatches(share.of(IMAGES), *arguments)
         encoded = streaming.Encoded(read, lambda image: image, (8, 8, 1), NUM_IMAGES)
         positions = share.of(np.arange(NUM_IMAGES))
@@ -70,7 +76,7 @@ if __name__ == "__main__":
             self.steps_per_epoch = self.of_one.steps_per_epoch
             self.fetch = self.of_one.fetch
             # Positions are relative to each worker's first image; streamed batches have none.
-            self.second = 0 if kind == "streamed" else len(Share(0, 2).of(IMAGES))
+            self.second = 0 if "streamed" in kind else len(Share(0, 2).of(IMAGES))
 
         def epoch(self, epoch: int, first_step: int = 0) -> Iterator[np.ndarray]:
             for ours, theirs in zip(
@@ -78,7 +84,7 @@ if __name__ == "__main__":
             ):
                 yield np.concatenate([ours, theirs + ours.dtype.type(self.second)])
 
-    def train(kind: str, taken: Any) -> dict[str, np.ndarray]:
+    def train(kind: str, taken: Any, flags: Any = None) -> dict[str, np.ndarray]:
         """Returns all variables after four epochs."""
         keras.utils.clear_session()
         settings = make_settings(
@@ -87,16 +93,16 @@ if __name__ == "__main__":
             beta_schedule="linear",
             beta_start=0.1,
             beta_steps=30,
-            free_bits=0.3,
             l2=0.001,
-            **KINDS[kind],
+            **(flags or KINDS[kind]),
         )
         with strategy.scope() if strategy else contextlib.nullcontext():
             model = models.build((8, 8, 1), settings, 10)
             compile_with_adam(model, {**settings, "learning_rate": 0.003}, 13)
         loop: CompiledLoop
         if strategy:
-            loop = DistributedLoop(model, model.train_step, taken, strategy)
+            loop_type = CompiledReplicas if kind.startswith("xla") else DistributedLoop
+            loop = loop_type(model, model.train_step, taken, strategy)
         else:
             loop = CompiledLoop(model, model.train_step, taken, "graph")
         loop.steps_per_call = 5
@@ -164,6 +170,30 @@ if __name__ == "__main__":
             weights.append(float(weight.numpy()))
         arrays["weight"] = np.array(weights)
 
+    if name == "mirrored":
+        for kind in ("graph", "xla"):
+            white = batches.ResidentBatches(IMAGES, 100, 0, models.noise.uniform)
+            for variable, value in train(kind, white, NOISY).items():
+                arrays[f"noisy {kind}: {variable}"] = value
+
+    def take_step(names: tuple[str, ...], step: str, shares: bool) -> dict[str, np.ndarray]:
+        """Returns all variables after a step on 15 images, 7 and 8 of which replicas have."""
+        keras.utils.clear_session()
+        with strategy.scope() if shares else contextlib.nullcontext():
+            model = test_every_model.build(*names)
+            model.compile(optimizer=keras.optimizers.SGD(0.01))
+            model.optimizer.build(model.trainable_variables)
+        some_labels = SOME_LABELS[:15] if model.uses_labels else None
+        taken = batches.ResidentBatches(IMAGES[:15], 15, None, None, some_labels)
+        if shares:
+            with contextlib.closing(
+                CompiledReplicas(model, getattr(model, step), taken, strategy)
+            ) as loop:
+                loop()
+        else:
+            getattr(model, step)(taken.fetch(tf.range(15), 0))
+        return checkpoint.capture(model)
+
     for kind in ("adam", "scaled adam"):
         arrays[kind] = train_with_adam(is_scaled=kind == "scaled adam")
 
@@ -177,6 +207,23 @@ if __name__ == "__main__":
         for workers, taken in trained.items():
             for variable, value in train(kind, taken).items():
                 arrays[f"{kind}, {workers}: {variable}"] = value
+    if name == "mirrored":
+        usual = test_every_model.FIRST[1:4]  # network, likelihood and prior
+        for names in (names for names in test_every_model.PRODUCT if names[1:4] == usual):
+            for method in ("train_step", "test_step"):
+                expected = take_step(names, method, shares=False)
+                for variable, value in take_step(names, method, shares=True).items():
+                    np.testing.assert_allclose(
+                        value, expected[variable], 1e-4, 1e-6, err_msg=f"{names} {variable}"
+                    )
+        # Fails once Keras' step can be compiled as it is: variables_of_replica is not needed then.
+        with strategy.scope():
+            model = models.build((8, 8, 1), make_settings(hidden_dim=(3,)))
+            compile_with_adam(model, {**make_settings(), "num_epochs": 1}, 1)
+        step = tf.function(model.train_step, jit_compile=True, autograph=False)
+        run = tf.function(lambda images: strategy.run(step, (images,)), autograph=False)
+        with pytest.raises(RuntimeError, match="merge_call"):
+            run(tf.ones((4, 8, 8, 1)))
     if strategy:
         model = models.build((8, 8, 1), make_settings())
         loop = DistributedLoop(model, model.train_step, taken, strategy)

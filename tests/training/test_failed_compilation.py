@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -11,6 +15,7 @@ import models
 import runs
 from models.likelihoods.bernoulli import Bernoulli
 
+ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("--dataset", "digits", "--hidden_dim", "8", "--latent_dim", "2", "--num_epochs", "1")
 
 
@@ -32,6 +37,38 @@ def read_error(capsys, script: str) -> str:
     assert error.startswith(f"{script}.py: XLA cannot compile the model (Detected unsupported")
     assert "AsString" in error
     return error
+
+
+_REPLICAS = """
+import runpy, sys
+import pytest
+import models
+from tests.training.test_failed_compilation import WORDS, add_texts
+
+add_texts(pytest.MonkeyPatch(), models.VAE, "differentiate")
+sys.argv = ["train.py", *WORDS, "--run_name", "text", "--strategy", "mirrored"]
+sys.argv += ["--num_replicas", "2"]
+runpy.run_path("train.py", run_name="__main__")
+"""
+
+
+def test_replicas_that_xla_cannot_compile_are_reported_too(tree):
+    """In a process of its own, as it divides the CPU into two devices."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", _REPLICAS],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    error = done.stderr.splitlines()[-1]  # after TensorFlow's messages, here imported directly
+    assert error.startswith("train.py: XLA cannot compile the model (Detected unsupported")
+    assert "AsString" in error
+    assert error.endswith("--resume --jit_compile=0")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ SETTINGS = make_settings(
 )
 EXECUTION = {
     "resume": False,
+    "strategy": "none",
     "steps_per_execution": None,
     "jit_compile": None,
     "deterministic": False,

@@ -6,6 +6,7 @@ import keras
 import pytest
 import tensorflow as tf
 
+import models
 import runs
 from training import device, modes
 
@@ -73,6 +74,31 @@ def test_large_bfloat16_batches_run_in_a_graph_if_the_processor_has_such_product
     assert modes.choose_mode(half, batch_size, jit_compile, deterministic).loop == "xla_loop"
 
 
+@pytest.mark.parametrize(
+    ("has_convolutions", "free_bits", "jit_compile", "on_cpu", "loop", "part"),
+    [
+        (DENSE, 0.0, None, True, "xla_replicas", "compiled by XLA on each replica"),
+        (DENSE, 0.0, False, True, "graph", "as requested by --jit_compile 0"),
+        (DENSE, 0.1, None, True, "graph", "the replicas exchange their mean KL"),
+        (CONV, 0.0, None, True, "graph", "convolutions are slower"),
+        (CONV, 0.0, True, True, "xla_replicas", "compiled by XLA on each replica"),
+        (CONV, 0.0, None, False, "xla_replicas", "compiled by XLA on each replica"),
+        (CONV, 0.1, None, False, "graph", "the replicas exchange their mean KL"),
+    ],
+)
+def test_xla_compiles_replicas_where_it_compiles_one_device_unless_images_are_compared(
+    has_convolutions, free_bits, jit_compile, on_cpu, loop, part, monkeypatch
+):
+    pretend(monkeypatch, on_cpu)
+    model = make_model()
+    model.objective = models.objectives.Elbo(free_bits)
+    mode = modes.choose_shared_mode(model, 100, 2, jit_compile, has_convolutions)
+    assert mode.loop == loop
+    assert part in mode.reason
+    assert "each batch shared by 2 replicas" in mode.reason
+    assert modes.judge_repeatability(mode, None) == ("up to the order of sums", mode.unordered)
+
+
 ORDERED = modes.Mode("xla_loop", "quick", "")
 UNORDERED = modes.Mode("graph", "quick", "any order")
 EXACT = {"loop": "xla_loop", "repeats": "bit for bit", "repeats_because": "one order"}
@@ -98,12 +124,6 @@ EXACT = {"loop": "xla_loop", "repeats": "bit for bit", "repeats_because": "one o
             "it began as xla_step and was resumed as xla_loop",
         ),
         (ORDERED, {}, "up to the order of sums", "it began in a version that did not record it"),
-        (
-            modes.choose_shared_mode(2),
-            None,
-            "up to the order of sums",
-            modes.choose_shared_mode(2).unordered,
-        ),
     ],
 )
 def test_a_run_repeats_if_all_modes_that_trained_it_do(mode, record, repeats, because):

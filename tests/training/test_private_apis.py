@@ -101,6 +101,27 @@ def test_use_loops_removes_the_strategy_that_keras_still_notes():
     assert not isinstance(model.distribute_strategy, tf.distribute.OneDeviceStrategy)
 
 
+def test_xla_compiles_a_step_on_the_variables_of_a_replica():
+    """That it is still needed: see the end of steps_of_replicas.py, which has two replicas."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        model = models.build((4, 4, 1), make_settings(hidden_dim=(3,), latent_dim=2))
+        model.compile(optimizer=models.LossScaleOptimizer(keras.optimizers.Adam(0.01)))
+        model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    shared = [variable.value for variable in variables]
+
+    @tf.function(jit_compile=True, autograph=False)
+    def step(images):
+        with private_apis.variables_of_replica(model, strategy, 0):
+            return model.train_step(images)
+
+    logs = step(tf.ones((5, 4, 4, 1)))
+    assert all(variable.value is value for variable, value in zip(variables, shared, strict=True))
+    assert model.optimizer.iterations.numpy() == 1
+    assert model.trackers["loss"].result().numpy() == logs["loss"].numpy() > 0
+
+
 def test_no_other_file_uses_a_private_api():
     rooms = ("catalog", "cli", "data", "models", "training", "runs", "evaluation", "figures")
     files = [*ROOT.glob("*.py"), *(path for room in rooms for path in (ROOT / room).rglob("*.py"))]

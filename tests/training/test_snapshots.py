@@ -224,6 +224,7 @@ def train(folder, num_epochs, every, resume=False, stop_at=0) -> runs.Run:
 
     execution = {
         "resume": resume,
+        "strategy": "none",
         "steps_per_execution": 4,
         "jit_compile": None,
         "deterministic": False,
