@@ -176,13 +176,13 @@ class _Residual(layers.Network):
         dtype = self.dtype_policy.name
         return Convolution(filters, 3, stride, "same", None, name=name, dtype=dtype, **kernels)
 
-    def make_end(self, activation: str) -> list[keras.layers.Layer]:
-        """Returns the normalization and the activation after the last block."""
-        dtype = self.dtype_policy.name
-        return [
-            GroupNormalization(name="normalize", dtype=dtype),
-            activations.make(activation, 3, name="activate", dtype=dtype),
-        ]
+    def make_end(self, activation: str) -> keras.layers.Layer:
+        """Returns the activation after the last block.
+
+        Without normalization before it: that would remove from the features of an image how bright
+        and how even it is.
+        """
+        return activations.make(activation, 3, name="activate", dtype=self.dtype_policy.name)
 
 
 @keras.saving.register_keras_serializable(package="models.resnet")
@@ -216,7 +216,7 @@ class Encoder(layers.GaussianEncoder, _Residual):
 
     def layers_before_z(self):
         """Returns the layers whose features the mean and the log-variance are computed from."""
-        return [*self.features, *self.end, self.flatten]
+        return [*self.features, self.end, self.flatten]
 
 
 @keras.saving.register_keras_serializable(package="models.resnet")
@@ -265,7 +265,7 @@ class Decoder(_Residual):
 
     def _chain(self) -> list[keras.layers.Layer]:
         first = [self.dense, self.to_features]
-        return [*first, *self.features, *self.end, self.outputs_of_pixels]
+        return [*first, *self.features, self.end, self.outputs_of_pixels]
 
     def build(self, input_shape):
         layers.build_chain(self._chain(), input_shape)
