@@ -44,8 +44,9 @@ CONFIGURATIONS = {
     "classifier_vae, 200 labels": Configuration(
         f"{_MLP} {_NOISY} --model classifier_vae --num_labels 200 --beta_schedule linear "
         "--beta_steps 700",
+        epochs=60,
         steps=17,
-        minutes=0.01,
+        minutes=0.005,
     ),
     "vae, mixed_bfloat16, cosine": Configuration(
         f"{_MLP} {_NOISY} --precision mixed_bfloat16 --learning_rate_schedule cosine", steps=20
@@ -64,13 +65,15 @@ CONFIGURATIONS = {
         "--hidden_dim 24,16 --activation elu,tanh --dropout 0.2 --batch_size 10 "
         "--likelihood continuous_bernoulli --beta_schedule cyclical "
         "--beta_steps 100 --beta_cycles 8",
+        epochs=60,
         steps=40,
         minutes=0.005,
     ),
     "autoencoder, gaussian": Configuration(
         f"{_MLP} --model autoencoder --likelihood gaussian --dropout 0.2 --l2 0.001",
+        epochs=60,
         steps=11,
-        minutes=0.01,
+        minutes=0.005,
     ),
 }
 
