@@ -116,7 +116,7 @@ def main() -> None:
             before = copy_program(Path(temporary) / "before", arguments.before)
             programs = {"before": before, **programs}
         for program in programs.values():
-            time_training(program, 1)  # decodes the images, and compiles Python
+            time_training(program, 2)  # decodes the images, and compiles Python
         measures: dict[str, Callable[[Path], dict[str, float]]] = {
             f"train.py --latent_dim 10 --num_epochs {arguments.epochs}": (
                 lambda program: time_training(program, arguments.epochs)

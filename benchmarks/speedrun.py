@@ -256,7 +256,8 @@ def section(results: dict[str, Any]) -> str:
     machine = results["machine"]
     return (
         f"{table(results)}\n\nMeasured on {results['date']}: {machine['device']} "
-        f"({machine['processor']}), {versions}. [speedrun.json](speedrun.json) has all results;\n"
+        f"({machine['processor']}),\n{versions}.\n\n"
+        "[speedrun.json](speedrun.json) has all results;\n"
         "[speedrun/](speedrun/) has, for each seed, what train.py printed, its history and what\n"
         "evaluate.py measured."
     )

@@ -15,14 +15,18 @@ class Likelihood(NamedTuple):
         description: the distribution of a pixel.
         nats: whether it is a probability or a density, whose nats cannot be compared.
         flags: that it reads.
+        has_256_values: whether it gives probabilities of the 256 values of an 8-bit pixel, whose
+            nats can be converted to bits per dimension. Black and white images do not fit it.
     """
 
     description: str
     nats: str
     flags: tuple[Flag, ...] = ()
+    has_256_values: bool = False
 
 
 _DENSITY = "a density, not comparable with the nats of a Bernoulli"
+_OF_8_BITS = "a probability of 8-bit pixels, not comparable with the nats of a Bernoulli"
 _PIXEL_STDDEV = Flag(
     "pixel_stddev",
     Number(float, 0.001),
@@ -30,6 +34,9 @@ _PIXEL_STDDEV = Flag(
     "standard deviation of the noise on pixels in [0, 1]; at √½ the loss is squared error + KL "
     "plus a constant",
     "ps",
+)
+_NUM_LOGISTICS = Flag(
+    "num_logistics", Number(int, 1, 100), 5, "logistic distributions mixed in each pixel", "nlog"
 )
 
 LIKELIHOODS = {
@@ -46,4 +53,15 @@ LIKELIHOODS = {
         "normal with a standard deviation for each pixel, from the decoder", _DENSITY
     ),
     "continuous_bernoulli": Likelihood("gray values between black and white", _DENSITY),
+    "discretized_logistic": Likelihood(
+        "8-bit values, intervals of a logistic distribution with a scale from the decoder",
+        _OF_8_BITS,
+        has_256_values=True,
+    ),
+    "logistic_mixture": Likelihood(
+        "8-bit values, a mixture of discretized logistics with coupled color channels",
+        _OF_8_BITS,
+        (_NUM_LOGISTICS,),
+        has_256_values=True,
+    ),
 }

@@ -48,6 +48,13 @@ METRICS = {
         higher_is_better=True,
         depends_on_likelihood=True,
     ),
+    "bits_per_dimension": Metric(
+        "bits per dimension",
+        "−ELBO in bits per value",
+        "−ELBO / (log 2 · height · width · channels), for likelihoods of 8-bit pixels",
+        depends_on_likelihood=True,
+        digits=3,
+    ),
     "reconstruction": Metric(
         "reconstruction",
         NATS,

@@ -18,7 +18,7 @@ class Network(NamedTuple):
             defaults.
         description: one line for the help text.
         flags: that it reads, with its defaults.
-        layers: the flag that has one value per layer.
+        layers: the flag that has one value per layer; empty if there is none.
         per_layer: flags that have one value, or as many as ``layers``.
         has_convolutions: whether it has convolutions, for which XLA needs other settings.
     """
@@ -89,6 +89,24 @@ _CONV = Network(
     per_layer=("activation", "kernel_sizes", "strides", "paddings", "decoder_strides"),
     has_convolutions=True,
 )
+_RESNET = (
+    Flag(
+        "width",
+        Number(int, 1, 4096),
+        32,
+        "filters at the images' resolution; twice as many after each halving, at most four times",
+        "w",
+        is_common=True,
+    ),
+    Flag("num_blocks", Number(int, 1, 100), 1, "residual blocks at each resolution", "nb"),
+    Flag(
+        "num_halvings",
+        Number(int, 0, 20),
+        None,
+        "how often height and width are halved (default: until 4 to 7 rows or columns remain)",
+        "nh",
+    ),
+)
 
 NETWORKS = {
     "mlp": Network(
@@ -117,5 +135,13 @@ NETWORKS = {
         decoder_strides=(2, 1, 1),
         activation=("leaky_relu",),
         dropout=0.2,
+    ),
+    "resnet": Network(
+        "resnet",
+        "residual convolutions with group normalization, for 16 to 128 pixels, gray or color",
+        (*_RESNET, _ACTIVATION.with_default(("silu",)), _DROPOUT),
+        layers="",
+        per_layer=("activation",),
+        has_convolutions=True,
     ),
 }

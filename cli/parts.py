@@ -33,6 +33,12 @@ def complete(given: Mapping[str, Any]) -> dict[str, Any]:
                 f"flag --{name} belongs to --{part} {value}, and --{part} is {settings[part]}: "
                 "leave one of them out"
             )
+    likelihood, binarize = settings["likelihood"], settings["binarize"]
+    if PARTS["likelihood"][likelihood].has_256_values and binarize != "none":
+        raise UsageError(
+            f"flag --binarize={binarize}: --likelihood {likelihood} is a distribution of 256 gray "
+            "values; leave --binarize out, or choose --likelihood bernoulli"
+        )
     for part in (name for name in flags if name in PARTS):
         row = PARTS[part][settings[part]]
         for name in getattr(row, "required", ()):
@@ -50,13 +56,15 @@ def complete(given: Mapping[str, Any]) -> dict[str, Any]:
                     f"{join_or(fitting)}"
                 )
         for name in getattr(row, "per_layer", ()):
-            count = len(settings[row.layers])
+            count = len(settings[row.layers]) if row.layers else 1
             if len(settings[name]) not in (0, 1, count):
-                texts = {each: flags[each].type.format(settings[each]) for each in flags}
-                raise UsageError(
-                    f"flag --{name}={texts[name]}: expected one value, or as many as "
-                    f"--{row.layers} {texts[row.layers]} has: {count}"
+                message = (
+                    f"flag --{name}={flags[name].type.format(settings[name])}: expected one value"
                 )
+                if row.layers:
+                    layers = flags[row.layers].type.format(settings[row.layers])
+                    message += f", or as many as --{row.layers} {layers} has: {count}"
+                raise UsageError(message)
     return settings
 
 

@@ -25,11 +25,9 @@ Tables = Sequence[dict[str, Any]]  # of each run, what was measured
 def compare(sessions: Sequence[Session]) -> list[Path]:
     """Draws the runs' curves, metrics, reconstructions and samples; writes tables.
 
-    Nats of a probability and of a density cannot be compared (docs/likelihoods.md). If the runs
-    have both, curves and metrics that depend on the likelihood are not drawn; a line reports this.
-
-    Args:
-        sessions: of two or more runs on the same images, with the same folder for results.
+    Nats of a probability, of a probability of 8-bit pixels and of a density cannot be compared
+    (docs/likelihoods.md). If the runs have several, curves and metrics that depend on the
+    likelihood are not drawn; a line reports this.
     """
     first = sessions[0]
     labels = runs.label({session.run.name: session.record for session in sessions})
@@ -45,7 +43,7 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
         hidden = [name for name in shown if METRICS[name].depends_on_likelihood]
         shown = [name for name in shown if name not in hidden]
         print(
-            f"{', '.join(likelihoods)}: nats of probabilities and of densities cannot be compared; "
+            f"{', '.join(likelihoods)}: their nats cannot be compared (docs/likelihoods.md); "
             f"curves, {' and '.join(METRICS[name].heading for name in hidden)} are not drawn"
         )
     written += _draw_metrics(first, shown, tables, labels, subtitle)
@@ -57,7 +55,7 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
 
 
 def _choose_likelihoods(sessions: Sequence[Session]) -> list[str]:
-    """Returns one likelihood of the runs for each kind of nats: a probability, a density."""
+    """Returns one likelihood of the runs for each kind of nats, such as a density's."""
     by_nats: dict[str, str] = {}
     for session in sessions:
         by_nats.setdefault(LIKELIHOODS[session.likelihood].nats, session.likelihood)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def measure(session: Session) -> dict[str, Any]:
     ``kl_per_dimension`` are lists over latent dimensions.
 
     What a model does not have is left out: an autoencoder's KL and ELBO, the KL by dimension of
-    a prior without one, accuracy without a classifier or labels. ``squared_error_plus_kl``, for
+    a prior without one, accuracy without a classifier or labels, bits per dimension if the
+    likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for
     a Gaussian likelihood, is what training by squared error reports, whatever the standard
     deviation of the noise. An autoencoder has ``code_variance`` instead of
     ``posterior_mean_variance``.
@@ -57,6 +59,9 @@ def measure(session: Session) -> dict[str, Any]:
     if model.is_variational:
         per_image["elbo"] = -(losses["reconstruction"] + losses["kl"])
         per_image["kl"] = losses["kl"]
+        if LIKELIHOODS[likelihood].has_256_values:
+            num_values = math.prod(images.shape[1:])
+            per_image["bits_per_dimension"] = -per_image["elbo"] / (math.log(2) * num_values)
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]

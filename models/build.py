@@ -44,7 +44,7 @@ def build_parts(image_shape: tuple[int, int, int], settings: Mapping[str, Any]) 
     """Returns the parts of a model, and the numbers whose flags its row in the catalog lists."""
     likelihood = likelihoods.build(settings)
     height, width, channels = image_shape
-    outputs_shape = (height, width, channels * likelihood.outputs_per_channel)
+    outputs_shape = (height, width, likelihood.num_outputs(channels))
     rate, seed = settings["corruption"], settings["seed"]
     parts = {
         **networks.build(outputs_shape, settings),

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.stats
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 import runs
 from catalog.likelihoods import LIKELIHOODS
@@ -28,19 +28,37 @@ def score(likelihood: str, x: np.ndarray, outputs: np.ndarray, learned: float) -
         outputs: the decoder's, (num_images, 64 · outputs per pixel).
         learned: the likelihood's own weight, if it has one.
     """
-    logits, *rest = np.moveaxis(outputs.reshape(len(x), 64, -1), -1, 0)
+    outputs = outputs.reshape(len(x), 64, -1)
+    logits, *rest = np.moveaxis(outputs, -1, 0)
     if likelihood in ("bernoulli", "continuous_bernoulli"):
         pixels = x * logits - np.logaddexp(0, logits)
         if likelihood == "continuous_bernoulli":  # its normalizer, 2 artanh(1 − 2λ) / (1 − 2λ)
             logits = np.where(np.abs(logits) < 1e-4, 1e-4, logits)
             pixels += np.log(logits / np.tanh(logits / 2))
         return pixels.sum(axis=1)
+    if likelihood == "discretized_logistic":
+        return np.log(interval(x, logits, rest[0])).sum(axis=1)
+    if likelihood == "logistic_mixture":
+        log_weights, means, raws = np.split(outputs, 3, axis=-1)
+        return np.log((softmax(log_weights, -1) * interval(x[..., None], means, raws)).sum(-1)).sum(
+            1
+        )
     log_stddev = {
         "gaussian": lambda: np.log(0.5) / 2,
         "gaussian_learned": lambda: -6 + np.logaddexp(0, learned + np.log(0.5) + 6),
         "gaussian_per_pixel": lambda: -4 + np.logaddexp(0, rest[0] + np.log(0.5) + 4),
     }[likelihood]()
     return scipy.stats.norm.logpdf(x, expit(logits), np.exp(log_stddev)).sum(axis=1)
+
+
+def interval(x: np.ndarray, mean: np.ndarray, raw: np.ndarray) -> np.ndarray:
+    """Returns the probability that a logistic distribution gives to the 8-bit values x."""
+    lowest = -7 - np.log(2)
+    logistic = scipy.stats.logistic(
+        (1 + mean) / 2, np.exp(lowest + np.logaddexp(0, raw + np.log(0.5) - lowest))
+    )
+    upper = np.where(x > 0.999, 1, logistic.cdf(x + 1 / 510))
+    return upper - np.where(x < 0.001, 0, logistic.cdf(x - 1 / 510))
 
 
 def measure_in_numpy(model: Path, likelihood: str) -> tuple[float, np.ndarray]:
@@ -91,6 +109,13 @@ def test_a_run_of_every_likelihood_is_trained_and_measured(
     reconstruction, kl = metrics["reconstruction"]["mean"], metrics["kl"]["mean"]
     assert reconstruction + kl == pytest.approx(history[1]["val_loss"], abs=3)
     assert metrics["elbo"]["mean"] == pytest.approx(-(reconstruction + kl))
+
+    has_bits = LIKELIHOODS[likelihood].has_256_values
+    assert ("bits_per_dimension" in metrics) == ("bits per dimension" in printed) == has_bits
+    if has_bits:  # a fair guess of one of 256 values costs 8 bits
+        bits = -metrics["elbo"]["mean"] / 64 / np.log(2)
+        assert metrics["bits_per_dimension"]["mean"] == pytest.approx(bits)
+        assert 1 < bits < 8
 
     expected_kl, draws = measure_in_numpy(run.best_path, likelihood)
     assert kl == pytest.approx(expected_kl, rel=1e-5)

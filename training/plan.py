@@ -104,5 +104,9 @@ def print_plan(
 def _describe_part(part: str, settings: Mapping[str, Any]) -> str:
     """Returns e.g. ``"mlp: hidden_dim 500, activation tanh, dropout 0.0"``."""
     flags = catalog.PARTS[part][settings[part]].flags
-    values = ", ".join(f"{flag.name} {flag.type.format(settings[flag.name])}" for flag in flags)
+    values = ", ".join(
+        f"{flag.name} {flag.type.format(settings[flag.name])}"
+        for flag in flags
+        if settings[flag.name] is not None
+    )
     return f"{settings[part]}: {values}" if values else settings[part]

@@ -12,18 +12,22 @@ from typing import Any
 
 from models.likelihoods.bernoulli import Bernoulli
 from models.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from models.likelihoods.discretized_logistic import DiscretizedLogistic
 from models.likelihoods.gaussian import Gaussian
 from models.likelihoods.gaussian_learned import GaussianLearned
 from models.likelihoods.gaussian_per_pixel import GaussianPerPixel
 from models.likelihoods.likelihood import Likelihood
+from models.likelihoods.logistic_mixture import LogisticMixture
 
 __all__ = [
     "Bernoulli",
     "ContinuousBernoulli",
+    "DiscretizedLogistic",
     "Gaussian",
     "GaussianLearned",
     "GaussianPerPixel",
     "Likelihood",
+    "LogisticMixture",
     "build",
 ]
 

@@ -32,19 +32,9 @@ class ContinuousBernoulli(Likelihood):
             outputs: the decoder's logits, of the same shape.
         """
         # x·l − log ∫₀¹ exp(t·l) dt = (x − ½)·l − |l|/2 − log((1 − exp(−|l|)) / |l|). No term
-        # overflows, and the first two cancel exactly for black or white pixels. The last term is
-        # 0/0 at l = 0 (λ = ½); near 0 it loses digits, in value and in gradient, so that a power
-        # series replaces it for |l| < 1. Gradients flow through both branches of ``where``:
-        # ``near`` and ``far`` keep the inputs of each within its range.
+        # overflows, and the first two cancel exactly for black or white pixels.
         size = ops.abs(outputs)
-        far = ops.maximum(size, 1.0)
-        near = ops.square(ops.minimum(size, 1.0))
-        log_rest = ops.where(
-            size < 1,
-            near * _sum_powers(near, _LOG_SINHC) - size / 2,
-            ops.log((1 - ops.exp(-far)) / far),
-        )
-        per_pixel = (images - 0.5) * outputs - size / 2 - log_rest
+        per_pixel = (images - 0.5) * outputs - size / 2 - log_mean_decay(size)
         return ops.sum(per_pixel, axis=(-3, -2, -1))
 
     def mean(self, outputs):
@@ -58,6 +48,22 @@ class ContinuousBernoulli(Likelihood):
         beyond_half = 1 / (1 - ops.exp(-far)) - 0.5 - 1 / far
         beyond_half = ops.where(size < 1, near * _sum_powers(ops.square(near), _MEAN), beyond_half)
         return 0.5 + ops.sign(outputs) * beyond_half
+
+
+def log_mean_decay(size):
+    """Returns log ∫₀¹ exp(−t·size) dt = log((1 − exp(−size)) / size), for size ≥ 0.
+
+    This is 0/0 at 0; near 0 it loses digits, in value and in gradient, so that a power series
+    replaces it for size < 1. Gradients flow through both branches of ``where``: ``near`` and
+    ``far`` keep the inputs of each within its range.
+    """
+    far = ops.maximum(size, 1.0)
+    near = ops.square(ops.minimum(size, 1.0))
+    return ops.where(
+        size < 1,
+        near * _sum_powers(near, _LOG_SINHC) - size / 2,
+        ops.log((1 - ops.exp(-far)) / far),
+    )
 
 
 # Taylor coefficients in powers of l²: of log(sinh(l/2) / (l/2)) / l², where sinh(l/2) / (l/2) =

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from data.batches import ResidentBatches
 from tests.settings import make_settings
 from training import fit
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 IMAGES = np.random.default_rng(1).integers(0, 256, (2000, PIXELS), dtype=np.uint8)
 RECIPE = Recipe(
     hidden_dim=(32, 24),
@@ -200,3 +203,24 @@ def test_the_table_is_made_of_the_results():
     assert header.count("|") == ours.count("|") == other.count("|")
     assert "| 20.0 (10.0, 30.0, 20.0) | 1.00 | 40.0 | −99.50, −99.50, −99.50 |" in ours
     assert "| 50.0 (50.0) | 2.50 | 60.0 | −99.00 |" in other
+
+
+def test_the_page_shows_the_committed_results(tmp_path):
+    results = json.loads((DOCS / "speedrun.json").read_text(encoding="utf-8"))
+    page = DOCS / "speedrun.md"
+    copy = tmp_path / "speedrun.md"
+    copy.write_bytes(page.read_bytes())
+    speedrun.replace_section(copy, results)
+    assert copy.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+
+
+def test_the_committed_results_are_of_the_recipe_and_reach_the_target():
+    results = json.loads((DOCS / "speedrun.json").read_text(encoding="utf-8"))
+    recipe = json.loads(json.dumps(dataclasses.asdict(speedrun.read_recipe())))
+    assert results["recipe"] == recipe
+    assert results["rows"].keys() == {speedrun.OURS, *speedrun.PEERS}
+    for rows in results["rows"].values():
+        assert all(row["test_elbo"] >= speedrun.TARGET for row in rows)
+    for seed, row in enumerate(results["rows"][speedrun.OURS]):
+        metrics = json.loads((DOCS / "speedrun" / f"seed_{seed}" / "metrics.json").read_text())
+        assert metrics["elbo"]["mean"] == row["test_elbo"]

@@ -151,7 +151,7 @@ def test_any_command_line_is_accepted_or_refused_in_one_line(script, tmp_path, m
     fuzz()
     assert sum(ends.values()) >= SOME.max_examples
     assert len(ends) > 10, "refusals of many kinds"
-    assert ends["read"] > 20, "or nothing was tried beyond the words themselves"
+    assert ends["read"] > 10, "or nothing was tried beyond the words themselves"
     assert not [end for end in ends if end.startswith("status")]
     assert list(tmp_path.iterdir()) == []
 

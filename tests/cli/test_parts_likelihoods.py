@@ -33,6 +33,10 @@ def test_a_likelihoods_settings_hold_the_flags_that_it_reads_and_no_others():
             "--likelihood continuous_bernoulli --beta 2",
             "mnist_vae_hd500_ld10_e50_lik-continuous_bernoulli_beta2",
         ),
+        (
+            "--likelihood logistic_mixture --num_logistics 10",
+            "mnist_vae_hd500_ld10_e50_lik-logistic_mixture_nlog10",
+        ),
     ],
 )
 def test_the_likelihood_shows_in_a_runs_name(words, name):
@@ -54,6 +58,15 @@ def test_the_likelihood_shows_in_a_runs_name(words, name):
         (
             "--likelihood gaussian --pixel_stddev 0",
             "flag --pixel_stddev=0: expected a number of at least 0.001",
+        ),
+        (
+            "--likelihood discretized_logistic --binarize dynamic",
+            "flag --binarize=dynamic: --likelihood discretized_logistic is a distribution of 256 "
+            "gray values; leave --binarize out, or choose --likelihood bernoulli",
+        ),
+        (
+            "--likelihood logistic_mixture --num_logistics 0",
+            "flag --num_logistics=0: expected an integer of at least 1, at most 100",
         ),
         ("--likelihood normal", "flag --likelihood=normal: expected bernoulli, gaussian,"),
         ("--likelihood gausian", "did you mean gaussian"),

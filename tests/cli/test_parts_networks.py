@@ -31,6 +31,10 @@ def test_a_network_fills_in_its_own_defaults_and_its_flags_show_in_the_name():
             "--hidden_dim 512,256 --activation elu,tanh",
             "mnist_vae_hd512-256_ld10_e50_act-elu-tanh",
         ),
+        (
+            "--network resnet --width 64 --num_halvings 0",
+            "mnist_vae_ld10_e50_nresnet_w64_nh0",
+        ),
         ("--hidden_dim 512 --activation gelu", "mnist_vae_hd512_ld10_e50_act-gelu"),
         ("--initializer he_normal", "mnist_vae_hd500_ld10_e50_init-he_normal"),
         ("--initializer normal", "mnist_vae_hd500_ld10_e50_init-normal"),
@@ -58,6 +62,10 @@ def test_lists_and_initializers_are_part_of_a_runs_name(words, name):
         (
             "--activation elu,tanh",
             "flag --activation=elu,tanh: expected one value, or as many as --hidden_dim 500 has: 1",
+        ),
+        (
+            "--network resnet --activation elu,tanh",
+            "flag --activation=elu,tanh: expected one value",
         ),
         (
             "--init_stddev 0.1",

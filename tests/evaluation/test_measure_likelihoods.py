@@ -65,9 +65,21 @@ def test_the_table_names_the_kind_of_nats(session, capsys):
     metrics.run(session)
     printed = capsys.readouterr().out
     likelihood = session.settings["likelihood"]
-    density = likelihood != "bernoulli"
+    row = LIKELIHOODS[likelihood]
+    density = likelihood != "bernoulli" and not row.has_256_values
     assert (f"p(x|z) {likelihood}: a density, not comparable" in printed) == density
+    assert ("p(x|z) " + likelihood + ": a probability of 8-bit" in printed) == row.has_256_values
     assert ("squared error + KL" in printed) == likelihood.startswith("gaussian")
+
+
+def test_bits_per_dimension_are_nats_of_the_elbo_by_log_2_and_the_number_of_values(session):
+    measured = metrics.measure(session)
+    if not LIKELIHOODS[session.settings["likelihood"]].has_256_values:
+        assert "bits_per_dimension" not in measured
+        return
+    for name, sign in (("mean", -1), ("standard_error", 1)):
+        expected = sign * measured["elbo"][name] / np.log(2) / 64
+        assert measured["bits_per_dimension"][name] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("session", ["bernoulli"], indirect=True)

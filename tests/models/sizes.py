@@ -11,9 +11,13 @@ from tests.settings import make_settings
 
 def _small_sizes(network: str) -> dict[str, Any]:
     """Returns the flags that a network reads, with values that fit 8×8 images."""
-    sizes = {flag.name: flag.default for flag in NETWORKS[network].flags}
+    sizes = {
+        flag.name: flag.default for flag in NETWORKS[network].flags if flag.default is not None
+    }
     if "hidden_dim" in sizes:
         sizes["hidden_dim"] = (32,)
+    elif "width" in sizes:
+        sizes["width"] = 16
     else:
         # Enough to memorize sixteen images, which is tested without dropout.
         sizes["filters"] = (16,) * len(sizes["filters"])

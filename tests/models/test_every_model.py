@@ -102,7 +102,7 @@ def test_every_public_method_gives_the_shapes_and_ranges_it_promises(names, imag
         assert (kl is not None) == PRIORS[names[3]].by_dimension
         assert kl is None or kl.shape == (batch_size, LATENT_DIM)
         assert model.sample_prior(batch_size).shape == (batch_size, LATENT_DIM)
-        outputs = (*batch.shape[:-1], batch.shape[-1] * model.likelihood.outputs_per_channel)
+        outputs = (*batch.shape[:-1], model.likelihood.num_outputs(batch.shape[-1]))
         assert model(batch).shape == outputs
         for name, losses in model.compute_losses(batch).items():
             assert losses.shape == (batch_size,), name
@@ -192,7 +192,9 @@ def test_one_batch_overfits(corner, images):
     assert after < before - 28
     reconstructed = np.asarray(model.reconstruct(images))
     error = np.square(images - reconstructed).sum()
-    assert error < 0.5 * np.square(images - images.mean(axis=0)).sum()
+    # A distribution of 256 values is slower still.
+    fraction = 0.8 if LIKELIHOODS[corner[2]].has_256_values else 0.5
+    assert error < fraction * np.square(images - images.mean(axis=0)).sum()
     if corner[2] == "bernoulli":
         assert before > 40
         assert after < 12

@@ -17,8 +17,8 @@ SHAPES = [(1, 1, 1), (1, 1, 3), (2, 9, 2), (28, 28, 1), (32, 31, 4), (257, 129, 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian_per_pixel"])
 @pytest.mark.parametrize("network", [name for name in SMALL_NETWORKS if name != "conv_leaky"])
 def test_a_network_gives_images_of_the_size_it_was_built_for(network, likelihood, shape, tmp_path):
-    small = {"filters": (3, 4, 5) if network == "conv_prelu" else (3, 4)}
-    small = small if "conv" in network else {}
+    small: dict[str, Any] = {"filters": (3, 4, 5) if network == "conv_prelu" else (3, 4)}
+    small = small if "conv" in network else {"width": 4} if network == "resnet" else {}
     settings = small_settings(network, likelihood=likelihood, latent_dim=2, **small)
     if network == "conv_prelu" and max(shape) < 10:  # 4 rows are left, the last kernel has 5
         with pytest.raises(NetworkError, match="does not fit") as error:

@@ -48,7 +48,7 @@ def test_all_kernels_of_a_network_have_the_initializer_and_all_biases_are_0(netw
 
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
-@pytest.mark.parametrize("network", ["mlp", "conv", "conv_leaky"])
+@pytest.mark.parametrize("network", ["mlp", "conv", "conv_leaky", "resnet"])
 def test_a_network_made_from_a_config_has_the_same_initializer(network, initializer):
     width: dict[str, Any] = {"init_stddev": 0.25} if initializer == "normal" else {}
     settings = small_settings(network, initializer=initializer, **width)

@@ -23,7 +23,7 @@ def likelihood(request):
 
 
 def draw_outputs(likelihood, source):
-    return source.normal(0, 2, (*IMAGES.shape[:-1], 2 * likelihood.outputs_per_channel))
+    return source.normal(0, 2, (*IMAGES.shape[:-1], likelihood.num_outputs(2)))
 
 
 def gradient_of(likelihood, images, outputs):
@@ -41,8 +41,8 @@ def test_shapes_and_precision(likelihood, dtype):
     log_prob, mean = likelihood.log_prob(images, outputs), likelihood.mean(outputs)
     assert (log_prob.shape, mean.shape) == ((3,), IMAGES.shape)
     assert log_prob.dtype == mean.dtype == dtype
-    assert np.min(mean) > 0
-    assert np.max(mean) < 1
+    assert np.min(mean) >= 0
+    assert np.max(mean) <= 1
 
 
 def test_the_gradient_is_the_slope(likelihood):
@@ -60,9 +60,12 @@ def test_the_gradient_is_the_slope(likelihood):
 
 @pytest.mark.parametrize("pixel", [0.0, 0.3, 1.0])
 def test_extreme_outputs_have_finite_values_and_gradients(likelihood, pixel):
-    count = likelihood.outputs_per_channel
-    grid = np.stack(np.meshgrid(*[EXTREMES] * count), axis=-1).reshape(-1, 1, 1, count)
-    outputs = grid.astype(np.float32)
+    count = likelihood.num_outputs(1)
+    if count < 4:
+        grid = np.stack(np.meshgrid(*[EXTREMES] * count), axis=-1)
+    else:
+        grid = np.random.default_rng(6).choice(EXTREMES, (5000, count))
+    outputs = grid.reshape(-1, 1, 1, count).astype(np.float32)
     images = np.full((len(outputs), 1, 1, 1), pixel, np.float32)
     assert np.all(np.isfinite(likelihood.log_prob(images, outputs)))
     assert np.all(np.isfinite(gradient_of(likelihood, images, outputs)))
@@ -73,7 +76,7 @@ def test_extreme_outputs_have_finite_values_and_gradients(likelihood, pixel):
 def test_float32_keeps_the_digits_of_float64(likelihood):
     source = np.random.default_rng(3)
     images = source.random((2000, 1, 1, 1))
-    size = 10 ** source.uniform(-6, 1, (2000, 1, 1, likelihood.outputs_per_channel))
+    size = 10 ** source.uniform(-6, 1, (2000, 1, 1, likelihood.num_outputs(1)))
     outputs = np.where(source.random(size.shape) < 0.5, -size, size)
     halves = images.astype(np.float32), outputs.astype(np.float32)
     exact = [value.astype(np.float64) for value in halves]
@@ -83,7 +86,9 @@ def test_float32_keeps_the_digits_of_float64(likelihood):
         lambda images, outputs: gradient_of(likelihood, images, outputs),
     ):
         expected, found = np.asarray(function(*exact)), np.asarray(function(*halves))
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-6)
+        # A mixture's gradient is small where another component explains the pixel.
+        atol = 1e-5 if isinstance(likelihood, likelihoods.LogisticMixture) else 2e-6
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=atol)
 
 
 def test_xla_gives_the_same_numbers(likelihood):
@@ -95,11 +100,19 @@ def test_xla_gives_the_same_numbers(likelihood):
     )
 
 
+@pytest.mark.parametrize(
+    "likelihood",
+    [name for name, row in LIKELIHOODS.items() if not row.has_256_values],
+    indirect=True,
+)
 def test_the_mean_of_the_best_outputs_equals_the_pixels(likelihood):
-    """At a stationary point in the outputs of the mean, E[x|z] is the pixel."""
+    """At a stationary point in the outputs of the mean, E[x|z] is the pixel.
+
+    Not so for 8-bit values: all probability beyond white belongs to white.
+    """
     images = np.array([0.1, 0.4, 0.7, 0.95]).reshape(4, 1, 1, 1)
     low, high = np.full((2, 4, 1, 1, 1), [[[[[-40.0]]]], [[[[40.0]]]]])
-    rest = np.zeros((4, 1, 1, likelihood.outputs_per_channel - 1))
+    rest = np.zeros((4, 1, 1, likelihood.num_outputs(1) - 1))
     for _ in range(60):  # bisection: the gradient falls through 0 where log p is greatest
         middle = (low + high) / 2
         outputs = np.concatenate([middle, rest], axis=-1)

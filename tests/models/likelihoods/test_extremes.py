@@ -16,7 +16,7 @@ from models import likelihoods
 from models.likelihoods import Gaussian, GaussianLearned, GaussianPerPixel
 from tests.settings import make_settings
 
-PIXELS = [0.0, 1e-6, 0.3, 1.0]
+PIXELS = [0.0, 1e-6, 0.31, 1.0]  # 0.3 is halfway between two 8-bit values
 LOGITS = [-1e4, -50.0, 0.0, 2.0, 1e4]
 STDDEVS = [1e-8, 1e-5, 0.1, 1.0, 1e4, 1e8]
 LOWEST = {"gaussian_learned": -6.0, "gaussian_per_pixel": -4.0}  # of log σ
@@ -40,6 +40,9 @@ def size_of(raw: float, lowest: float) -> float:
     return float(np.exp(lowest + np.logaddexp(0, raw + np.log(0.5) - lowest)))
 
 
+FIRST_SCALE = size_of(0.0, -7 - np.log(2))  # of a logistic distribution, for outputs of 0
+
+
 def expected_log_prob(name, images, logits, stddev):
     """Returns log p of each pixel in float64; ``stddev`` for likelihoods that have one."""
     x, logit = images.astype(np.float64), logits.astype(np.float64)
@@ -52,7 +55,32 @@ def expected_log_prob(name, images, logits, stddev):
         # ∫₀¹ exp(t·l) dt = exp(max(l, 0)) · (1 − exp(−|l|)) / |l|
         log_area = np.where(size > 0, np.log(-np.expm1(-near) / near), 0.0)
         return x * logit - np.maximum(logit, 0) - log_area
+    if LIKELIHOODS[name].has_256_values:  # the first output of a mixture is no mean
+        return log_interval(x, logit / 2 if name == "discretized_logistic" else 0.0, FIRST_SCALE)
     return scipy.stats.norm.logpdf(x, scipy.special.expit(logit), stddev)
+
+
+def log_interval(x, mean, scale):
+    """Returns the log-probability of the nearest 8-bit value, from SciPy's logistic distribution.
+
+    The difference of two cumulative probabilities, or of two survival probabilities where those
+    are the smaller ones.
+
+    Args:
+        mean: minus a half.
+    """
+    deviation = np.round(x * 255) / 255 - 0.5 - mean
+    start, end = ((deviation + side / 510) / scale for side in (-1, 1))
+    logistic = scipy.stats.logistic
+    near, far = logistic.logcdf(end), logistic.logcdf(start)
+    flipped = start > 0
+    near, far = (
+        np.where(flipped, logistic.logsf(start), near),
+        np.where(flipped, logistic.logsf(end), far),
+    )
+    inside = near + np.log(-np.expm1(far - near))
+    at_end = np.where(x < 0.5 / 255, logistic.logcdf(end), logistic.logsf(start))
+    return np.where((x < 0.5 / 255) | (x > 254.5 / 255), at_end, inside)
 
 
 def score(likelihood, images, outputs):
@@ -71,7 +99,7 @@ def test_log_prob_at_extreme_logits_is_numpys(name, dtype, tolerance):
     images, logits = as_images(pairs[:, 0], dtype), as_images(pairs[:, 1], dtype)
     likelihood = likelihoods.build(make_settings(likelihood=name))
     likelihood.build(None)
-    rest = np.zeros((len(pairs), 1, 1, likelihood.outputs_per_channel - 1), dtype)
+    rest = np.zeros((len(pairs), 1, 1, likelihood.num_outputs(1) - 1), dtype)
     stddev = 0.5**0.5 if name == "gaussian" else None
     if name in LOWEST:
         stddev = size_of(0.0, LOWEST[name])
