@@ -47,8 +47,12 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
     settings = cli.settings(flags)
     cluster.check_even(workers, flags.batch_size, settings["num_validation"])
     run = choose_run(flags, settings, workers)
-    info = data.describe(flags.dataset, flags.data_dir)
-    recorded = cli.read_record(run)["flags"] if flags.resume else None
+    recorded = None
+    info = data.describe(flags.dataset, flags.data_dir, settings)
+    if flags.resume:
+        record = cli.read_record(run)
+        recorded = record["flags"]
+        info = data.from_record(record, flags.dataset, flags.data_dir)
     settings["stream"], reason = plan.choose_streaming(
         info, settings, flags.strategy, len(workers.workers), recorded
     )
@@ -116,7 +120,7 @@ def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share,
             "status": "training",
             **runs.describe_origin(argv, cli.ROOT),
             "flags": settings,
-            "dataset": data.to_record(info),
+            "dataset": data.to_record(info, run.folder),
             "data_dir": data_dir and str(data.resolve_data_dir(data_dir)),
             "num_train": num_train,
             "num_parameters": model.count_params(),
@@ -125,6 +129,7 @@ def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share,
             "num_replicas": job.num_replicas,
         }
         run.start(record)
+        run.write_skipped(info.skipped)
     try:
         result = fit(model, training, validation, held_out.images[:16] / 255, job)
     except Diverged as diverged:

@@ -1,13 +1,20 @@
 """Datasets: what is known about each before any image is read.
 
-A dataset is one row of ``DATASETS``. A new way of loading images is a new module in
-``data/sources``, whose docstring lists the functions that a module needs.
+A known dataset is one row of ``DATASETS``; every other one is described when it is opened. A new
+way of loading images is a new module in ``data/sources``, whose docstring lists the functions
+that a module needs.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from catalog.flags import Flag
+from catalog.values import ARRAY_SUFFIXES, Boolean, ImageSize, Number, Text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +35,13 @@ class DatasetInfo:
         download_url: address that TFDS downloads from; None for embedded images.
         sha256: split → digest of its decoded images followed by its labels (int64), where
             they are known.
+        path: of the user's own folder or file, absolute; None for a known dataset.
+        options: the flags that its source reads, by name.
+        fingerprint: of the names, sizes or contents of the user's own images.
+        has_validation: whether the source has validation images of its own: the last
+            ``num_validation`` images of the training split.
+        notes: what was decided about the images, one line each.
+        skipped: images that ``--skip_bad_images`` leaves out, each with the reason.
     """
 
     name: str
@@ -42,6 +56,12 @@ class DatasetInfo:
     version: str | None = None
     download_url: str | None = None
     sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    path: str | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    fingerprint: str | None = None
+    has_validation: bool = False
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     def num_images(self, split: str) -> int:
         """Returns the number of images in the official ``"train"`` or ``"test"`` split."""
@@ -118,3 +138,89 @@ DATASETS = {
         ),
     )
 }
+
+
+# ----------------------------------------------------------------------- the user's own images
+
+_IMAGE_SIZE = Flag(
+    "image_size",
+    ImageSize(Number(int, 1, 10_000)),
+    None,
+    "resize images to this size in pixels and crop them at the center, as in 64 or 64,48",
+    "sz",
+    "data",
+    is_common=True,
+)
+_GRAYSCALE = Flag(
+    "grayscale",
+    Boolean(),
+    None,
+    "convert images to gray, or with 0 to color (default: gray if all are gray)",
+    "gray",
+    "data",
+    is_common=True,
+)
+_SKIP_BAD_IMAGES = Flag(
+    "skip_bad_images",
+    Boolean(),
+    False,
+    "leave out files that cannot be decoded, and list them in the run's skipped_images.txt; all "
+    "files are decoded once to find them",
+    "skip",
+    "data",
+)
+_KEY = Text(r"\S(.{0,98}\S)?", "the name of an array", "name")
+_IMAGE_KEY = Flag("image_key", _KEY, None, "array of images in an .npz file", "ik-", "data")
+_LABEL_KEY = Flag(
+    "label_key", _KEY, None, "array of labels in an .npz file; none: no labels", "lk-", "data"
+)
+
+
+class Source(NamedTuple):
+    """A choice of ``--dataset``.
+
+    Attributes:
+        description: one line for the help text.
+        module: in ``data/sources``.
+        flags: that it reads.
+    """
+
+    description: str
+    module: str
+    flags: tuple[Flag, ...] = ()
+
+
+FOLDER, FILE = "FOLDER", "FILE.npz"  # as they stand in messages
+
+
+class _Sources(dict[str, Source]):
+    """The sources of images by dataset; that of a path follows from its suffix."""
+
+    def __missing__(self, path: str) -> Source:
+        return self[FILE if path.endswith(ARRAY_SUFFIXES) else FOLDER]
+
+
+SOURCES = _Sources(
+    {
+        **{name: Source(info.description, info.source) for name, info in DATASETS.items()},
+        FOLDER: Source("a folder of images", "folder", (_IMAGE_SIZE, _GRAYSCALE, _SKIP_BAD_IMAGES)),
+        FILE: Source(
+            "an .npz or .npy file", "arrays", (_IMAGE_SIZE, _GRAYSCALE, _IMAGE_KEY, _LABEL_KEY)
+        ),
+    }
+)
+
+
+def is_path(dataset: str) -> bool:
+    """Whether a value of ``--dataset`` is a path, as opposed to the name of a known dataset."""
+    return os.sep in dataset
+
+
+def short_name(dataset: str) -> str:
+    """Returns a name for figures and for the folders of runs: that of a path is its last part."""
+    if not is_path(dataset):
+        return dataset
+    name = os.path.basename(dataset)
+    stem = name.removesuffix(".npz").removesuffix(".npy")
+    plain = re.sub(r"[^\w.=+-]+", "-", stem)[:40].strip("._-=+")
+    return f"own-{plain}" if plain in DATASETS or not plain else plain

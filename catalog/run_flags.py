@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from catalog import training
-from catalog.datasets import DATASETS
+from catalog.datasets import DATASETS, SOURCES
 from catalog.flags import Flag
 from catalog.likelihoods import LIKELIHOODS
 from catalog.models import MODELS
@@ -14,11 +14,12 @@ from catalog.networks import NETWORKS
 from catalog.objectives import OBJECTIVES
 from catalog.priors import PRIORS
 from catalog.schedules import BETA_SCHEDULES
-from catalog.values import Choice
+from catalog.values import Choice, Dataset
 
 # The flag that chooses a part → the table of its values. A row may read flags that choose
 # further parts: a model reads --prior and --objective.
 PARTS: Mapping[str, Mapping[str, Any]] = {
+    "dataset": SOURCES,
     "model": MODELS,
     "network": NETWORKS,
     "likelihood": LIKELIHOODS,
@@ -30,9 +31,10 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
 _EMBEDDED = [name for name, info in DATASETS.items() if info.download_url is None]
 DATASET = Flag(
     "dataset",
-    Choice(tuple(DATASETS)),
+    Dataset(tuple(DATASETS)),
     "mnist",
-    f"images to train on; {', '.join(_EMBEDDED)}: embedded, no download",
+    f"images to train on; {', '.join(_EMBEDDED)}: embedded, no download; path: of your own images, "
+    "a folder or an .npz or .npy file",
     group="data",
     is_common=True,
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
 import re
 from collections.abc import Collection
 from typing import Any
 
 MAX_NAME_BYTES = 255  # of a folder's name, on common file systems
+ARRAY_SUFFIXES = (".npz", ".npy")
 
 
 def join_or(names: Collection[str]) -> str:
@@ -135,6 +137,34 @@ class Choice(Value):
 
 
 @dataclasses.dataclass(frozen=True)
+class Dataset(Choice):
+    """The name of a dataset, or the path of a folder of images or of an array file.
+
+    A text that is no name is a path if it contains a separator, ends in ``.npz`` or ``.npy``, or
+    is an existing folder. Paths are parsed to absolute ones.
+    """
+
+    @property
+    def accepted(self) -> str:  # type: ignore[override]
+        return (
+            f"{join_or(self.names)}, or the path of a folder of images or of an .npz or .npy file"
+        )
+
+    @property
+    def syntax(self) -> str:  # type: ignore[override]
+        return f"{super().syntax}|path"
+
+    def parse(self, text: str) -> str:
+        is_path = os.sep in text or text.endswith(ARRAY_SUFFIXES)
+        if text in self.names or not text or "\0" in text or not (is_path or os.path.isdir(text)):
+            return super().parse(text)
+        path = os.path.abspath(os.path.expanduser(text))
+        if path == os.path.dirname(path):  # the root of all files
+            raise self._refuse()
+        return path
+
+
+@dataclasses.dataclass(frozen=True)
 class Several(Value):
     """A tuple of values, written with commas between them.
 
@@ -171,6 +201,21 @@ class Several(Value):
 
     def format(self, value: Any) -> str:
         return ",".join(map(str, value)) or "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSize(Several):
+    """Height and width in pixels; one number stands for both."""
+
+    accepted = "a height and a width with a comma between them, or one number for both"
+    syntax = "height,width"
+
+    def parse(self, text: str) -> tuple[Any, ...]:
+        try:
+            height, width = super().parse(text if "," in text else f"{text},{text}")
+        except ValueError:
+            raise self._refuse() from None
+        return height, width
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,6 +26,11 @@ _SYNONYMS: dict[str, str | tuple[str, ...]] = {
     **dict.fromkeys(("arch", "architecture", "encoder", "decoder", "net"), ("network",)),
     **dict.fromkeys(("channels", "num_filters"), ("filters",)),
     **dict.fromkeys(("data", "data_path", "datadir", "data_root", "root"), ("data_dir",)),
+    **dict.fromkeys(
+        ("images", "image_dir", "images_dir", "img_dir", "image_folder", "train_dir"), ("dataset",)
+    ),
+    **dict.fromkeys(("img_size", "size", "resolution", "crop", "resize"), ("image_size",)),
+    **dict.fromkeys(("gray", "grey", "greyscale"), ("grayscale",)),
     **dict.fromkeys(("config", "cfg", "config_file", "conf", "recipe"), ("flagfile",)),
     **dict.fromkeys(
         ("output", "output_dir", "out", "out_dir", "save_dir", "save_path", "log_dir", "name"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import data
 import runs
+from catalog.datasets import is_path
 from catalog.flags import Flag
 from catalog.values import Boolean, Several
 from cli.parsing import UsageError
@@ -20,19 +22,50 @@ def read_record(run: runs.Run) -> dict[str, Any]:
     """
     record = {"data_dir": None, **run.read_record()}
     try:
-        return {**record, "flags": check_recorded(record["flags"])}
-    except UsageError as error:
+        return {**record, "flags": check_recorded(record["flags"], record.get("dataset"))}
+    except (UsageError, data.DataError) as error:
         raise runs.RunError(f"{run.record_path} is refused: {error}") from None
 
 
-def check_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
+def read_moved(path: str, is_named: bool, run: runs.Run) -> dict[str, Any]:
+    """Returns run.json as ``read_record`` does, for a run whose images are at another path now.
+
+    Args:
+        path: of images, absolute.
+        is_named: whether the user named the run; otherwise the images must be those that it was
+            trained on.
+        run: if it was trained on images of the user's, its ``dataset`` is replaced by ``path``.
+    """
+    record = read_record(run)
+    flags = record["flags"]
+    if is_path(flags["dataset"]) and (is_named or _has_same_images(record, path)):
+        record = {**record, "flags": {**flags, "dataset": path}}
+    return record
+
+
+def _has_same_images(record: Mapping[str, Any], path: str) -> bool:
+    try:
+        data.from_record(record, path)
+    except data.DataError:
+        return False
+    return True
+
+
+def check_recorded(
+    recorded: Mapping[str, Any], dataset: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Returns the settings in the ``flags`` of a run.json, with defaults for missing flags.
 
     The values must be ones that train.py accepts on its command line. Nothing that they name is
-    imported.
+    imported, and no images are opened.
+
+    Args:
+        recorded: flag → value.
+        dataset: the description of the dataset in run.json, which old runs do not have.
 
     Raises:
         UsageError: if it has an unknown flag, or a value that is refused.
+        DataError: if the images are the user's own, and their description is missing.
     """
     known = {flag.name: flag for flag in FLAGS_OF_A_RUN}
     for name in recorded:
@@ -40,13 +73,13 @@ def check_recorded(recorded: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(
                 f"unknown flag in run.json: --{name}; it may come from a newer version"
             )
-    return settle(
-        {
-            name: _parse_recorded(known[name], value)
-            for name, value in recorded.items()
-            if value is not None
-        }
-    )
+    parsed = {
+        name: _parse_recorded(known[name], value)
+        for name, value in recorded.items()
+        if value is not None
+    }
+    own = parsed.get("dataset", "")
+    return settle(parsed, data.read_description(dataset, own, parsed) if is_path(own) else None)
 
 
 def _parse_recorded(flag: Flag, value: Any) -> Any:

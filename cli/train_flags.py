@@ -148,15 +148,20 @@ def settings(values: FlagValues) -> dict[str, Any]:
     return settle({**given(values), "seed": values.seed, "stream": values.stream})
 
 
-def settle(given_flags: Mapping[str, Any]) -> dict[str, Any]:
+def settle(given_flags: Mapping[str, Any], info: data.DatasetInfo | None = None) -> dict[str, Any]:
     """Returns the complete settings of the flags given.
+
+    Args:
+        given_flags: flag → value.
+        info: the dataset's description; None to describe it.
 
     Raises:
         UsageError: if they contradict each other, the chosen parts or the dataset.
+        DataError: if the dataset is a path without images that can be used.
     """
     stream = given_flags.get("stream")
     settings_ = complete({name: each for name, each in given_flags.items() if name != "stream"})
-    info = data.describe(settings_["dataset"])
+    info = info or data.describe(settings_["dataset"], settings=settings_)
     if settings_["num_validation"] is None:
         settings_["num_validation"] = info.num_validation
     if stream is not None:
@@ -169,6 +174,11 @@ def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
     """Refuses settings that the dataset does not allow."""
     dataset, num_validation = chosen["dataset"], chosen["num_validation"]
     num_train = info.num_train - num_validation
+    if info.has_validation and num_validation != info.num_validation:
+        raise UsageError(
+            f"flag --num_validation={num_validation}: {dataset} has {info.num_validation} "
+            "validation images of its own; leave it out"
+        )
     if num_train < 1:
         raise UsageError(
             f"flag --num_validation={num_validation}: expected less than the {info.num_train} "
@@ -179,6 +189,11 @@ def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
             f"--model {chosen['model']} needs labels, and {dataset} has none: choose another "
             "--model, or a --dataset with labels"
         )
+    if PARTS["model"][chosen["model"]].uses_labels and len(info.class_names or ()) == 1:
+        raise UsageError(
+            f"--model {chosen['model']} needs two or more classes, and {dataset} has one: choose "
+            "another --model"
+        )
     num_labels = chosen.get("num_labels")
     if num_labels is not None and num_labels > num_train:
         raise UsageError(
@@ -187,7 +202,8 @@ def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
         )
     if chosen.get("stream") and not data.can_stream(info):
         raise UsageError(
-            f"flag --stream=1: {dataset} is embedded and always in memory; leave it out"
+            f"flag --stream=1: {dataset} is {'read as one array' if info.path else 'embedded'} "
+            "and always in memory; leave it out"
         )
     if chosen.get("stream") and chosen["binarize"] == "static":
         raise UsageError(
@@ -210,7 +226,7 @@ def run_name(values: FlagValues) -> str:
     chosen = settings(values)
     flags = {**read_by(chosen), "stream": training.STREAM}
     defaults = {name: flag.default for name, flag in flags.items()}
-    defaults["num_validation"] = data.describe(chosen["dataset"]).num_validation
+    defaults["num_validation"] = data.describe(chosen["dataset"], settings=chosen).num_validation
     abbreviations = {name: flag.abbreviation for name, flag in flags.items() if flag.abbreviation}
     name = values.run_name or runs.name_run(chosen, defaults, abbreviations)
     if len(name.encode()) > MAX_NAME_BYTES:

@@ -1,7 +1,8 @@
-"""Images and labels by name, split, and served in batches.
+"""Images and labels by name or path, split, and served in batches.
 
-    describe(name) → DatasetInfo     shape, counts, classes, value range: no image is read for it
+    describe(dataset) → DatasetInfo  shape, counts, classes, value range, before training
     sources/                         loading of images: one module per kind of source
+    decoding, held_out               image files to arrays; test images of a source without any
     splits                           training, validation and test images
     batches, streaming, loading      what a model trains on
     cache, memory                    decoded images on disk and in memory
@@ -16,35 +17,57 @@ import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from catalog.datasets import DATASETS, DatasetInfo
+from catalog.datasets import DATASETS, SOURCES, DatasetInfo, is_path, short_name
 
 
 class DataError(Exception):
     """The images cannot be loaded; the message is one line for the user."""
 
 
-def describe(dataset: str | DatasetInfo, data_dir: str | None = None) -> DatasetInfo:
-    """Returns the description of a dataset, given by its name; a description is returned unchanged.
+def describe(
+    dataset: str | DatasetInfo,
+    data_dir: str | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> DatasetInfo:
+    """Returns the description of a dataset, given by its name or by the path of the user's images.
+
+    No image of a known dataset is read for it. The user's own folders are listed, and their array
+    files read once; the results are kept until the process ends. A description is returned
+    unchanged.
 
     Args:
-        dataset: a key of ``DATASETS``, or a description.
+        dataset: a key of ``DATASETS``, an absolute path, or a description.
         data_dir: folder of prepared datasets; the known datasets are described without it.
+        settings: flags by name, of which those that the source of a path reads count.
 
     Raises:
-        DataError: if no dataset has that name.
+        DataError: if no dataset has that name, or the path holds no images that can be used.
     """
     if isinstance(dataset, DatasetInfo):
         return dataset
+    if is_path(dataset):
+        row = SOURCES[dataset]
+        options = {flag.name: settings.get(flag.name, flag.default) for flag in row.flags}
+        info: DatasetInfo = importlib.import_module(f"data.sources.{row.module}").describe(
+            dataset, options
+        )
+        return info
     if dataset not in DATASETS:
         raise DataError(f"unknown dataset {dataset!r}: expected one of {', '.join(DATASETS)}")
     return DATASETS[dataset]
 
 
-def to_record(info: DatasetInfo) -> dict[str, Any]:
-    """Returns what a run depends on, as the JSON object ``dataset`` of run.json."""
-    return {
+def to_record(info: DatasetInfo, folder: Path | None = None) -> dict[str, Any]:
+    """Returns what a run depends on, as the JSON object ``dataset`` of run.json.
+
+    Args:
+        info: the dataset's description.
+        folder: of the run, to record where the user's own images are relative to it.
+    """
+    record = {
         "name": info.name,
         "image_shape": list(info.image_shape),
         "num_train": info.num_train,
@@ -52,6 +75,47 @@ def to_record(info: DatasetInfo) -> dict[str, Any]:
         "class_names": None if info.class_names is None else list(info.class_names),
         "value_range": list(info.value_range),
     }
+    if info.path is not None:
+        record |= {
+            "num_validation": info.num_validation,
+            "has_validation": info.has_validation,
+            "fingerprint": info.fingerprint,
+            "notes": list(info.notes),
+        }
+        if folder is not None:
+            record["relative_path"] = os.path.relpath(info.path, folder)
+    return record
+
+
+def read_description(recorded: Any, dataset: str, settings: Mapping[str, Any]) -> DatasetInfo:
+    """Returns the description in a run.json of the user's own images; nothing is opened.
+
+    Args:
+        recorded: the object ``dataset``, as ``runs`` has checked it.
+        dataset: the path that the run was trained on.
+        settings: the run's flags.
+
+    Raises:
+        DataError: if it is missing or incomplete.
+    """
+    wanted = ("num_validation", "has_validation", "fingerprint")
+    if not isinstance(recorded, Mapping) or any(name not in recorded for name in wanted):
+        raise DataError('"dataset" does not describe the images')
+    row, classes = SOURCES[dataset], recorded["class_names"]
+    return DatasetInfo(
+        short_name(dataset),
+        row.description,
+        image_shape=tuple(recorded["image_shape"]),
+        num_train=recorded["num_train"],
+        num_test=recorded["num_test"],
+        num_validation=recorded["num_validation"],
+        class_names=None if classes is None else tuple(classes),
+        source=row.module,
+        path=dataset,
+        options={flag.name: settings.get(flag.name, flag.default) for flag in row.flags},
+        fingerprint=recorded["fingerprint"],
+        has_validation=recorded["has_validation"],
+    )
 
 
 def from_record(record: Mapping[str, Any], name: str, data_dir: str | None = None) -> DatasetInfo:
@@ -60,23 +124,29 @@ def from_record(record: Mapping[str, Any], name: str, data_dir: str | None = Non
     Args:
         record: the content of run.json. Old runs have no ``dataset`` there: theirs is
             described by its name alone.
-        name: the run's ``--dataset``.
+        name: the run's ``--dataset``, or the path where its images are now.
         data_dir: as for ``describe``.
 
     Raises:
         DataError: if the recorded dataset differs from the present dataset of that name.
     """
-    info = describe(name, data_dir)
+    info = describe(name, data_dir, record.get("flags", {}))
     expected = to_record(info)
     recorded = record.get("dataset", expected)
     if not isinstance(recorded, dict):
         raise DataError(f'run.json is refused: "dataset" is {recorded!r:.80}, expected an object')
+    advice = "type the --data_dir that the run was trained with"
+    if is_path(name):
+        # A folder may be moved and renamed, and notes reworded.
+        for field in ("name", "notes", "relative_path"):
+            recorded = {**recorded, field: expected.get(field)}
+        advice = "type --dataset with the path of the images that the run was trained on"
     for field in expected | recorded:
         found, known = recorded.get(field), expected.get(field)
         if found != known:
             raise DataError(
                 f"run.json describes another dataset than {name}: its {field} is {found!r:.80}, "
-                f"expected {known!r:.80}; type the --data_dir that the run was trained with"
+                f"expected {known!r:.80}; {advice}"
             )
     return info
 

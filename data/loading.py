@@ -27,9 +27,9 @@ def load_batches(
     """Returns the training batches, the validation batches, and the validation images.
 
     Args:
-        settings: the run's flags by name. Those read are ``dataset``, ``num_validation``,
-            ``binarize``, ``batch_size``, ``seed`` and ``stream`` (a bool), and ``num_labels``
-            if ``with_labels``.
+        settings: the run's flags by name. Those read are ``dataset`` and the flags of its
+            source, ``num_validation``, ``binarize``, ``batch_size``, ``seed`` and ``stream`` (a
+            bool), and ``num_labels`` if ``with_labels``.
         data_dir: folder of prepared datasets; None for TFDS's default.
         binarize_with: as in ``ResidentBatches``.
         with_labels: whether the batches are (images, labels). ``num_labels`` training images
@@ -43,7 +43,7 @@ def load_batches(
     """
     if not isinstance(settings["stream"], bool):
         raise TypeError(f"stream: received {settings['stream']!r}, expected True or False")
-    info = info or data.describe(settings["dataset"], data_dir)
+    info = info or data.describe(settings["dataset"], data_dir, settings)
     if with_labels and info.class_names is None:
         raise data.DataError(
             f"{info.name} has no labels: choose a --model that needs none, or a --dataset with "

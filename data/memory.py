@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # need some too, and the first start, which decodes the images, holds them twice.
 PART = 4
 
+# More files than this take more than half a minute to decode on two cores.
+_MOST_FILES = 200_000
+
 _ALIGNMENT = 64  # bytes: TensorFlow takes over memory with this alignment only
 
 
@@ -40,6 +43,8 @@ def choose_streaming(
     if stream is not None:
         return stream, f"as requested by --stream {int(stream)}"
     size, free = info.num_train * math.prod(info.image_shape) // workers, available()
+    if info.source == "folder" and info.num_train // workers > _MOST_FILES:
+        return True, f"{info.num_train:,} files would take minutes to decode before training"
     if not data.can_stream(info) or free is None:
         return False, f"{in_words(size)} decoded"
     streamed = size > free / PART

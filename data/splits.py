@@ -88,13 +88,19 @@ def stream_train_and_load_validation(
         training images; its validation images, in memory.
 
     Raises:
-        DataError: if an image of the worker's share cannot be read; all are read once here.
+        DataError: if an image of the worker's share cannot be read; all are read once here,
+            unless the source has a faster way to the validation images.
     """
     info = data.describe(dataset, data_dir)
     source = data.source_of(info)
     encoded = source.open_stream(info, "train", data_dir)
     to_train_on, held_out = positions(info, num_validation)
     ours, others = share.of(held_out), share.of(to_train_on)
+    if encoded.load is not None:
+        validation = Split(*encoded.load(ours))
+        if binarize != "none":
+            validation = _binarize(validation, "validation", share.of(np.arange(len(held_out))))
+        return encoded, others, validation
     validation = Split(
         np.empty((len(ours), *encoded.image_shape), np.uint8),
         None if info.class_names is None else np.empty(len(ours), np.int64),
@@ -128,6 +134,9 @@ def positions(
     info = data.describe(dataset)
     if num_validation is None:
         num_validation = info.num_validation
+    if info.has_validation:
+        own, held_out = np.split(np.arange(info.num_train), [info.num_train - num_validation])
+        return own, held_out
     order = np.random.default_rng(_VALIDATION_SEED).permutation(info.num_train)
     return np.sort(order[num_validation:]), np.sort(order[:num_validation])
 

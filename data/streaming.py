@@ -37,6 +37,10 @@ class Encoded:
     decode: Callable[[tf.Tensor], tf.Tensor]  # encoded → uint8 (height, width, channels)
     image_shape: tuple[int, int, int]
     num_images: int
+    # positions → their images and labels, where that is faster than reading all records
+    load: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]] | None = None
+    # the error of reading or decoding → the one to raise
+    damaged: Callable[[Exception], Exception] | None = None
 
     def chosen(self, positions: np.ndarray, read_too: np.ndarray | None = None) -> tf.data.Dataset:
         """Returns the records at some positions, in the order in which they are stored.
@@ -103,6 +107,7 @@ class StreamedBatches(Batches):
         self._decode: Callable[..., tf.Tensor] = encoded.decode
         self._worker = share.worker
         self._num_own = len(positions)
+        self._damaged = encoded.damaged
         self._images = encoded.chosen(positions).map(lambda record: record["image"])
         if labels is not None:
             shape = (int(np.prod(shape)) + 4,)
@@ -124,7 +129,9 @@ class StreamedBatches(Batches):
         threads = len(os.sched_getaffinity(0))
         images = images.map(self._decode, num_parallel_calls=threads, deterministic=True)
         ahead = max(2, _AHEAD_BYTES // int(np.prod(self.element.shape)))
-        batches = _settled(images.batch(self.share_size).prefetch(ahead)).as_numpy_iterator()
+        batches = iter(_settled(images.batch(self.share_size).prefetch(ahead)).as_numpy_iterator())
+        if self._damaged is not None:
+            batches = _replacing_errors(batches, self._damaged)
         if self._num_own <= (self.steps_per_epoch - 1) * self.share_size:
             # The last batch has fewer images than there are workers, and none of this worker's.
             return itertools.chain(batches, [np.zeros((0, *self.element.shape[1:]), np.uint8)])
@@ -144,6 +151,16 @@ class StreamedBatches(Batches):
         images = tf.reshape(batch[:, :-4], [-1, *self._shape])
         pixels = to_pixels(images, self.seed, step, self.binarize_with)
         return pixels, tf.bitcast(batch[:, -4:], tf.int32)
+
+
+def _replacing_errors(
+    batches: Iterator[np.ndarray], replace: Callable[[Exception], Exception]
+) -> Iterator[np.ndarray]:
+    """Yields the batches; an error of TensorFlow becomes the one that ``replace`` returns."""
+    try:
+        yield from batches
+    except tf.errors.OpError as error:
+        raise replace(error) from error
 
 
 def _decode_and_append_label(

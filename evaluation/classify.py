@@ -57,7 +57,7 @@ def check(session: Session) -> None:
     if num_classes < 2 or smallest < 2:
         raise RequestError(
             "--classify needs two or more classes with two or more training images each: "
-            f"{session.settings['dataset']} has {num_classes}, and {smallest} images in one"
+            f"{session.dataset_name} has {num_classes}, and {smallest} images in one"
         )
     for count in counts:
         if count % num_classes or count < 2 * num_classes:
@@ -94,7 +94,7 @@ def _read_labels(session: Session) -> tuple[np.ndarray, np.ndarray]:
     """Returns the labels of the training and of the test images."""
     labels, test_labels = session.train[1], session.test[1]
     if labels is None or test_labels is None:
-        raise RequestError(f"--classify needs labels, and {session.settings['dataset']} has none")
+        raise RequestError(f"--classify needs labels, and {session.dataset_name} has none")
     return labels, test_labels
 
 

@@ -32,7 +32,7 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     first = sessions[0]
     labels = runs.label({session.run.name: session.record for session in sessions})
     likelihoods = _choose_likelihoods(sessions)
-    subtitle = f"{first.settings['dataset']} · {len(sessions)} runs · {first.checkpoint} epoch"
+    subtitle = f"{first.dataset_name} · {len(sessions)} runs · {first.checkpoint} epoch"
     tables = [_measure(session) for session in sessions]
     written = _write_tables(first, labels, tables)
     print(_format(labels, tables))
@@ -134,8 +134,7 @@ def _draw_curves(sessions: Sequence[Session], labels: Sequence[str]) -> list[Pat
         [curves.read_history(session)[0] for session in sessions],
         labels,
         "Losses over epochs",
-        f"{first.settings['dataset']} · {len(sessions)} runs · the first epochs may lie beyond the "
-        "axes",
+        f"{first.dataset_name} · {len(sessions)} runs · the first epochs may lie beyond the axes",
     )
     return first.save_figure(figure, "curves")
 

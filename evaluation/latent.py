@@ -47,11 +47,11 @@ def draw_split(session: Session, split: str) -> list[Path]:
         figure = figures.draw_latent_histograms(z_mean[:, 0], *classes, axis_name, title, subtitle)
     else:
         axis_names: tuple[str, str] | None = (f"{of_z}$z_1$", f"{of_z}$z_2$")
-        if session.latent_dim > 2:
+        if session.latent_dim > 2 and len(z_mean) >= 4:
             subtitle += f" · t-SNE of {session.latent_dim} dimensions"
             axis_names = None
             z_mean = embed(z_mean, session.seed)
-        figure = figures.draw_latent_map(z_mean, *classes, axis_names, title, subtitle)
+        figure = figures.draw_latent_map(z_mean[:, :2], *classes, axis_names, title, subtitle)
     return session.save_figure(figure, f"latent_{split}")
 
 

@@ -27,7 +27,7 @@ Groups = dict[str, tuple[str, np.ndarray]]  # name → title, images
 
 def check(session: Session) -> None:
     """Raises RequestError for a second dataset whose images do not fit the model."""
-    name, own = session.flags["ood_dataset"], session.settings["dataset"]
+    name, own = session.flags["ood_dataset"], session.dataset_name
     if name is None:
         return
     shape = session.info.image_shape
@@ -80,7 +80,7 @@ def make_groups(session: Session) -> Groups:
     """
     from evaluation import batching
 
-    dataset = session.settings["dataset"]
+    dataset = session.dataset_name
     images, _ = session.test
     generator = np.random.default_rng(session.seed)
     samples = batching.decode(session, batching.sample_prior(session, len(images)))

@@ -16,6 +16,7 @@ import numpy as np
 import data
 import figures
 import runs
+from catalog.datasets import is_path, short_name
 from evaluation import RequestError
 
 if TYPE_CHECKING:
@@ -86,9 +87,20 @@ class Session:
         return self.flags["data_dir"] or self.run.trusted_data_dir(self.record)
 
     @functools.cached_property
+    def dataset(self) -> str:
+        """Name of the dataset, or the path of the images that the run was trained on."""
+        given = self.flags.get("dataset")
+        return given if given and is_path(given) else self.run.trusted_dataset(self.record)
+
+    @property
+    def dataset_name(self) -> str:
+        """Name of the dataset for figures and messages."""
+        return short_name(self.settings["dataset"])
+
+    @functools.cached_property
     def info(self) -> data.DatasetInfo:
         """Description of the dataset that the run was trained on."""
-        return data.from_record(self.record, self.settings["dataset"], self.data_dir)
+        return data.from_record(self.record, self.dataset, self.data_dir)
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -108,7 +120,7 @@ class Session:
     @property
     def caption(self) -> str:
         """Dataset and run, for the line below a figure's title."""
-        return f"{self.settings['dataset']} · run {self.run.name}".replace("$", r"\$")
+        return f"{self.dataset_name} · run {self.run.name}".replace("$", r"\$")
 
     @property
     def subtitle(self) -> str:
@@ -127,14 +139,15 @@ class Session:
             pass
 
     def check_images(self) -> None:
-        """Raises DataError if images are neither on disk nor can be downloaded."""
-        for name in filter(None, (self.settings["dataset"], self.flags["ood_dataset"])):
-            data.check_available(name, self.data_dir)
+        """Raises DataError if images are neither on disk nor can be downloaded, or have changed."""
+        own = self.info if is_path(self.settings["dataset"]) else self.settings["dataset"]
+        for dataset in filter(None, (own, self.flags["ood_dataset"])):
+            data.check_available(dataset, self.data_dir)
 
     def check_labels(self, flag: str) -> tuple[str, ...]:
         """Returns the class names; raises RequestError if the dataset has no labels."""
         if self.class_names is None:
-            raise RequestError(f"--{flag} needs labels, and {self.settings['dataset']} has none")
+            raise RequestError(f"--{flag} needs labels, and {self.dataset_name} has none")
         return self.class_names
 
     # ------------------------------------------------------------------- what is loaded
@@ -181,7 +194,8 @@ class Session:
 
         if (dataset, split) not in self.loaded:
             binarize = self.settings["binarize"]
-            info = self.info if dataset == self.info.name else data.describe(dataset, self.data_dir)
+            is_own = dataset == self.settings["dataset"]
+            info = self.info if is_own else data.describe(dataset, self.data_dir)
             if split == "test":
                 images = splits.load_test(info, self.data_dir, binarize)
             else:

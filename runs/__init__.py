@@ -7,6 +7,7 @@
         model.keras    the model after the last epoch
         checkpoint.npz everything that --resume needs to continue exactly
         previous.npz   the checkpoint before it, for --resume --resume_from previous
+        skipped_images.txt  with --skip_bad_images: the files that were left out, and why
         snapshots/     with --snapshot_every: images drawn during training, and their animation
         logs/          for TensorBoard
 

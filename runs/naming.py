@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from catalog.datasets import short_name
+
 
 def name_run(
     settings: Mapping[str, Any], defaults: Mapping[str, Any], abbreviations: Mapping[str, str]
@@ -21,7 +23,7 @@ def name_run(
         abbreviations: flag → abbreviation before its value.
     """
     parts = [
-        settings["dataset"],
+        short_name(settings["dataset"]),
         settings["model"],
         *([f"hd{_format(settings['hidden_dim'])}"] if "hidden_dim" in settings else []),
         f"ld{_format(settings['latent_dim'])}",

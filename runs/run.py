@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from catalog.datasets import is_path
 from runs.files import is_partial, remove_leftovers, write_atomically
 from runs.record import RecordError, parse_record
 
@@ -21,6 +22,7 @@ CHECKPOINT = "checkpoint.npz"  # resumed from
 PREVIOUS = "previous.npz"  # the checkpoint before it
 HISTORY = "history.csv"
 FILES = (CHECKPOINT, PREVIOUS, HISTORY, *CHECKPOINTS.values())  # files with checksums
+SKIPPED = "skipped_images.txt"  # with --skip_bad_images: the files left out, and why
 LOGS = ("train", "validation", "images")  # folders in logs/
 STAGING = ".writing"  # holds files while they are written
 LOCK = ".lock"  # exists while a process trains the run, and after one that was killed
@@ -120,7 +122,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.remove_temporary_files()
         self.write_record({"format": FORMAT, "run_name": self.name, **record, "files": {}})
-        for name in FILES:
+        for name in (*FILES, SKIPPED):
             (self.folder / name).unlink(missing_ok=True)
         for name in (*LOGS, ""):
             self._remove_from(self.logs_dir / name, "events.out.tfevents.*")
@@ -129,6 +131,12 @@ class Run:
         if left:
             names = make_printable(", ".join(sorted(left)))
             print(f"{self.folder} keeps files that are not the run's: {names}")
+
+    def write_skipped(self, images: Sequence[str]) -> None:
+        """Writes which images are left out, one per line; nothing if there are none."""
+        if images:
+            with write_atomically(self.folder / SKIPPED) as beside:
+                beside.write_text("\n".join(map(make_printable, images)) + "\n", encoding="utf-8")
 
     def remove_temporary_files(self) -> None:
         """Removes the temporary files of a crashed process."""
@@ -272,21 +280,43 @@ class Run:
                 /dev, where it may differ between processes.
         """
         data_dir = record.get("data_dir")
-        if data_dir is None:
-            return None
-        paths = {os.path.normpath(data_dir), os.path.realpath(data_dir)}
+        if data_dir is not None:
+            self._check_outside(data_dir, "folder of datasets", "type --data_dir FOLDER")
+        return data_dir
+
+    def trusted_dataset(self, record: Mapping[str, Any]) -> str:
+        """Returns the name of the dataset in run.json, or the path of the user's own images.
+
+        If nothing is at that path, it is the one relative to the run's folder, so that a folder
+        that holds both can be moved.
+
+        Raises:
+            RunError: as ``trusted_data_dir`` does.
+        """
+        dataset = record["flags"]["dataset"]
+        if not is_path(dataset):
+            return dataset
+        relative = record.get("dataset", {}).get("relative_path")
+        if not os.path.exists(dataset) and isinstance(relative, str):
+            moved = os.path.abspath(os.path.join(self.folder, relative))
+            dataset = moved if os.path.exists(moved) else dataset
+        self._check_outside(dataset, "path of the images", "type --dataset PATH")
+        return dataset
+
+    def _check_outside(self, named: str, noun: str, advice: str) -> None:
+        """Raises RunError for a path in the run's folder, in /proc or in /dev."""
+        paths = {os.path.normpath(named), os.path.realpath(named)}
         refused = {os.path.abspath(self.folder), os.path.realpath(self.folder), "/proc", "/dev"}
         for path in paths:
             for folder in refused:
                 if os.path.commonpath([path, folder]) == folder:
                     raise RunError(
-                        f"{self.record_path} names {data_dir} as the folder of datasets, which is "
-                        f"in {folder} and may hold other data: type --data_dir FOLDER"
+                        f"{self.record_path} names {named} as the {noun}, which is in {folder} "
+                        f"and may hold other data: {advice}"
                     )
-        return data_dir
 
     def files(self) -> list[Path]:
         """Returns the files and folders that the run has written so far, run.json last."""
         folders = [self.logs_dir.name, self.snapshots_dir.name]
-        names = [*reversed(FILES), *folders, self.record_path.name]
+        names = [*reversed(FILES), SKIPPED, *folders, self.record_path.name]
         return [path for name in names if (path := self.folder / name).exists()]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from catalog.datasets import SOURCES, short_name
 from runs.naming import normalize
 from runs.run import Run, RunError
 
@@ -60,7 +61,11 @@ def _match(pieces: Sequence[str], names: Sequence[str]) -> set[str] | None:
 
 def check_comparable(records: Records) -> None:
     """Raises RunError if the runs were trained on different images."""
-    for flag in ("dataset", "binarize"):
+    for flag in (
+        "dataset",
+        *(flag.name for source in SOURCES.values() for flag in source.flags),
+        "binarize",
+    ):
         first: dict[Any, str] = {}  # value → the first run that has it
         for name, record in records.items():
             first.setdefault(record["flags"].get(flag), name)
@@ -99,5 +104,5 @@ def name_comparison(records: Records) -> str:
 
     It does not depend on the order of the runs.
     """
-    dataset = next(iter(records.values()))["flags"]["dataset"]
+    dataset = short_name(next(iter(records.values()))["flags"]["dataset"])
     return f"compare_{dataset}_{zlib.crc32('/'.join(sorted(records)).encode()):08x}"

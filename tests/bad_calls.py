@@ -2,8 +2,9 @@
 
 ``test_bad_calls.py`` creates the folders that the calls name, runs the calls and checks them.
 ``{runs}`` stands for the folder of trained runs, ``{flags}`` for that of flag files, ``{images}``
-for a folder of datasets, ``{long}`` and ``{many}`` for values that are too long. A part that
-begins with ``^`` must follow the script's name.
+for a folder of datasets, ``{own}`` for one of images and arrays, ``{root}`` for the folder of
+the call, ``{long}`` and ``{many}`` for values that are too long. A part that begins with ``^``
+must follow the script's name.
 """
 
 from typing import NamedTuple
@@ -47,9 +48,14 @@ VALUES = [
     ("train", "--seed -1", "^flag --seed=-1: expected an integer of at least 0"),
     ("train", "--seed 2147483648", "at most 2147483647"),
     ("train", "--checkpoint_minutes -1", "^flag --checkpoint_minutes=-1: expected a number"),
-    ("train", "--dataset mnits", "digits or patches; did you mean mnist"),
+    ("train", "--dataset mnits", "of an .npz or .npy file; did you mean mnist"),
     ("train", "--dataset MNIST", "expected mnist, fashion_mnist"),
     ("train", "--dataset 数字", "^flag --dataset=数字: expected mnist, fashion_mnist"),
+    ("train", "--dataset ''", "^flag --dataset=: expected mnist"),
+    ("train", "--dataset /", "^flag --dataset=/: expected mnist"),
+    ("train", "--image_size 0", "^flag --image_size=0: expected a height and a width"),
+    ("train", "--image_size 64,48,3", "^flag --image_size=64,48,3: expected a height and a width"),
+    ("train", "--grayscale maybe", "^flag --grayscale=maybe: expected true or false"),
     ("train", "--model gan", "^flag --model=gan: expected vae"),
     ("train", "--network cnv", "did you mean conv"),
     ("train", "--activation tahn", "did you mean tanh?"),
@@ -125,6 +131,33 @@ CONTRADICTIONS = [
     ("train", "--deterministic 1 --jit_compile 0", "^--deterministic needs steps that XLA"),
     ("train", "--dataset digits --num_validation 1437", "expected less than the 1437 training"),
     ("train", "--dataset digits --stream 1", "^flag --stream=1: digits is embedded"),
+    (
+        "train",
+        "--dataset {own}/x.npz --stream 1",
+        "x.npz is read as one array and always in memory",
+    ),
+    (
+        "train",
+        "--image_size 8",
+        "^flag --image_size: --dataset mnist does not read it; leave it out",
+    ),
+    ("train", "--grayscale 1", "or choose --dataset FOLDER or FILE.npz"),
+    (
+        "train",
+        "--dataset {own}/good --image_key x",
+        "--dataset {own}/good does not read it; it reads",
+    ),
+    ("train", "--dataset {own}/parts --num_validation 2", "has 1 validation images of its own"),
+    (
+        "train",
+        "--dataset {own}/named --model classifier_vae",
+        "^--model classifier_vae needs two or more classes, and {own}/named has one",
+    ),
+    (
+        "train",
+        "--dataset {own}/good --model classifier_vae",
+        "needs labels, and {own}/good has none",
+    ),
     ("train", "--stream 1 --binarize static", "expected --binarize none or dynamic; static"),
     (
         "train",
@@ -246,6 +279,61 @@ RUNS = [
     ("evaluate", "--compare ready,cut", "cut/run.json cannot be read"),
 ]
 
+# The user's own images.
+OWN = [
+    (
+        "train",
+        "--dataset ./nowhere",
+        "^there is no folder {root}/nowhere: type --dataset with the path",
+    ),
+    (
+        "train",
+        "--dataset none.npz",
+        "^there is no file {root}/none.npz: type --dataset with the path",
+    ),
+    (
+        "train",
+        "--dataset {own}/empty",
+        "^{own}/empty holds no images: expected files that end in .png",
+    ),
+    ("train", "--dataset {own}/x.txt", "^{own}/x.txt is not a folder of images"),
+    ("train", "--dataset {own}/one", "^{own}/one has 1 train image: expected at least 4"),
+    (
+        "train",
+        "--dataset {own}/sizes",
+        "of several sizes (0.png has 4×4 pixels, 3.png 5×4): type --image",
+    ),
+    ("train", "--dataset {own}/bad", "bad/3.png is not an image, or of another kind than its name"),
+    ("train", "--dataset {own}/loop", "leads back to a folder that contains it: remove the link"),
+    ("train", "--dataset {own}/keys.npz", "type --image_key NAME; it has a uint8 (9, 4, 4)"),
+    ("train", "--dataset {own}/x.npz --image_key y", "x.npz has no array y: it has images uint8"),
+    (
+        "train",
+        "--dataset {own}/nan.npy",
+        "has the value nan in the array at [2, 1, 3]: expected floats",
+    ),
+    ("train", "--dataset {own}/text.npy", "text.npy cannot be read"),
+    ("evaluate", "--metrics --run_name own_gone", "^there is no folder {own}/gone: type --dataset"),
+    ("evaluate", "--metrics --run_name own --dataset {own}/sizes", "of several sizes"),
+    (
+        "evaluate",
+        "--metrics --run_name own --dataset {own}/bright",
+        "^run.json describes another dataset than {own}/bright: its fingerprint is",
+    ),
+    (
+        "evaluate",
+        "--metrics --run_name ready --dataset {own}/good",
+        "^--dataset {own}/good contradicts",
+    ),
+    ("evaluate", "--metrics --dataset {own}/bright", "^no trained run with --dataset {own}/bright"),
+    (
+        "evaluate",
+        "--metrics --run_name own_inside",
+        "names {runs}/own_inside/x as the path of the images",
+    ),
+    ("evaluate", "--metrics --run_name own_undescribed", '"dataset" does not describe the images'),
+]
+
 # Requests that do not apply to the run.
 REQUESTS = [
     ("evaluate", "--run_name ready --generate_class 3", "--generate_class"),
@@ -264,5 +352,6 @@ BAD_CALLS = [
     *(BadCall(script, words, USAGE, says) for script, words, says in CONTRADICTIONS),
     *(BadCall(script, words, USAGE, says) for script, words, says in FILES),
     *(BadCall(script, words, OTHER, says) for script, words, says in RUNS),
+    *(BadCall(script, words, OTHER, says) for script, words, says in OWN),
     *(BadCall(script, words, USAGE, says) for script, words, says in REQUESTS),
 ]

@@ -8,10 +8,14 @@ import sys
 import urllib.error
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import cli
+import data
 from tests.bad_calls import BAD_CALLS, BadCall
 from tests.untrained_runs import write_run
 
@@ -65,10 +69,51 @@ def write_folders(root: Path) -> None:
         "ü b": "--curves\n--num_gen ü\n".encode(),
     }.items():
         (flags / f"{name}.flags").write_bytes(content)
+    write_images(root / "own", trained)
     prepared = root / "images" / "mnist" / "3.0.1"
     prepared.mkdir(parents=True)
     (prepared / "dataset_info.json").write_text("{}")
     (flags / "loop.flags").symlink_to(flags / "loop.flags")
+
+
+def write_images(own: Path, trained: Path) -> None:
+    """Creates folders of images, array files, and runs that were trained on some."""
+
+    def write(name: str, sizes: list[tuple[int, int]], level: int = 0) -> Path:
+        folder = own / name
+        folder.mkdir(parents=True)
+        for number, size in enumerate(sizes):
+            Image.new("L", size, level).save(folder / f"{number}.png")
+        return folder
+
+    good = write("good", 9 * [(4, 4)])
+    noise = np.random.default_rng(0).integers(0, 256, (4, 4)).astype(np.uint8)
+    Image.fromarray(noise).save(write("bright", 9 * [(4, 4)]) / "8.png")
+    write("one", [(4, 4)])
+    write("named/only", 9 * [(4, 4)])
+    write("empty", [])
+    write("sizes", [*3 * [(4, 4)], *3 * [(4, 5)]])
+    (write("bad", 3 * [(4, 4)]) / "3.png").write_text("hello")
+    (write("loop", 3 * [(4, 4)]) / "back").symlink_to(own / "loop")
+    for part, count in (("train", 5), ("validation", 1), ("test", 2)):
+        write(f"parts/{part}", count * [(4, 4)])
+    (own / "x.txt").write_text("hello")
+    (own / "text.npy").write_text("hello")
+    np.savez(own / "x.npz", images=np.zeros((9, 4, 4), np.uint8))
+    np.savez(own / "keys.npz", a=np.zeros((9, 4, 4), np.uint8))
+    floats = np.zeros((9, 4, 4), np.float32)
+    floats[2, 1, 3] = np.nan
+    np.save(own / "nan.npy", floats)
+    described = data.to_record(data.describe(str(good)))
+    write_run(trained / "own", "--dataset", str(good), dataset=described)
+    flags = cli.settings(cli.parse_train(["train.py", "--dataset", str(good)]))
+    for name, path, dataset in (
+        ("own_gone", own / "gone", described),
+        ("own_inside", trained / "own_inside" / "x", described),
+        ("own_undescribed", good, None),
+    ):
+        described_as: dict[str, Any] = {"dataset": dataset} if dataset else {}
+        write_run(trained / name, flags={**flags, "dataset": str(path)}, **described_as)
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, int]]:
@@ -83,6 +128,7 @@ def snapshot(root: Path) -> dict[str, tuple[int, int]]:
 def fill_in(text: str, root: Path) -> str:
     """Replaces the placeholders by their values."""
     places = {"runs": f"{root}/trained_model", "flags": f"{root}/flag files"}
+    places |= {"root": str(root), "own": f"{root}/own"}
     places |= {"images": f"{root}/images", "long": 140 * "é", "many": ",".join(100 * ["10"])}
     for name, place in places.items():
         text = text.replace(f"{{{name}}}", place)
@@ -132,7 +178,11 @@ def test_a_bad_call_is_refused_in_one_line(call, folders, in_process, monkeypatc
 
 
 # A few calls in separate processes, where importing TensorFlow fails, too.
-OUTSIDE = [call for call in BAD_CALLS if "{" not in call.words and call.status == 2][::25]
+OUTSIDE = [
+    call
+    for call in BAD_CALLS
+    if call.status == 2 and not {"{", "ready"} & set(call.words.replace("{", " { ").split())
+][::25]
 
 
 @pytest.mark.parametrize("call", OUTSIDE, ids=lambda call: f"{call.script} {call.words}")

@@ -113,7 +113,7 @@ def check_read_or_refused(script: str, words: list[str]) -> str:
     """Parses; returns ``"read"``, ``"help"`` or the message of a UsageError."""
     try:
         values = PARSERS[script]([script, *words])
-    except cli.UsageError as error:
+    except (cli.UsageError, data.DataError) as error:
         told = cli.on_one_line(error)
         assert told
         assert told.isprintable()

@@ -1,0 +1,162 @@
+"""The user's own images from end to end: trained on, evaluated, found again after a move."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.sources import arrays, folder
+
+SMALL = ("--num_epochs", "1", "--hidden_dim", "8", "--latent_dim", "2", "--batch_size", "20")
+FEW = ("--num_points", "60", "--num_gen", "20")
+NAME = "vae_hd8_ld2_e1_b20"
+
+
+@pytest.fixture(autouse=True)
+def new_process() -> None:
+    """Forgets the folders and files that were listed, and names variables as a new process does."""
+    forget()
+    keras.utils.clear_session()
+
+
+def forget() -> None:
+    folder._open.cache_clear()
+    arrays._open.cache_clear()
+
+
+def write_colors(root: Path) -> Path:
+    """Writes 3 classes of 30 color images of 24×16 pixels, as PNG and JPEG."""
+    rng = np.random.default_rng(0)
+    for name, color in (("red", 0), ("dark green", 1), ("blue", 2)):
+        (root / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = rng.integers(0, 80, (24, 16, 3)).astype(np.uint8)
+            pixels[number % 12 : number % 12 + 12, 2:14, color] = 230
+            image = Image.fromarray(pixels)
+            image.save(root / name / f"{number}.{'png' if number % 2 else 'jpg'}")
+    return root
+
+
+def write_array(path: Path) -> Path:
+    """Writes 60 unlabeled images of floats in [0, 1] to an .npz file."""
+    np.savez(path, images=np.random.default_rng(0).random((60, 12, 10), np.float32))
+    return path
+
+
+def write_tiffs(root: Path) -> Path:
+    """Writes 60 gray images with 16 bits."""
+    root.mkdir()
+    y, x = np.mgrid[0:16, 0:16]
+    for number in range(60):
+        spot = 60_000 * np.exp(-((y - number % 16) ** 2 + (x - number % 13) ** 2) / 12)
+        Image.fromarray(spot.astype(np.uint16)).save(root / f"{number:02}.tif")
+    return root
+
+
+FIGURES = {"curves", "generated", "kl_per_dimension", "latent_test", "latent_train", "manifold"}
+FIGURES |= {"ood", "reconstruction"}
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "size", "classes", "says"),
+    [
+        (write_colors, "my photos", [24, 16, 3], ["blue", "dark green", "red"], "3 classes"),
+        (write_array, "noise.npz", [12, 10, 1], None, "float32 in [0, 1], rounded"),
+        (write_tiffs, "tiff", [16, 16, 1], None, "16-bit values scaled from 0..65,535"),
+    ],
+)
+def test_images_are_trained_on_and_evaluated(
+    write, name, size, classes, says, tmp_path, in_process, capsys
+):
+    path = write(tmp_path / name)
+    in_process("train", "--dataset", str(path), *SMALL)
+    printed = capsys.readouterr().out
+    assert says in printed
+    assert "drawn by a fixed seed are held out" in printed
+    run = tmp_path / "trained_model" / f"{name.removesuffix('.npz').replace(' ', '-')}_{NAME}"
+    described = json.loads((run / "run.json").read_text())["dataset"]
+    assert (described["image_shape"], described["class_names"]) == (size, classes)
+    in_process("evaluate", "--all", "1", *FEW)
+    written = {file.stem for file in (tmp_path / "result" / run.name).glob("*.png")}
+    assert written >= FIGURES
+    assert str(path) not in capsys.readouterr().err
+
+
+def test_hundreds_of_classes_are_trained_on_and_evaluated(tmp_path, in_process):
+    rng = np.random.default_rng(0)
+    labels = np.arange(600) % 200
+    images = rng.integers(0, 256, (600, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "many.npz", x_train=images, y_train=labels)
+    words = ("--model", "classifier_vae", "--classifier_dims", "8")
+    in_process("train", "--dataset", str(tmp_path / "many.npz"), *SMALL, *words)
+    in_process("evaluate", "--all", "1", *FEW)
+
+
+def test_one_class_is_trained_on_and_evaluated(tmp_path, in_process):
+    write_tiffs(tmp_path / "tiffs")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "tiffs").rename(tmp_path / "root" / "only")
+    in_process("train", "--dataset", str(tmp_path / "root"), *SMALL)
+    in_process("evaluate", "--all", "1", *FEW)
+
+
+def test_a_damaged_file_is_skipped_and_listed_when_asked_for(tmp_path, in_process):
+    write_tiffs(tmp_path / "tiffs")
+    (tmp_path / "tiffs" / "07.tif").write_bytes(b"II*\0")
+    in_process("train", "--dataset", str(tmp_path / "tiffs"), *SMALL, "--skip_bad_images", "1")
+    run = tmp_path / "trained_model" / "tiffs_vae_hd8_ld2_e1_skip1_b20"
+    (line,) = (run / "skipped_images.txt").read_text().splitlines()
+    assert line.startswith("07.tif ")
+    assert json.loads((run / "run.json").read_text())["dataset"]["num_train"] == 53
+    in_process("evaluate", "--metrics")
+
+
+def test_a_folder_is_streamed_and_resumed(tmp_path, in_process):
+    write_tiffs(tmp_path / "tiffs")
+    words = ("--dataset", str(tmp_path / "tiffs"), *SMALL, "--stream", "1")
+    in_process("train", *words)
+    keras.utils.clear_session()  # as in a new process, which resumes it
+    name = f"tiffs_{NAME}_stream1"
+    in_process("train", *words, "--resume", "--run_name", name, "--num_epochs", "2")
+    history = (tmp_path / "trained_model" / name / "history.csv").read_text().splitlines()
+    assert len(history) == 3
+
+
+def test_images_are_found_again_after_a_move(tmp_path, in_process, capsys):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    write_tiffs(here / "tiffs")
+    in_process("train", "--dataset", str(here / "tiffs"), *SMALL, root=here)
+    here.rename(there)  # the run and its images
+    in_process("evaluate", "--metrics", root=there)
+
+    forget()
+    moved = tmp_path / "elsewhere"
+    (there / "tiffs").rename(moved)
+    with pytest.raises(SystemExit):
+        in_process("evaluate", "--metrics", root=there)
+    assert "type --dataset with the path of the images" in capsys.readouterr().err
+    in_process("evaluate", "--metrics", "--dataset", str(moved), root=there)
+
+    (moved / "00.tif").unlink()
+    forget()
+    words = ("--metrics", "--run_name", f"tiffs_{NAME}", "--dataset", str(moved))
+    with pytest.raises(SystemExit):
+        in_process("evaluate", *words, root=there)
+    assert "describes another dataset" in capsys.readouterr().err
+
+
+def test_resuming_with_other_images_is_refused(tmp_path, in_process, capsys):
+    path = write_array(tmp_path / "x.npz")
+    in_process("train", "--dataset", str(path), *SMALL)
+    np.savez(path, images=np.random.default_rng(1).random((60, 12, 10), np.float32))
+    forget()
+    words = ("--resume", "--run_name", f"x_{NAME}", "--num_epochs", "2")
+    with pytest.raises(SystemExit):
+        in_process("train", "--dataset", str(path), *SMALL, *words)
+    assert "describes another dataset" in capsys.readouterr().err
