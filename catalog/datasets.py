@@ -158,7 +158,6 @@ _GRAYSCALE = Flag(
     "convert images to gray, or with 0 to color (default: gray if all are gray)",
     "gray",
     "data",
-    is_common=True,
 )
 _SKIP_BAD_IMAGES = Flag(
     "skip_bad_images",
