@@ -43,7 +43,7 @@ def alter(run: runs.Run, **changes: Any) -> None:
     ("changes", "part"),
     [
         ({"dataset": "imagenet"}, "flag --dataset=imagenet: expected mnist"),
-        ({"dataset": "../mnist"}, "flag --dataset=../mnist: expected mnist"),
+        ({"dataset": "../mnist"}, "flag --dataset=../mnist: parsed to "),
         ({"dataset": 5}, "flag --dataset=5: expected mnist"),
         ({"model": "os"}, "flag --model=os: expected vae"),
         ({"network": "table"}, "flag --network=table: expected mlp"),
