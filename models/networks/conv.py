@@ -82,7 +82,7 @@ class Encoder(layers.GaussianEncoder):
 
 
 @keras.saving.register_keras_serializable(package="models.conv")
-class Decoder(layers.Network):
+class Decoder(layers.OutputsDecoder):
     """The network in p(x|z): the encoder's convolutions transposed, in reverse order.
 
     z is mapped to features of the height and width of the encoder's last ones. Without
@@ -167,23 +167,12 @@ class Decoder(layers.Network):
             self.logits = self.make_dense(math.prod(image_shape), "logits")
         self.to_image = keras.layers.Reshape(tuple(image_shape), dtype=dtype)
 
-    def _chain(self) -> list[keras.layers.Layer]:
+    def layers_from_z(self):
+        """Returns all layers in the order in which they are applied."""
         pairs = zip(self.dense, self.dense_activations, strict=True)
         last = [self.flatten, self.logits] if self.logits is not None else []
         dense = [layer for pair in pairs for layer in pair]
         return [*dense, self.to_features, *self.convolutions, *last, self.to_image]
-
-    def build(self, input_shape):
-        layers.build_chain(self._chain(), input_shape)
-        super().build(input_shape)
-
-    def call(self, z):
-        """Returns unbounded outputs such as logits, (batch, height, width, channels).
-
-        Args:
-            z: (batch, latent_dim).
-        """
-        return layers.apply_chain(self._chain(), z)
 
 
 def _check_sizes(image_shape: Sequence[int], *of_each: Sequence[Any]) -> None:

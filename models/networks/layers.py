@@ -180,3 +180,26 @@ class GaussianEncoder(Network):
         """
         features = apply_chain(self.layers_before_z(), images)
         return DiagonalGaussian(self.z_mean(features), self.z_log_var(features))
+
+
+class OutputsDecoder(Network):
+    """The network in p(x|z): layers from z to unbounded outputs such as logits.
+
+    A subclass creates its layers and returns them from ``layers_from_z``.
+    """
+
+    def layers_from_z(self) -> list[keras.layers.Layer]:
+        """Returns all layers in the order in which they are applied."""
+        raise NotImplementedError
+
+    def build(self, input_shape):
+        build_chain(self.layers_from_z(), input_shape)
+        super().build(input_shape)
+
+    def call(self, z):
+        """Returns unbounded outputs such as logits, (batch, height, width, channels).
+
+        Args:
+            z: (batch, latent_dim).
+        """
+        return apply_chain(self.layers_from_z(), z)

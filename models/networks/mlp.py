@@ -49,7 +49,7 @@ class Encoder(layers.GaussianEncoder):
 
 
 @keras.saving.register_keras_serializable(package="models")
-class Decoder(layers.Network):
+class Decoder(layers.OutputsDecoder):
     """The network in p(x|z): z to a logit for every pixel (equation 11).
 
     Args:
@@ -72,14 +72,6 @@ class Decoder(layers.Network):
         self.logits = self.make_dense(math.prod(image_shape), "logits")
         self.reshape = keras.layers.Reshape(tuple(image_shape), dtype=dtype)
 
-    def build(self, input_shape):
-        layers.build_chain([*self.hidden, self.logits, self.reshape], input_shape)
-        super().build(input_shape)
-
-    def call(self, z):
-        """Returns unbounded outputs such as logits, (batch, height, width, channels).
-
-        Args:
-            z: (batch, latent_dim).
-        """
-        return layers.apply_chain([*self.hidden, self.logits, self.reshape], z)
+    def layers_from_z(self):
+        """Returns all layers in the order in which they are applied."""
+        return [*self.hidden, self.logits, self.reshape]

@@ -220,7 +220,7 @@ class Encoder(layers.GaussianEncoder, _Residual):
 
 
 @keras.saving.register_keras_serializable(package="models.resnet")
-class Decoder(_Residual):
+class Decoder(layers.OutputsDecoder, _Residual):
     """The network in p(x|z): residual blocks at each resolution, from the smallest to the images'.
 
     z is mapped to features of the smallest resolution. Between two resolutions, rows and columns
@@ -263,18 +263,7 @@ class Decoder(_Residual):
         self.end = self.make_end(activation)
         self.outputs_of_pixels = self.make_convolution("logits", channels)
 
-    def _chain(self) -> list[keras.layers.Layer]:
+    def layers_from_z(self):
+        """Returns all layers in the order in which they are applied."""
         first = [self.dense, self.to_features]
         return [*first, *self.features, self.end, self.outputs_of_pixels]
-
-    def build(self, input_shape):
-        layers.build_chain(self._chain(), input_shape)
-        super().build(input_shape)
-
-    def call(self, z):
-        """Returns unbounded outputs such as logits, (batch, height, width, channels).
-
-        Args:
-            z: (batch, latent_dim).
-        """
-        return layers.apply_chain(self._chain(), z)
