@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from catalog.datasets import SOURCES, DatasetInfo, short_name
-from data import DataError, decoding, held_out, memory
+from data import DataError, decoding, held_out, memory, own_images
 from data.array_files import ArrayError, Arrays, open_arrays
 
 _NAMES = {
@@ -38,7 +38,6 @@ _LABEL_NAMES = {
 _LEVELS = (1, 255, 1023, 4095, 16_383, 65_535)  # largest values of integers that are understood
 _LEAST = 32  # the largest value of floats in [0, 255]; below, floats are in [0, 1]
 _ROUNDING = 1e-6  # by which floats in [0, 1] may be above 1
-_MOST_CLASSES = 2_000
 _CHANNELS = (1, 3, 4)
 
 
@@ -162,8 +161,7 @@ def _is_channels_first(shape: tuple[int, ...]) -> bool:
 @functools.lru_cache(maxsize=4)  # reading it takes seconds
 def _open(path: str, chosen: tuple[tuple[str, Any], ...]) -> _Opened:
     options = dict(chosen)
-    if not path.isprintable():
-        raise DataError(f"{path} has characters that cannot be printed: rename it")
+    own_images.check_path(path)
     try:
         with open_arrays(Path(path)) as arrays:
             return _describe(path, arrays, options)
@@ -190,13 +188,10 @@ def _describe(path: str, arrays: Arrays, options: Mapping[str, Any]) -> _Opened:
         raise ArrayError(str(error)) from None
     class_names, labels, of_labels = _read_labels(arrays, keys, options["label_key"])
     height, width, channels = _shape_of(arrays.shapes[next(iter(keys.values()))])
-    notes = [scaling]
     size: tuple[int, int] = options["image_size"] or (height, width)
-    if size != (height, width):
-        notes.append(f"resized and cropped at the center to {size[0]}×{size[1]}")
     is_gray = (channels == 1) if options["grayscale"] is None else options["grayscale"]
-    if is_gray != (channels == 1):
-        notes.append("converted to gray" if is_gray else "gray images converted to color")
+    is_resized = size != (height, width)
+    notes = [scaling, *own_images.note_conversions(size, is_resized, is_gray, channels > 1)]
     if channels == 4:
         notes.append("transparent pixels are put on white")
     info = DatasetInfo(
@@ -337,18 +332,18 @@ def _read_labels(
         return None, None, "no labels" + (" for all images" if names else "")
     read = [_read_one(arrays, names[part], arrays.shapes[keys[part]][0]) for part in keys]
     classes, labels = np.unique(np.concatenate(read), return_inverse=True)
-    if len(classes) > _MOST_CLASSES:
+    if len(classes) > own_images.MOST_CLASSES:
         raise ArrayError(
             f"has {len(classes):,} different labels in {' and '.join(names.values())}: expected at "
-            f"most {_MOST_CLASSES:,}; type --label_key none to use none"
+            f"most {own_images.MOST_CLASSES:,}; type --label_key none to use none"
         )
     texts = [
         each.decode(errors="backslashreplace") if isinstance(each, bytes) else str(each)
         for each in classes.tolist()
     ]
-    plain = tuple("".join(e if e.isprintable() else ascii(e)[1:-1] for e in t)[:255] for t in texts)
-    count = f"{len(plain):,} class{'es' if len(plain) > 1 else ''}"
-    return plain, labels.astype(np.int64), f"{count}, from {' and '.join(names.values())}"
+    plain = tuple(own_images.make_printable(text)[:255] for text in texts)
+    of_labels = f"{own_images.count_classes(plain)}, from {' and '.join(names.values())}"
+    return plain, labels.astype(np.int64), of_labels
 
 
 def _read_one(arrays: Arrays, key: str, count: int) -> np.ndarray:

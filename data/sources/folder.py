@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from catalog.datasets import SOURCES, DatasetInfo, short_name
-from data import DataError, cache, decoding, held_out, memory
+from data import DataError, cache, decoding, held_out, memory, own_images
 from data.decoding import Facts, ImageError
 from data.tree import Tree, read_tree
 
@@ -37,7 +37,6 @@ _PART_OF = {
     **dict.fromkeys(("validation", "val", "valid"), "validation"),
     "test": "test",
 }
-_MOST_CLASSES = 2_000  # whose names stand in run.json
 _MOST_HEADERS = 5_000  # read before training: an error found there is found at once
 _CACHED = range(1_000, 2**22)  # numbers of images whose decoded pixels are kept on disk
 _CACHED_BYTES = 2**32  # and their size
@@ -215,8 +214,7 @@ def _open_as(info: DatasetInfo) -> _Opened:
 @functools.lru_cache(maxsize=4)  # listing a million files takes seconds
 def _open(path: str, chosen: tuple[tuple[str, Any], ...]) -> _Opened:
     options, root = dict(chosen), Path(path)
-    if not path.isprintable():
-        raise DataError(f"{path} has characters that cannot be printed: rename it")
+    own_images.check_path(path)
     if not root.exists():
         raise DataError(f"there is no folder {path}: type --dataset with the path of the images")
     if not root.is_dir():
@@ -305,15 +303,14 @@ def _classes_of(
     if "" in folders:  # images beside the folders
         return None, None
     classes = sorted(set(folders))
-    if len(classes) > _MOST_CLASSES:
+    if len(classes) > own_images.MOST_CLASSES:
         raise DataError(
             f"{tree.root} holds {len(classes):,} folders of images: expected at most "
-            f"{_MOST_CLASSES:,} classes; put images without classes into one folder"
+            f"{own_images.MOST_CLASSES:,} classes; put images without classes into one folder"
         )
     names: dict[str, str] = {}
     for folder in classes:
-        printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in folder)
-        name = unicodedata.normalize("NFC", printable)
+        name = unicodedata.normalize("NFC", own_images.make_printable(folder))
         if name in names:
             raise DataError(
                 f"{tree.root} holds two folders called {name}, written with different characters: "
@@ -359,11 +356,7 @@ def _shape_of(
     has_color = any(facts.is_color for _, facts in found)
     if is_gray is None:
         is_gray = not has_color
-    notes = []
-    if set(sizes) != {size}:
-        notes.append(f"resized and cropped at the center to {size[0]}×{size[1]}")
-    if is_gray == has_color:
-        notes.append("converted to gray" if is_gray else "gray images converted to color")
+    notes = own_images.note_conversions(size, set(sizes) != {size}, is_gray, has_color)
     if any(facts.is_deep for _, facts in found):
         notes.append("16-bit values scaled from 0..65,535, floats from 0..1, to 256 levels")
     return (*size, 1 if is_gray else 3), tuple(notes)
@@ -372,8 +365,7 @@ def _shape_of(
 def _note_classes(class_names: tuple[str, ...] | None) -> tuple[str, ...]:
     if class_names is None:
         return ("no labels",)
-    count = len(class_names)
-    return (f"{count:,} class{'es' if count > 1 else ''}, named by the folders",)
+    return (f"{own_images.count_classes(class_names)}, named by the folders",)
 
 
 def _note_others(tree: Tree, skipped: Mapping[int, ImageError]) -> tuple[str, ...]:
@@ -385,4 +377,4 @@ def _note_others(tree: Tree, skipped: Mapping[int, ImageError]) -> tuple[str, ..
         notes.append(f"{len(tree.empty):,} folders without images ignored, such as {tree.empty[0]}")
     if skipped:
         notes.append(f"{len(skipped):,} images that cannot be decoded are skipped")
-    return tuple("".join(e if e.isprintable() else ascii(e)[1:-1] for e in n) for n in notes)
+    return tuple(map(own_images.make_printable, notes))
