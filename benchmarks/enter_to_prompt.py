@@ -28,6 +28,7 @@ from benchmarks.killed_processes import copy_program
 from benchmarks.training import describe_machine, replace_tables, today
 
 _IMPORT = "from training import device; device.set_up_tensorflow()"
+IMPORTS = "(importing TensorFlow and Keras, in another process)"
 EVALUATIONS = {
     "--reconstruct 1 --generate 1": ["--reconstruct", "1", "--generate", "1"],
     "--all 1": ["--all", "1"],
@@ -64,8 +65,8 @@ def time_training(program: Path, epochs: int) -> dict[str, float]:
     steps = sum(row["seconds"] for row in rows)
     imports, _ = time_command(program, "-c", _IMPORT)
     parts = {
-        "importing TensorFlow and Keras": imports,
-        "reading flags and images, building the model": starts["dataset"] - imports,
+        "until the model is built": starts["dataset"],
+        IMPORTS: imports,
         "compiling the steps": starts["Epoch"] - starts["dataset"],
         "training steps": steps,
         "validation, logs, files": lines[-1][0] - starts["Epoch"] - steps,
@@ -126,10 +127,10 @@ def main() -> None:
             measures[f"evaluate.py {name}"] = functools.partial(time_evaluation, words=words)
         for name, measure in measures.items():
             seconds = compare(programs, measure, arguments.rounds)
-            print(f"\n{name}\n{'':<48}" + "".join(f"{version:>9}" for version in seconds))
+            print(f"\n{name}\n{'':<56}" + "".join(f"{version:>9}" for version in seconds))
             for part in seconds["now"]:
                 print(
-                    f"{part:<48}"
+                    f"{part:<56}"
                     + "".join(f"{of_version.get(part, 0):>9.2f}" for of_version in seconds.values())
                 )
             tables[name] = {**describe_machine(), "date": today(), "rounds": arguments.rounds}

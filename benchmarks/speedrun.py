@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import json
 import os
-import platform
-import re
 import shutil
 import statistics
 import subprocess
@@ -25,7 +22,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +39,12 @@ from benchmarks.speedrun_recipe import (
     Weights,
     load_weights,
 )
+from benchmarks.training import describe_machine, today
 from data import splits
+from reports import speed
 
 TARGET = -100.0  # nats per image
 FLAGS = "--flagfile=configs/speedrun.flags"
-PACKAGES = ("tensorflow", "keras", "torch", "jax", "optax", "numpy")
-_MARKS = ("<!-- written by python -m benchmarks.speedrun -->", "<!-- until here -->")
 
 OURS = "this repository, `train.py`"
 PEERS = {  # name → module and its further words
@@ -253,10 +249,9 @@ def table(results: dict[str, Any]) -> str:
 def section(results: dict[str, Any]) -> str:
     """Returns what docs/speedrun.md shows of the results: the table, machine, versions, date."""
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    machine = results["machine"]
     return (
-        f"{table(results)}\n\nMeasured on {results['date']}: {machine['device']} "
-        f"({machine['processor']}),\n{versions}.\n\n"
+        f"{table(results)}\n\nMeasured on {results['date']}: {results['device']} "
+        f"({results['machine']['processor']}),\n{versions}.\n\n"
         "[speedrun.json](speedrun.json) has all results;\n"
         "[speedrun/](speedrun/) has, for each seed, what train.py printed, its history and what\n"
         "evaluate.py measured."
@@ -264,22 +259,13 @@ def section(results: dict[str, Any]) -> str:
 
 
 def replace_section(page: Path, results: dict[str, Any]) -> None:
-    """Replaces the results on a page, between two comments."""
-    before, rest = page.read_text(encoding="utf-8").split(_MARKS[0])
-    after = rest.split(_MARKS[1])[1]
-    text = f"{before}{_MARKS[0]}\n{section(results)}\n{_MARKS[1]}{after}"
+    """Replaces the results on a page."""
+    text = speed.fill(page.read_text(encoding="utf-8"), {"speedrun": f"{section(results)}\n"})
     page.write_text(text, encoding="utf-8")
 
 
 def _median(rows: Sequence[dict[str, float]], name: str) -> float:
     return statistics.median(row[name] for row in rows)
-
-
-def _processor() -> str:
-    """Returns the processor's model (on Linux) or its architecture."""
-    path = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", path.read_text()) if path.exists() else None
-    return found[1] if found else platform.machine()
 
 
 def main() -> None:
@@ -299,9 +285,9 @@ def main() -> None:
         rows = compare(recipe, arguments.rounds, evidence)
         record = json.loads((evidence / "seed_0" / "run.json").read_text())
         results = {
-            "date": datetime.date.today().isoformat(),
-            "machine": {"device": record["device"], "processor": _processor()},
-            "versions": {name: metadata.version(name) for name in PACKAGES},
+            "date": today(),
+            "device": record["device"],
+            **describe_machine(),
             "recipe": dataclasses.asdict(recipe),
             "rows": rows,
         }

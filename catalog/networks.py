@@ -18,7 +18,7 @@ class Network(NamedTuple):
             defaults.
         description: one line for the help text.
         flags: that it reads, with its defaults.
-        layers: the flag that has one value per layer; empty if there is none.
+        layers: the flag that has one value per layer; empty if no flag has.
         per_layer: flags that have one value, or as many as ``layers``.
         has_convolutions: whether it has convolutions, for which XLA needs other settings.
     """

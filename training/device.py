@@ -97,7 +97,7 @@ def _describe_gpus() -> str:
 
 
 def _open_driver() -> ctypes.CDLL | None:
-    """Returns NVIDIA's driver library, as TensorFlow opens it; None if there is none."""
+    """Returns NVIDIA's driver library, opened as TensorFlow does; None if it is not installed."""
     try:
         return ctypes.CDLL("libcuda.so.1")
     except OSError:

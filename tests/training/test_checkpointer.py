@@ -18,6 +18,7 @@ from catalog.metrics import name_columns
 from runs.run import PREVIOUS
 from tests.saved_files import epochs_of_files
 from tests.settings import make_settings
+from tests.training.loops import STEPS, Loop
 from training import checkpoint
 from training.callbacks import RunHistory
 from training.checkpointer import Checkpointer
@@ -26,23 +27,7 @@ from training.signals import Stopped, StopSignals
 
 SETTINGS = make_settings(hidden_dim=(3,), latent_dim=2)
 LOSSES = name_columns()[1:-2]  # all but the epoch and the times
-STEPS = 10  # per epoch
 HOURS = 600.0  # as minutes: longer than any test
-
-
-class Batches:
-    steps_per_epoch = STEPS
-
-
-class Loop:
-    """Replaces the compiled loop."""
-
-    batches = Batches()
-    position = 0
-    epoch_ended = True
-
-    def agree(self, *numbers: float) -> tuple[float, ...]:
-        return numbers
 
 
 class Training:

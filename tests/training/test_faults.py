@@ -23,6 +23,7 @@ import models
 import runs
 from catalog.metrics import name_columns
 from tests.faults import MODES, Killed, count, disk
+from tests.training.loops import STEPS, Loop
 from training import checkpoint
 from training.callbacks import RunHistory
 from training.checkpointer import Checkpointer
@@ -31,22 +32,6 @@ from training.signals import StopSignals
 FLAGS = "--dataset digits --hidden_dim 3 --latent_dim 2 --dropout 0.1"
 SETTINGS = cli.settings(cli.parse_train(["train.py", *FLAGS.split()]))
 VAL_LOSSES = {1: 3.0, 2: 2.0, 3: 1.0, 4: 9.0}  # of the epochs: the third is the best
-STEPS = 10  # per epoch
-
-
-class Batches:
-    steps_per_epoch = STEPS
-
-
-class Loop:
-    """Replaces the compiled loop."""
-
-    batches = Batches()
-    position = 0
-    epoch_ended = True
-
-    def agree(self, *numbers: float) -> tuple[float, ...]:
-        return numbers
 
 
 class Training:

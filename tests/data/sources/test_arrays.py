@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import data
-from data import array_files, memory
+from data import array_files, memory, own_images
 from data.sources import arrays
 
 RNG = np.random.default_rng(0)
@@ -261,7 +261,7 @@ def test_labels_that_cannot_be_used(tmp_path, labels, says):
 
 
 def test_more_classes_than_run_json_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "_MOST_CLASSES", 5)
+    monkeypatch.setattr(own_images, "MOST_CLASSES", 5)
     message = refusal(save(tmp_path / "x.npz", images=GRAY, labels=np.arange(40)))
     assert "has 40 different labels in labels: expected at most 5" in message
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import data
-from data import cache, decoding, splits
+from data import cache, decoding, own_images, splits
 from data.sources import folder
 from tests.data.sources.folders import SIZE, describe, fill, levels_of, load, write
 
@@ -191,7 +191,7 @@ def test_two_folders_whose_names_look_the_same(tmp_path):
 
 
 def test_more_classes_than_run_json_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "_MOST_CLASSES", 3)
+    monkeypatch.setattr(own_images, "MOST_CLASSES", 3)
     for number in range(4):
         fill(tmp_path, str(number), range(2))
     assert "holds 4 folders of images: expected at most 3 classes" in refusal(tmp_path)
