@@ -100,5 +100,10 @@ def clipped_mean(mean, raw):
     near, far = ops.clip(rate, 1e-6, 1.0), ops.maximum(rate, 1.0)
     product = ops.tanh(mean * rate / 2) * ops.tanh(near / 4)
     smooth = 0.5 + 2 * product * sum_powers(ops.square(product), _ARTANH) / near
-    sharp = (ops.softplus(start) - ops.softplus(end)) / far
+    sharp = (_softplus(start) - _softplus(end)) / far
     return ops.clip(ops.where(rate < 1, smooth, sharp), 0.0, 1.0)
+
+
+def _softplus(values):
+    """Returns log(1 + exp(values)) without overflow in any runtime that a model is exported to."""
+    return ops.relu(values) + ops.log(1 + ops.exp(-ops.abs(values)))
