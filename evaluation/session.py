@@ -22,6 +22,7 @@ from evaluation import RequestError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from data.new_images import NewImages
     from models import VAE, DiagonalGaussian
 
 Images = tuple[np.ndarray, np.ndarray | None]  # images in [0, 1] and labels, None without
@@ -101,6 +102,13 @@ class Session:
     def info(self) -> data.DatasetInfo:
         """Description of the dataset that the run was trained on."""
         return data.from_record(self.record, self.dataset, self.data_dir)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images; those of the user's own may be missing."""
+        recorded = self.record.get("dataset") or data.to_record(self.info)
+        height, width, channels = recorded["image_shape"]
+        return height, width, channels
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -206,6 +214,13 @@ class Session:
             pixels = images.images.astype("float32") / 255
             self.loaded[dataset, split] = pixels, images.labels
         return self.loaded[dataset, split]
+
+    @functools.cached_property
+    def new_images(self) -> NewImages:
+        """The images of ``--encode``, listed and checked; raises DataError for wrong ones."""
+        from data import new_images
+
+        return new_images.open_images(self.flags["encode"], self.info)
 
     @functools.cached_property
     def test_posterior(self) -> DiagonalGaussian:
