@@ -9,6 +9,8 @@ must follow the script's name.
 
 from typing import NamedTuple
 
+from tests import bad_calls_of_z
+
 
 class BadCall(NamedTuple):
     """One call: a script, its arguments as in a shell, the exit status, and the message."""
@@ -354,4 +356,6 @@ BAD_CALLS = [
     *(BadCall(script, words, OTHER, says) for script, words, says in RUNS),
     *(BadCall(script, words, OTHER, says) for script, words, says in OWN),
     *(BadCall(script, words, USAGE, says) for script, words, says in REQUESTS),
+    *(BadCall(script, words, USAGE, says) for script, words, says in bad_calls_of_z.REQUESTS),
+    *(BadCall(script, words, OTHER, says) for script, words, says in bad_calls_of_z.FILES),
 ]

@@ -59,7 +59,7 @@ def write_tiffs(root: Path) -> Path:
 
 
 FIGURES = {"curves", "generated", "kl_per_dimension", "latent_test", "latent_train", "manifold"}
-FIGURES |= {"ood", "reconstruction"}
+FIGURES |= {"ood", "reconstruction", "traversal"}
 
 
 @pytest.mark.parametrize(
