@@ -14,6 +14,11 @@ MAX_NAME_BYTES = 255  # of a folder's name, on common file systems
 ARRAY_SUFFIXES = (".npz", ".npy")
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns e.g. ``"1 epoch"`` or ``"12,000 steps"``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def join_or(names: Collection[str]) -> str:
     """Returns ``"a, b or c"``."""
     *first, last = names

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.datasets import is_path
+from catalog.values import counted
 from runs.files import is_partial, remove_leftovers, write_atomically
 from runs.record import RecordError, parse_record
 
@@ -187,9 +188,8 @@ class Run:
             )
         if record["status"] == "finished" and record.get("epochs_done", 0) >= num_epochs:
             advice = "nothing is left to do" if ends else "type a larger --num_epochs to extend it"
-            raise RunError(
-                f"{self.folder} has finished its {record['epochs_done']} epochs: {advice}"
-            )
+            epochs = counted(record["epochs_done"], "epoch")
+            raise RunError(f"{self.folder} has finished its {epochs}: {advice}")
         return record
 
     def resume(self, num_epochs: int, argv: Sequence[str] = ()) -> dict[str, Any]:

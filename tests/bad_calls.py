@@ -50,6 +50,7 @@ VALUES = [
     ("train", "--seed -1", "^flag --seed=-1: expected an integer of at least 0"),
     ("train", "--seed 2147483648", "at most 2147483647"),
     ("train", "--checkpoint_minutes -1", "^flag --checkpoint_minutes=-1: expected a number"),
+    ("train", "--verbose 3", "^flag --verbose=3: expected an integer of at least 0, at most 2"),
     ("train", "--dataset mnits", "of an .npz or .npy file; did you mean mnist"),
     ("train", "--dataset MNIST", "expected mnist, fashion_mnist"),
     ("train", "--dataset 数字", "^flag --dataset=数字: expected mnist, fashion_mnist"),
