@@ -100,6 +100,8 @@ VALUES = [
     ("evaluate", "--classify --features median", "expected mean or sample"),
     ("evaluate", "--ood --ood_dataset cifar", "^flag --ood_dataset=cifar: expected mnist"),
     ("evaluate", "--curves --checkpoint first", "expected best or last"),
+    ("evaluate", "--export pdf", "^flag --export=pdf: expected onnx, saved_model, tflite or keras"),
+    ("evaluate", "--export 1", "^flag --export=1: expected onnx, saved_model, tflite or keras"),
     ("evaluate", "--export_samples 1.5", "^flag --export_samples=1.5: expected an integer"),
     (
         "evaluate",
@@ -342,6 +344,7 @@ REQUESTS = [
     ("evaluate", "--run_name ready --generate_class 3", "--generate_class"),
     ("evaluate", "--run_name labeled --generate_class ten", "expected one of 0, 1"),
     ("evaluate", "--run_name labeled --generate_class 10", "or its number, 0 to 9"),
+    ("evaluate", "--run_name ready --export keras --quantize", "^flag --quantize is for tflite"),
     ("evaluate", "--run_name ready --export_samples 5", "--export_samples"),
     ("evaluate", "--run_name ready --classify --label_counts 15", "15 is not a multiple of 10"),
     ("evaluate", "--run_name ready --classify --label_counts 10", "type for example"),
