@@ -8,9 +8,9 @@ from typing import Any
 
 import data
 import runs
-from catalog.datasets import is_path
+from catalog.datasets import is_known, is_path
 from catalog.flags import Flag
-from catalog.values import Boolean, Several
+from catalog.values import TFDS_NAME, Boolean, Dataset, Several
 from cli.parsing import UsageError
 from cli.train_flags import FLAGS_OF_A_RUN, settle
 
@@ -77,7 +77,7 @@ def check_recorded(
 
     Raises:
         UsageError: if it has an unknown flag, or a value that is refused.
-        DataError: if the images are the user's own, and their description is missing.
+        DataError: if the dataset is not a known one, and its description is missing.
     """
     known = {flag.name: flag for flag in FLAGS_OF_A_RUN}
     for name in recorded:
@@ -90,8 +90,13 @@ def check_recorded(
         for name, value in recorded.items()
         if value is not None
     }
-    own = parsed.get("dataset", "")
-    return settle(parsed, data.read_description(dataset, own, parsed) if is_path(own) else None)
+    used = parsed.get("dataset")
+    if used is None or is_known(used):
+        return settle(parsed)
+    try:
+        return settle(parsed, data.read_description(dataset, used, parsed))
+    except data.UnknownDataset as error:
+        raise UsageError(f"flag --dataset={used}: {error}") from None
 
 
 def _parse_recorded(flag: Flag, value: Any) -> Any:
@@ -99,6 +104,8 @@ def _parse_recorded(flag: Flag, value: Any) -> Any:
     if isinstance(value, tuple):
         value = list(value)
     text, fits = str(value), not isinstance(value, bool)
+    if isinstance(flag.type, Dataset) and value == text and TFDS_NAME.fullmatch(text):
+        return text  # a folder of that name may be here now
     if isinstance(flag.type, Several) and isinstance(value, list):
         text, fits = flag.type.format(value), not any(isinstance(part, bool) for part in value)
     elif isinstance(flag.type, Boolean) and isinstance(value, bool):

@@ -76,7 +76,11 @@ def print_plan(
     plan = {
         "dataset": f"{info.name}: {training.num_images:,} training and {validation.num_images:,} "
         f"validation images, {size}, binarize {settings['binarize']}",
-        **({"source": "\n          ".join([info.path, *info.notes])} if info.path else {}),
+        **(
+            {"source": "\n          ".join(filter(None, [info.path, *info.notes]))}
+            if info.notes
+            else {}
+        ),
         "images": f"{place}: {rows['images']}{labeled}",
         "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
         f"{model.count_params():,} parameters",
