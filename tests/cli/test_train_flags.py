@@ -15,7 +15,6 @@ from catalog import RUN_FLAGS, read_by
 from catalog.evaluations import EVALUATIONS
 from catalog.networks import ACTIVATIONS
 from catalog.training import INITIALIZERS
-from catalog.values import Several
 
 
 def parse_train(*args: str) -> FlagValues:
