@@ -5,9 +5,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from catalog.datasets import DATASETS
+from catalog.exports import FORMATS
 from catalog.flags import Flag
 from catalog.training import DATA_DIR, NAME, SEED
-from catalog.values import CLASS, COUNT, PATH, RUN_NAMES, Boolean, Choice, Number, Several, Value
+from catalog.values import (
+    CLASS,
+    COUNT,
+    PATH,
+    RUN_NAMES,
+    Boolean,
+    Choice,
+    Number,
+    Pairs,
+    Paths,
+    Several,
+    Value,
+)
 
 
 class Evaluation(NamedTuple):
@@ -64,6 +77,13 @@ _OOD_DATASET = Flag(
     "additional out-of-distribution dataset of the same image shape",
     group="settings",
 )
+_QUANTIZE = Flag(
+    "quantize",
+    Boolean(),
+    False,
+    "16-bit weights in tflite files, which halves them; outputs differ by about 0.001",
+    group="settings",
+)
 
 EVALUATIONS = {
     "reconstruct": Evaluation(
@@ -87,10 +107,42 @@ EVALUATIONS = {
         checks=True,
         is_common=False,
     ),
+    "export": Evaluation(
+        "encoder, decoder and model for use without this program, in these formats: "
+        + "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items()),
+        Several(Choice(tuple(FORMATS))),
+        (_QUANTIZE,),
+        in_all=False,
+        checks=True,
+    ),
     "latent": Evaluation(
         "posterior means of test and training images, by class", flags=(_NUM_POINTS,)
     ),
     "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
+    "traverse": Evaluation(
+        "images decoded along each latent dimension, the most informative first"
+    ),
+    "interpolate": Evaluation(
+        "images decoded between two test images, given by number, or two image files",
+        Pairs(),
+        in_all=False,
+        checks=True,
+    ),
+    "encode": Evaluation(
+        "z of image files with commas between them, of a folder of images, or of an .npz or .npy "
+        "file of images: encoded.npz and encoded.csv",
+        Paths(PATH),
+        in_all=False,
+        checks=True,
+    ),
+    "decode": Evaluation(
+        "images decoded from z, an array (num, latent_dim) called z or z_mean in an .npz file: a "
+        "folder of PNG files",
+        PATH,
+        (_NUM_GEN,),
+        in_all=False,
+        checks=True,
+    ),
     "curves": Evaluation("losses over epochs, training and validation", needs_model=False),
     "metrics": Evaluation("ELBO, KL by dimension, active units, accuracy: a table and JSON"),
     "classify": Evaluation(

@@ -33,8 +33,8 @@ DATASET = Flag(
     "dataset",
     Dataset(tuple(DATASETS)),
     "mnist",
-    f"images to train on; {', '.join(_EMBEDDED)}: embedded, no download; path: of your own images, "
-    "a folder or an .npz or .npy file",
+    f"images to train on; {', '.join(_EMBEDDED)}: embedded, no download; name: of any image "
+    "dataset of TFDS, such as cifar10; path: of your own images, a folder or an .npz or .npy file",
     group="data",
     is_common=True,
 )

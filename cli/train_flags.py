@@ -145,29 +145,43 @@ def settings(values: FlagValues) -> dict[str, Any]:
 
     ``stream`` is included if the user decides it; otherwise train.py does, and adds it.
     """
-    return settle({**given(values), "seed": values.seed, "stream": values.stream})
+    chosen = {**given(values), "seed": values.seed, "stream": values.stream}
+    return settle(chosen, data_dir=values.data_dir)
 
 
-def settle(given_flags: Mapping[str, Any], info: data.DatasetInfo | None = None) -> dict[str, Any]:
+def settle(
+    given_flags: Mapping[str, Any],
+    info: data.DatasetInfo | None = None,
+    data_dir: str | None = None,
+) -> dict[str, Any]:
     """Returns the complete settings of the flags given.
 
     Args:
         given_flags: flag → value.
         info: the dataset's description; None to describe it.
+        data_dir: folder of prepared datasets; None for the default.
 
     Raises:
-        UsageError: if they contradict each other, the chosen parts or the dataset.
-        DataError: if the dataset is a path without images that can be used.
+        UsageError: if they contradict each other, the chosen parts or the dataset, or no dataset
+            has that name.
+        DataError: if the dataset has no images that can be used.
     """
     stream = given_flags.get("stream")
     settings_ = complete({name: each for name, each in given_flags.items() if name != "stream"})
-    info = info or data.describe(settings_["dataset"], settings=settings_)
+    info = info or _describe(settings_["dataset"], data_dir, settings_)
     if settings_["num_validation"] is None:
         settings_["num_validation"] = info.num_validation
     if stream is not None:
         settings_["stream"] = stream
     _check_dataset(settings_, info)
     return settings_
+
+
+def _describe(dataset: str, data_dir: str | None, settings_: Mapping[str, Any]) -> data.DatasetInfo:
+    try:
+        return data.describe(dataset, data_dir, settings_)
+    except data.UnknownDataset as error:
+        raise UsageError(f"flag --dataset={dataset}: {error}") from None
 
 
 def _check_dataset(chosen: Mapping[str, Any], info: data.DatasetInfo) -> None:
@@ -226,7 +240,8 @@ def run_name(values: FlagValues) -> str:
     chosen = settings(values)
     flags = {**read_by(chosen), "stream": training.STREAM}
     defaults = {name: flag.default for name, flag in flags.items()}
-    defaults["num_validation"] = data.describe(chosen["dataset"], settings=chosen).num_validation
+    info = data.describe(chosen["dataset"], values.data_dir, chosen)
+    defaults["num_validation"] = info.num_validation
     abbreviations = {name: flag.abbreviation for name, flag in flags.items() if flag.abbreviation}
     name = values.run_name or runs.name_run(chosen, defaults, abbreviations)
     if len(name.encode()) > MAX_NAME_BYTES:

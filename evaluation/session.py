@@ -16,12 +16,13 @@ import numpy as np
 import data
 import figures
 import runs
-from catalog.datasets import is_path, short_name
+from catalog.datasets import is_known, is_path, short_name
 from evaluation import RequestError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from data.new_images import NewImages
     from models import VAE, DiagonalGaussian
 
 Images = tuple[np.ndarray, np.ndarray | None]  # images in [0, 1] and labels, None without
@@ -103,6 +104,13 @@ class Session:
         return data.from_record(self.record, self.dataset, self.data_dir)
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images; those of the user's own may be missing."""
+        recorded = self.record.get("dataset") or data.to_record(self.info)
+        height, width, channels = recorded["image_shape"]
+        return height, width, channels
+
+    @property
     def class_names(self) -> tuple[str, ...] | None:
         """Names of the classes; None for a dataset without labels."""
         return self.info.class_names
@@ -140,7 +148,7 @@ class Session:
 
     def check_images(self) -> None:
         """Raises DataError if images are neither on disk nor can be downloaded, or have changed."""
-        own = self.info if is_path(self.settings["dataset"]) else self.settings["dataset"]
+        own = self.settings["dataset"] if is_known(self.settings["dataset"]) else self.info
         for dataset in filter(None, (own, self.flags["ood_dataset"])):
             data.check_available(dataset, self.data_dir)
 
@@ -206,6 +214,13 @@ class Session:
             pixels = images.images.astype("float32") / 255
             self.loaded[dataset, split] = pixels, images.labels
         return self.loaded[dataset, split]
+
+    @functools.cached_property
+    def new_images(self) -> NewImages:
+        """The images of ``--encode``, listed and checked; raises DataError for wrong ones."""
+        from data import new_images
+
+        return new_images.open_images(self.flags["encode"], self.info)
 
     @functools.cached_property
     def test_posterior(self) -> DiagonalGaussian:

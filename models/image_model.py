@@ -81,6 +81,13 @@ def _known_batches(*sources: Any) -> Iterator[Any]:
             yield images, *(rest or [None])
 
 
+def to_tensor(value: Any, dtype: str | None = None) -> Any:
+    """Returns a tensor of an array or of lists; a symbolic input of Keras is returned unchanged."""
+    if keras.backend.is_keras_tensor(value):
+        return value
+    return keras.ops.convert_to_tensor(value, dtype=dtype)
+
+
 def check_images(images: Any, image_shape: Sequence[int] | None = None) -> None:
     """Raises ValueError unless these are floats in [0, 1], (batch, height, width, channels).
 
@@ -136,12 +143,12 @@ def check_labels(labels: Any, num_classes: int) -> None:
 
 def check_z(z: Any, latent_dim: int) -> None:
     """Raises ValueError unless this has the shape (batch, latent_dim)."""
-    if z.shape.rank != 2 or z.shape[-1] != latent_dim:
+    if len(z.shape) != 2 or z.shape[-1] != latent_dim:
         raise ValueError(f"z is {z.shape}: expected (num_images, {latent_dim})")
 
 
 def _has_values(array: Any) -> bool:
-    return not tf.is_symbolic_tensor(array) and 0 not in array.shape
+    return _is_array(array) and not tf.is_symbolic_tensor(array) and 0 not in array.shape
 
 
 def _range(array: Any) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from keras import ops
 
 from models import likelihoods, objectives, priors, schedules
 from models.distributions import DiagonalGaussian
-from models.image_model import ImageModel, check_images, check_z
+from models.image_model import ImageModel, check_images, check_z, to_tensor
 from models.replicas import mean_over_images
 from models.sampling import GaussianSampling
 from models.terms import Terms
@@ -238,7 +238,7 @@ class VAE(ImageModel):
         Args:
             z: (batch, latent_dim).
         """
-        z = ops.convert_to_tensor(z, dtype="float32")
+        z = to_tensor(z, "float32")
         check_z(z, self.encoder.latent_dim)
         return self.likelihood.mean(self.decoder_outputs(z, training=False))
 
@@ -271,7 +271,7 @@ class VAE(ImageModel):
 
     def posterior(self, images, training) -> DiagonalGaussian:
         """Returns q(z|x) in float32; in training, of the corrupted images."""
-        images = ops.convert_to_tensor(images)
+        images = to_tensor(images)
         check_images(images, self.image_shape)
         if not self.built:  # Keras builds a model when it is called; fit only calls train_step
             self.build(images.shape)
