@@ -9,6 +9,8 @@ must follow the script's name.
 
 from typing import NamedTuple
 
+from tests import bad_calls_of_z
+
 
 class BadCall(NamedTuple):
     """One call: a script, its arguments as in a shell, the exit status, and the message."""
@@ -49,7 +51,8 @@ VALUES = [
     ("train", "--seed 2147483648", "at most 2147483647"),
     ("train", "--checkpoint_minutes -1", "^flag --checkpoint_minutes=-1: expected a number"),
     ("train", "--verbose 3", "^flag --verbose=3: expected an integer of at least 0, at most 2"),
-    ("train", "--dataset mnits", "of an .npz or .npy file; did you mean mnist"),
+    ("train", "--dataset mnits", "; did you mean mnist"),
+    ("train", "--dataset photos/of_cats", "; photos/of_cats is not prepared in "),
     ("train", "--dataset MNIST", "expected mnist, fashion_mnist"),
     ("train", "--dataset 数字", "^flag --dataset=数字: expected mnist, fashion_mnist"),
     ("train", "--dataset ''", "^flag --dataset=: expected mnist"),
@@ -144,12 +147,13 @@ CONTRADICTIONS = [
         "--image_size 8",
         "^flag --image_size: --dataset mnist does not read it; leave it out",
     ),
-    ("train", "--grayscale 1", "or choose --dataset FOLDER or FILE.npz"),
+    ("train", "--grayscale 1", "or choose --dataset FOLDER, FILE.npz or TFDS_NAME"),
     (
         "train",
         "--dataset {own}/good --image_key x",
         "--dataset {own}/good does not read it; it reads",
     ),
+    ("train", "--dataset {own}/good --filters 8", "or choose --network conv, conv_prelu"),
     ("train", "--dataset {own}/parts --num_validation 2", "has 1 validation images of its own"),
     (
         "train",
@@ -358,4 +362,6 @@ BAD_CALLS = [
     *(BadCall(script, words, OTHER, says) for script, words, says in RUNS),
     *(BadCall(script, words, OTHER, says) for script, words, says in OWN),
     *(BadCall(script, words, USAGE, says) for script, words, says in REQUESTS),
+    *(BadCall(script, words, USAGE, says) for script, words, says in bad_calls_of_z.REQUESTS),
+    *(BadCall(script, words, OTHER, says) for script, words, says in bad_calls_of_z.FILES),
 ]
