@@ -114,6 +114,7 @@ EVALUATIONS = {
         + "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items()),
         Several(Choice(tuple(FORMATS))),
         (_QUANTIZE,),
+        needs_images=False,
         in_all=False,
         checks=True,
     ),

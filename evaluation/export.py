@@ -45,7 +45,7 @@ def run(session: Session) -> list[Path]:
     folder = session.path("export")
     check_replaceable(folder)
     formats = [name for name in FORMATS if name in session.flags["export"]]
-    parts = models.functional.build(session.model, session.info.image_shape)
+    parts = models.functional.build(session.model, session.recorded_info.image_shape)
     with session.writing(folder):
         session.make_folder()
         with runs.replace_folder(folder) as new:

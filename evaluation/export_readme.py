@@ -110,12 +110,13 @@ def _describe_pixels(session: Session) -> list[str]:
         "Images are given as files have them, from 0 (black) to 255 (white); they are divided by "
         "255 inside. Decoded images are means, 255·E[x|z], not rounded; no pixels are drawn."
     ]
-    low, high = session.info.value_range
+    low, high = session.recorded_info.value_range
     if (low, high) != (0, 255):
         lines.append(f"The dataset's own values, {low} to {high}, correspond to 0 to 255.")
-    if session.info.notes:
-        notes = "; ".join(map(runs.make_printable, session.info.notes))
-        lines.append(f"The images that it was trained on were prepared first: {notes}.")
+    notes = session.record.get("dataset", {}).get("notes")  # not checked when it was read
+    if isinstance(notes, list) and notes:
+        text = "; ".join(runs.make_printable(str(note)) for note in notes)
+        lines.append(f"The images that it was trained on were prepared first: {text}.")
     if session.settings["binarize"] != "none":
         lines.append(
             "It was trained on black and white images: each pixel was drawn white with probability "
@@ -126,9 +127,10 @@ def _describe_pixels(session: Session) -> list[str]:
 
 
 def _describe_classes(session: Session) -> list[str]:
-    if not (session.model.uses_labels and session.class_names):
+    class_names = session.recorded_info.class_names
+    if not (session.model.uses_labels and class_names):
         return []
-    names = ", ".join(map(runs.make_printable, session.class_names))
+    names = ", ".join(map(runs.make_printable, class_names))
     return ["", f"The classes, in the order of `class_probabilities`: {names}."]
 
 
@@ -147,7 +149,7 @@ def _describe_arithmetic(session: Session) -> list[str]:
 
 def _write_code(session: Session, parts: Mapping[str, keras.Model], use: _Use) -> list[str]:
     """Returns about ten lines that encode, sample, decode and reconstruct."""
-    shape = ", ".join(map(str, (_NUM, *session.info.image_shape)))
+    shape = ", ".join(map(str, (_NUM, *session.recorded_info.image_shape)))
     sizes = {"num": _NUM, "latent_dim": session.latent_dim}
     draw = PRIORS[session.prior].numpy.format(**sizes)
     if not session.model.is_variational:

@@ -243,11 +243,14 @@ def test_images_are_encoded_and_decoded_where_those_of_the_training_are_gone(
     in_process("evaluate", "--encode", str(tmp_path / "elsewhere"))
     result = next((tmp_path / "result").iterdir())
     in_process("evaluate", "--decode", str(result / "encoded.npz"))
+    in_process("evaluate", "--export", "keras")
+    assert "prepared first: " in (result / "export" / "README.md").read_text(encoding="utf-8")
     names = np.load(result / "encoded.npz")["names"].tolist()
     assert (len(names), names[0], names[-1]) == (90, "blue/0.jpg", "red/9.png")
     images = sorted((result / "decoded").glob("*.png"))
     assert len(images) == 90
-    assert Image.open(images[0]).size == (8, 12)
+    with Image.open(images[0]) as image:
+        assert image.size == (8, 12)
     with pytest.raises(SystemExit):
         in_process("evaluate", "--generate")
     assert "type --dataset with the path of the images" in capsys.readouterr().err
