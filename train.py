@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python 
 import cli
 import data
 import runs
-from catalog.networks import NETWORKS
+from catalog.networks import AUTO, NETWORKS, choose
 from data import shares
 from training import cluster, device, plan, signals, sweep
 from training.job import Job
@@ -21,10 +21,8 @@ from training.job import Job
 def main(argv: list[str]) -> None:
     flags = cli.parse_train(argv)
     if members := cli.parse_each(argv, flags):
-        root = cli.TRAINED_MODEL_DIR
-        status = sweep.train_each(
-            argv, members, root, flags.resume, flags.overwrite, cli.read_record
-        )
+        root, read = cli.TRAINED_MODEL_DIR, cli.reader_of(flags.dataset, is_named=False)
+        status = sweep.train_each(argv, members, root, flags.resume, flags.overwrite, read)
         sys.exit(status)
     try:
         workers = cluster.read_cluster(flags.strategy)
@@ -46,11 +44,12 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
     """Chooses the run, checks what it needs, and trains it on the devices."""
     settings = cli.settings(flags)
     cluster.check_even(workers, flags.batch_size, settings["num_validation"])
-    run = choose_run(flags, settings, workers)
+    read = cli.reader_of(flags.dataset, bool(flags.run_name))
+    run = choose_run(flags, settings, workers, read)
     recorded = None
     info = data.describe(flags.dataset, flags.data_dir, settings)
     if flags.resume:
-        record = cli.read_record(run)
+        record = read(run)
         recorded = record["flags"]
         info = data.from_record(record, flags.dataset, flags.data_dir)
     settings["stream"], reason = plan.choose_streaming(
@@ -62,7 +61,7 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
         cluster.lost_worker_in_one_line(workers),
         cluster.locked(run, workers, flags.resume, flags.resume_from),
     ):
-        has_convolutions = NETWORKS[flags.network].has_convolutions
+        has_convolutions = NETWORKS[settings["network"]].has_convolutions
         device_name = device.set_up_tensorflow(flags.deterministic, has_convolutions, trains=True)
         strategy = cluster.make_strategy(flags.strategy, flags.num_replicas, flags.batch_size)
         stop_signals.reinstall()  # TensorFlow's workers install their own handler of SIGTERM
@@ -76,14 +75,16 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
             job = Job(folder, settings, cli.execution(flags), stop_signals, strategy)
             share = shares.Share(workers.position, len(workers.workers))
             rows = {"images": reason, "device": device_name, "run": str(folder.folder)}
+            if flags.network == AUTO:
+                rows["network"] = choose(info.image_shape).reason
             train(argv, info, flags.data_dir, job, share, rows)
 
 
-def choose_run(flags, settings, workers: cluster.Cluster) -> runs.Run:
+def choose_run(flags, settings, workers: cluster.Cluster, read) -> runs.Run:
     """Returns the run to start or to resume; raises RunError if it cannot be."""
     if flags.resume:
         root = cli.TRAINED_MODEL_DIR
-        return runs.find_resumable(root, settings, flags.run_name, cli.read_record)
+        return runs.find_resumable(root, settings, flags.run_name, read)
     run = runs.Run(cli.TRAINED_MODEL_DIR / cli.run_name(flags))
     if workers.is_chief:  # another worker may find the chief's run, just started
         runs.check_unlocked(run)
@@ -113,14 +114,16 @@ def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share,
     plan.print_plan(info, settings, model, (training, validation), rows)
 
     began = time.perf_counter()
+    dataset = data.to_record(info, run.folder)
     if resume:
-        began -= run.resume(settings["num_epochs"], argv).get("seconds", 0.0)
+        images = (settings["dataset"], dataset)
+        began -= run.resume(settings["num_epochs"], argv, images).get("seconds", 0.0)
     else:
         record = {
             "status": "training",
             **runs.describe_origin(argv, cli.ROOT),
             "flags": settings,
-            "dataset": data.to_record(info, run.folder),
+            "dataset": dataset,
             "data_dir": data_dir and str(data.resolve_data_dir(data_dir)),
             "num_train": num_train,
             "num_parameters": model.count_params(),

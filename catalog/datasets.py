@@ -31,13 +31,15 @@ class DatasetInfo:
         class_names: one name per label, 0 first; None for images without labels.
         source: the module in ``data/sources`` that loads the images.
         value_range: smallest and largest pixel value as loaded, before scaling to [0, 1].
-        version: of the dataset in TFDS; None where the source has no versions.
+        version: of the dataset in TFDS; None where the source has no versions. The name does not
+            contain it.
         download_url: address that TFDS downloads from; None for embedded images.
         sha256: split → digest of its decoded images followed by its labels (int64), where
             they are known.
-        path: of the user's own folder or file, absolute; None for a known dataset.
+        path: of the user's own folder or file, absolute; None for a dataset with a name.
         options: the flags that its source reads, by name.
-        fingerprint: of the names, sizes or contents of the user's own images.
+        fingerprint: of the names, sizes or contents of the files of a dataset that is described
+            when it is opened; None for a known dataset.
         has_validation: whether the source has validation images of its own: the last
             ``num_validation`` images of the training split.
         notes: what was decided about the images, one line each.
@@ -172,9 +174,21 @@ _SKIP_BAD_IMAGES = Flag(
     "data",
 )
 _KEY = Text(r"\S(.{0,98}\S)?", "the name of an array", "name")
-_IMAGE_KEY = Flag("image_key", _KEY, None, "array of images in an .npz file", "ik-", "data")
+_IMAGE_KEY = Flag(
+    "image_key",
+    _KEY,
+    None,
+    "array of images in an .npz file, or feature of a TFDS dataset",
+    "ik-",
+    "data",
+)
 _LABEL_KEY = Flag(
-    "label_key", _KEY, None, "array of labels in an .npz file; none: no labels", "lk-", "data"
+    "label_key",
+    _KEY,
+    None,
+    "array of labels in an .npz file, or feature of a TFDS dataset; none: no labels",
+    "lk-",
+    "data",
 )
 
 
@@ -192,14 +206,16 @@ class Source(NamedTuple):
     flags: tuple[Flag, ...] = ()
 
 
-FOLDER, FILE = "FOLDER", "FILE.npz"  # as they stand in messages
+FOLDER, FILE, TFDS = "FOLDER", "FILE.npz", "TFDS_NAME"  # as they stand in messages
 
 
 class _Sources(dict[str, Source]):
     """The sources of images by dataset; that of a path follows from its suffix."""
 
-    def __missing__(self, path: str) -> Source:
-        return self[FILE if path.endswith(ARRAY_SUFFIXES) else FOLDER]
+    def __missing__(self, dataset: str) -> Source:
+        if not is_path(dataset):
+            return self[TFDS]
+        return self[FILE if dataset.endswith(ARRAY_SUFFIXES) else FOLDER]
 
 
 SOURCES = _Sources(
@@ -209,19 +225,27 @@ SOURCES = _Sources(
         FILE: Source(
             "an .npz or .npy file", "arrays", (_IMAGE_SIZE, _GRAYSCALE, _IMAGE_KEY, _LABEL_KEY)
         ),
+        TFDS: Source(
+            "an image dataset of TFDS", "tfds", (_IMAGE_SIZE, _GRAYSCALE, _IMAGE_KEY, _LABEL_KEY)
+        ),
     }
 )
 
 
 def is_path(dataset: str) -> bool:
-    """Whether a value of ``--dataset`` is a path, as opposed to the name of a known dataset."""
-    return os.sep in dataset
+    """Whether a value of ``--dataset`` is a path, as opposed to the name of a dataset."""
+    return dataset.startswith(os.sep)
+
+
+def is_known(dataset: str) -> bool:
+    """Whether a dataset is described here; others are described when they are opened."""
+    return dataset in DATASETS
 
 
 def short_name(dataset: str) -> str:
     """Returns a name for figures and for the folders of runs: that of a path is its last part."""
     if not is_path(dataset):
-        return dataset
+        return re.sub("[/:]", "-", dataset)
     name = os.path.basename(dataset)
     stem = name.removesuffix(".npz").removesuffix(".npy")
     plain = re.sub(r"[^\w.=+-]+", "-", stem)[:40].strip("._-=+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from catalog.datasets import DATASETS
+from catalog.exports import FORMATS
 from catalog.flags import Flag
 from catalog.training import DATA_DIR, NAME, SEED
 from catalog.values import (
@@ -78,6 +79,13 @@ _OOD_DATASET = Flag(
     "additional out-of-distribution dataset of the same image shape",
     group="settings",
 )
+_QUANTIZE = Flag(
+    "quantize",
+    Boolean(),
+    False,
+    "16-bit weights in tflite files, which halves them; outputs differ by about 0.001",
+    group="settings",
+)
 
 EVALUATIONS = {
     "reconstruct": Evaluation(
@@ -100,6 +108,14 @@ EVALUATIONS = {
         in_all=False,
         checks=True,
         is_common=False,
+    ),
+    "export": Evaluation(
+        "encoder, decoder and model for use without this program, in these formats: "
+        + "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items()),
+        Several(Choice(tuple(FORMATS))),
+        (_QUANTIZE,),
+        in_all=False,
+        checks=True,
     ),
     "latent": Evaluation(
         "posterior means of test and training images, by class", flags=(_NUM_POINTS,)

@@ -12,6 +12,10 @@ from typing import Any
 
 MAX_NAME_BYTES = 255  # of a folder's name, on common file systems
 ARRAY_SUFFIXES = (".npz", ".npy")
+# A dataset of TFDS: its name, a configuration if it has any, and a version if one is wanted.
+TFDS_NAME = re.compile(
+    r"[a-z][a-z0-9_]{0,99}(/[A-Za-z0-9][\w.+-]{0,99})?(:\d{1,9}\.\d{1,9}\.\d{1,9})?", re.ASCII
+)
 
 
 def counted(number: int, noun: str) -> str:
@@ -135,33 +139,43 @@ class Choice(Value):
 
     def parse(self, text: str) -> str:
         if text not in self.names:
-            close = difflib.get_close_matches(text, self.names, n=2, cutoff=0.5)
-            hint = f"; did you mean {join_or(close)}?" if close else ""
-            raise ValueError(f"expected {self.accepted}{hint}")
+            raise ValueError(f"expected {self.accepted}{self.suggest(text, self.names)}")
         return text
+
+    def suggest(self, text: str, names: Collection[str], cutoff: float = 0.5) -> str:
+        """Returns the end of a message: the closest of some names; empty if none is close."""
+        close = difflib.get_close_matches(text, names, n=2, cutoff=cutoff)
+        return f"; did you mean {join_or(close)}?" if close else ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset(Choice):
     """The name of a dataset, or the path of a folder of images or of an array file.
 
-    A text that is no name is a path if it contains a separator, ends in ``.npz`` or ``.npy``, or
-    is an existing folder. Paths are parsed to absolute ones.
+    A text that is no known name is a path if it is an existing file or folder or ends in ``.npz``
+    or ``.npy``; otherwise the name of a dataset of TFDS if it looks like one; otherwise a path if
+    it contains a separator. Paths are parsed to absolute ones. Whether TFDS has a dataset of that
+    name is not known here, as it may be one that the user has prepared.
     """
 
     @property
     def accepted(self) -> str:  # type: ignore[override]
         return (
-            f"{join_or(self.names)}, or the path of a folder of images or of an .npz or .npy file"
+            f"{join_or(self.names)}, another image dataset of TFDS such as cifar10 or "
+            "emnist/letters, or the path of a folder of images or of an .npz or .npy file"
         )
 
     @property
     def syntax(self) -> str:  # type: ignore[override]
-        return f"{super().syntax}|path"
+        return f"{super().syntax}|name|path"
 
     def parse(self, text: str) -> str:
-        is_path = os.sep in text or text.endswith(ARRAY_SUFFIXES)
-        if text in self.names or not text or "\0" in text or not (is_path or os.path.isdir(text)):
+        if text in self.names or not text or "\0" in text:
+            return super().parse(text)
+        is_path = text.endswith(ARRAY_SUFFIXES) or os.path.isdir(text)
+        if not is_path and TFDS_NAME.fullmatch(text) and not os.path.exists(text):
+            return text
+        if not is_path and os.sep not in text:
             return super().parse(text)
         path = os.path.abspath(os.path.expanduser(text))
         if path == os.path.dirname(path):  # the root of all files

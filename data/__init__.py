@@ -15,16 +15,28 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from catalog.datasets import DATASETS, SOURCES, DatasetInfo, is_path, short_name
+from catalog.datasets import DATASETS, SOURCES, DatasetInfo, is_known, is_path, short_name
+from catalog.tfds_names import TFDS_NAMES
+from catalog.values import Dataset
 
 
 class DataError(Exception):
     """The images cannot be loaded; the message is one line for the user."""
+
+
+class UnknownDataset(DataError):
+    """No dataset has the name; the message says what is accepted."""
+
+    def __init__(self, name: str, place: str = ""):
+        accepted, names = Dataset(tuple(DATASETS)), dict.fromkeys([*DATASETS, *TFDS_NAMES])
+        hint = accepted.suggest(re.split("[/:]", name)[0], names, cutoff=0.6)
+        super().__init__(f"expected {accepted.accepted}{place}{hint}")
 
 
 def describe(
@@ -34,30 +46,31 @@ def describe(
 ) -> DatasetInfo:
     """Returns the description of a dataset, given by its name or by the path of the user's images.
 
-    No image of a known dataset is read for it. The user's own folders are listed, and their array
-    files read once; the results are kept until the process ends. A description is returned
-    unchanged.
+    No image of a known dataset is read for it. The user's own folders are listed, their array
+    files read once, and of other datasets of TFDS the metadata, which is downloaded with the
+    images if it is not on disk; the results are kept until the process ends. A description is
+    returned unchanged.
 
     Args:
-        dataset: a key of ``DATASETS``, an absolute path, or a description.
+        dataset: a key of ``DATASETS``, the name of a dataset of TFDS, an absolute path, or a
+            description.
         data_dir: folder of prepared datasets; the known datasets are described without it.
-        settings: flags by name, of which those that the source of a path reads count.
+        settings: flags by name, of which those that the source reads count.
 
     Raises:
-        DataError: if no dataset has that name, or the path holds no images that can be used.
+        UnknownDataset: if no dataset has that name.
+        DataError: if the images cannot be used, or not be downloaded.
     """
     if isinstance(dataset, DatasetInfo):
         return dataset
-    if is_path(dataset):
-        row = SOURCES[dataset]
-        options = {flag.name: settings.get(flag.name, flag.default) for flag in row.flags}
-        info: DatasetInfo = importlib.import_module(f"data.sources.{row.module}").describe(
-            dataset, options
-        )
-        return info
-    if dataset not in DATASETS:
-        raise DataError(f"unknown dataset {dataset!r}: expected one of {', '.join(DATASETS)}")
-    return DATASETS[dataset]
+    if is_known(dataset):
+        return DATASETS[dataset]
+    row = SOURCES[dataset]
+    options = {flag.name: settings.get(flag.name, flag.default) for flag in row.flags}
+    source = importlib.import_module(f"data.sources.{row.module}")
+    place = () if is_path(dataset) else (data_dir,)
+    info: DatasetInfo = source.describe(dataset, options, *place)
+    return info
 
 
 def to_record(info: DatasetInfo, folder: Path | None = None) -> dict[str, Any]:
@@ -75,29 +88,33 @@ def to_record(info: DatasetInfo, folder: Path | None = None) -> dict[str, Any]:
         "class_names": None if info.class_names is None else list(info.class_names),
         "value_range": list(info.value_range),
     }
-    if info.path is not None:
+    if info.fingerprint is not None:
         record |= {
             "num_validation": info.num_validation,
             "has_validation": info.has_validation,
             "fingerprint": info.fingerprint,
             "notes": list(info.notes),
         }
-        if folder is not None:
+        if info.version is not None:
+            record["version"] = info.version
+        if info.path is not None and folder is not None:
             record["relative_path"] = os.path.relpath(info.path, folder)
     return record
 
 
 def read_description(recorded: Any, dataset: str, settings: Mapping[str, Any]) -> DatasetInfo:
-    """Returns the description in a run.json of the user's own images; nothing is opened.
+    """Returns the description in a run.json of a dataset that is not known; nothing is opened.
 
     Args:
         recorded: the object ``dataset``, as ``runs`` has checked it.
-        dataset: the path that the run was trained on.
+        dataset: the name or path that the run was trained on.
         settings: the run's flags.
 
     Raises:
         DataError: if it is missing or incomplete.
     """
+    if recorded is None and not is_path(dataset):
+        raise UnknownDataset(dataset)
     wanted = ("num_validation", "has_validation", "fingerprint")
     if not isinstance(recorded, Mapping) or any(name not in recorded for name in wanted):
         raise DataError('"dataset" does not describe the images')
@@ -111,7 +128,8 @@ def read_description(recorded: Any, dataset: str, settings: Mapping[str, Any]) -
         num_validation=recorded["num_validation"],
         class_names=None if classes is None else tuple(classes),
         source=row.module,
-        path=dataset,
+        version=recorded.get("version"),
+        path=dataset if is_path(dataset) else None,
         options={flag.name: settings.get(flag.name, flag.default) for flag in row.flags},
         fingerprint=recorded["fingerprint"],
         has_validation=recorded["has_validation"],
@@ -130,16 +148,21 @@ def from_record(record: Mapping[str, Any], name: str, data_dir: str | None = Non
     Raises:
         DataError: if the recorded dataset differs from the present dataset of that name.
     """
-    info = describe(name, data_dir, record.get("flags", {}))
-    expected = to_record(info)
-    recorded = record.get("dataset", expected)
+    recorded = record.get("dataset", {})
     if not isinstance(recorded, dict):
         raise DataError(f'run.json is refused: "dataset" is {recorded!r:.80}, expected an object')
+    wanted = name
+    if not is_known(name) and not is_path(name) and ":" not in name and "version" in recorded:
+        wanted = f"{name}:{recorded['version']}"  # there may be newer ones now
+    info = describe(wanted, data_dir, record.get("flags", {}))
+    expected = to_record(info)
+    recorded = record.get("dataset", expected)
     advice = "type the --data_dir that the run was trained with"
-    if is_path(name):
+    if info.fingerprint is not None:
         # A folder may be moved and renamed, and notes reworded.
-        for field in ("name", "notes", "relative_path"):
+        for field in ("notes", "relative_path", *(["name"] if is_path(name) else [])):
             recorded = {**recorded, field: expected.get(field)}
+    if is_path(name):
         advice = "type --dataset with the path of the images that the run was trained on"
     for field in expected | recorded:
         found, known = recorded.get(field), expected.get(field)

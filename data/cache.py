@@ -21,13 +21,14 @@ import math
 import os
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
 
-from catalog.datasets import DatasetInfo
+from catalog.datasets import DatasetInfo, short_name
 from data import labels as labels_module
 from data import memory
 from data.regular_files import open_regular
@@ -37,6 +38,14 @@ Arrays = tuple[np.ndarray, np.ndarray | None]  # images and labels, if there are
 _FORMAT = 1  # of the file; raised when an older one would be misread
 _ROWS_AT_ONCE = 1000
 _OVERHEAD = 2**20  # bytes that a file may have beside its arrays
+_COUNTS = range(1_000, 2**22)  # numbers of images for which a file pays
+_MOST_BYTES = 2**32  # of their pixels
+
+
+def pays(info: DatasetInfo, split: str) -> bool:
+    """Whether to cache a split of a dataset that may be tiny, or too large for the disk."""
+    count = info.num_images(split)
+    return count in _COUNTS and count * math.prod(info.image_shape) <= _MOST_BYTES
 
 
 def load(
@@ -56,10 +65,14 @@ def load(
         positions: of the images wanted, in that order; None for all. From the cache, no others
             are read into memory.
     """
+    if info.fingerprint is not None and not pays(info, split):
+        return _pick(decode(), positions)
+    kind = f"-{'x'.join(map(str, info.image_shape))}" if info.options else ""
     try:
-        path = path_for(folder, info.name, split)
+        path = path_for(folder, f"{info.name}{kind}", split)
         # Before the folder is read: if it changes meanwhile, the next start will notice.
-        source = fingerprint(folder, split, (info.num_images(split), *info.image_shape))
+        shape = (info.num_images(split), *info.image_shape)
+        source = fingerprint(folder, split, shape, info.options)
     except OSError:
         return _pick(decode(), positions)
     cached = read(path, source, info, split, positions)
@@ -91,13 +104,19 @@ def _sha256(images: np.ndarray, labels: np.ndarray | None) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(folder: Path, split: str, shape: tuple[int, ...]) -> str:
+def fingerprint(
+    folder: Path,
+    split: str,
+    shape: tuple[int, ...],
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
     """Returns a text that changes when the files of a split may have changed.
 
     Args:
         folder: the prepared dataset; the names, sizes and times of its files count.
         split: ``"train"`` or ``"test"``.
         shape: expected shape of its images, (num_images, height, width, channels).
+        options: the flags by which they are converted.
 
     Raises:
         OSError: if the folder cannot be read.
@@ -107,6 +126,8 @@ def fingerprint(folder: Path, split: str, shape: tuple[int, ...]) -> str:
         facts = path.stat()
         files[path.name] = [facts.st_size, facts.st_mtime_ns]
     source = {"format": _FORMAT, "split": split, "shape": shape, "files": files}
+    if options:
+        source["options"] = dict(options)
     return json.dumps(source, sort_keys=True)
 
 
@@ -119,7 +140,7 @@ def path_for(folder: Path, name: str, split: str) -> Path:
         OSError: if the user has no home folder.
     """
     place = zlib.crc32(os.fsencode(folder))
-    return own_folder() / f"{name}-{split}-{place:08x}.npz"
+    return own_folder() / f"{short_name(name)}-{split}-{place:08x}.npz"
 
 
 def own_folder() -> Path:

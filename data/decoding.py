@@ -7,6 +7,7 @@ that would take too much memory is refused before it is decoded. This file impor
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import time
 import warnings
@@ -63,7 +64,7 @@ def check(path: Path) -> None:
 
 
 def decode(
-    path: Path, image_shape: tuple[int, int, int], resize: bool, to_gray: bool
+    encoded: Path | bytes, image_shape: tuple[int, int, int], resize: bool, to_gray: bool
 ) -> np.ndarray:
     """Decodes a file; of an animation or a document, the first frame or page.
 
@@ -71,7 +72,7 @@ def decode(
     0..65,535, floats from 0..1.
 
     Args:
-        path: the file.
+        encoded: the file, or its content.
         image_shape: (height, width, channels) wanted; 1 or 3 channels.
         resize: whether to resize and crop to this size; otherwise another size is an error.
         to_gray: whether colors become gray; otherwise they are an error if gray is wanted.
@@ -83,7 +84,7 @@ def decode(
         ImageError: if the file is damaged, or has another size or colors.
     """
     height, width, channels = image_shape
-    with _opened(path) as opened:
+    with _opened(encoded) as opened:
         if resize:
             larger = 2 * max(height, width)  # decodes large JPEG files at a part of their size
             opened.draft(None, (larger, larger))
@@ -145,10 +146,10 @@ def _is_color(image: Image.Image) -> bool:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(encoded: Path | bytes) -> Iterator[Image.Image]:
     """Opens an image file; whatever Pillow raises becomes an ImageError."""
     try:
-        file, _ = open_regular(path)
+        file = io.BytesIO(encoded) if isinstance(encoded, bytes) else open_regular(encoded)[0]
         with file, Image.open(file, formats=_FORMATS) as image:
             if image.width * image.height > _MAX_PIXELS:
                 raise ImageError(
@@ -182,25 +183,32 @@ def for_each(count: int, work: Callable[[int], Any], verb: str) -> None:
         for number in range(first, min(first + _AT_ONCE, count)):
             work(number)
 
-    began = reported = time.monotonic()
+    report = make_report(count, verb)
     with warnings.catch_warnings():  # Pillow warns of large images and of odd metadata
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             starts = range(0, count, _AT_ONCE)
             try:
                 for first, _ in zip(starts, pool.map(run, starts), strict=True):
-                    now = time.monotonic()
-                    if now - reported > 10:
-                        reported = now
-                        rate = (first + _AT_ONCE) / (now - began)
-                        print(
-                            f"{verb}: {first + _AT_ONCE:,} of {count:,} images, {rate:,.0f} per "
-                            "second",
-                            flush=True,
-                        )
+                    report(first + _AT_ONCE)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+
+def make_report(count: int, verb: str) -> Callable[[int], None]:
+    """Returns a function of the number of images done, which prints the progress every 10 s."""
+    began = reported = time.monotonic()
+
+    def report(done: int) -> None:
+        nonlocal reported
+        now = time.monotonic()
+        if now - reported > 10:
+            reported = now
+            rate = done / (now - began)
+            print(f"{verb}: {done:,} of {count:,} images, {rate:,.0f} per second", flush=True)
+
+    return report
 
 
 def read_all_facts(paths: Sequence[Path]) -> list[Facts | ImageError]:

@@ -16,7 +16,7 @@ import numpy as np
 import data
 import figures
 import runs
-from catalog.datasets import is_path, short_name
+from catalog.datasets import is_known, is_path, short_name
 from evaluation import RequestError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Session:
 
     def check_images(self) -> None:
         """Raises DataError if images are neither on disk nor can be downloaded, or have changed."""
-        own = self.info if is_path(self.settings["dataset"]) else self.settings["dataset"]
+        own = self.settings["dataset"] if is_known(self.settings["dataset"]) else self.info
         for dataset in filter(None, (own, self.flags["ood_dataset"])):
             data.check_available(dataset, self.data_dir)
 

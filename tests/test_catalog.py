@@ -10,7 +10,7 @@ import pytest
 
 import catalog
 import cli
-from catalog.datasets import FILE, FOLDER
+from catalog.datasets import FILE, FOLDER, TFDS
 from catalog.flags import GROUPS
 
 FLAGS = [flag for readers in catalog.READERS.values() for flag in readers.values()]
@@ -45,7 +45,7 @@ def test_abbreviations_are_not_ambiguous():
         (part, value)
         for part, table in catalog.PARTS.items()
         for value in table
-        if value not in (FOLDER, FILE)  # stand for paths
+        if value not in (FOLDER, FILE, TFDS)  # stand for paths and names
     ],
 )
 def test_every_part_can_be_chosen_with_the_flags_that_it_reads(part, value):
@@ -61,6 +61,7 @@ from catalog.values import COUNT, Boolean
 PRIORS["mixture"] = Prior(
     "a mixture of normal distributions",
     False,
+    "",
     (
         Flag("num_components", COUNT, 10, "components of the mixture", "comp"),
         Flag("is_learned", Boolean(), False, "learn the components", "learned"),

@@ -61,7 +61,8 @@ def print_plan(
         settings: the run's flags.
         model: built.
         batches: for training and for validation.
-        rows: further topics: ``images`` (why they are streamed or not), ``device``, ``run``.
+        rows: further topics: ``images`` (why they are streamed or not), ``device``, ``run``, and
+            ``network`` (why it was chosen, if ``--network auto`` did).
     """
     training, validation = batches
     place = "in memory"
@@ -76,11 +77,16 @@ def print_plan(
     plan = {
         "dataset": f"{info.name}: {training.num_images:,} training and {validation.num_images:,} "
         f"validation images, {size}, binarize {settings['binarize']}",
-        **({"source": "\n          ".join([info.path, *info.notes])} if info.path else {}),
+        **(
+            {"source": "\n          ".join(filter(None, [info.path, *info.notes]))}
+            if info.notes
+            else {}
+        ),
         "images": f"{place}: {rows['images']}{labeled}",
         "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
         f"{model.count_params():,} parameters",
-        "network": _describe_part("network", settings),
+        "network": _describe_part("network", settings)
+        + (f"; chosen by auto for {rows['network']}" if "network" in rows else ""),
         "p(x|z)": f"{_describe_part('likelihood', settings)} ({likelihood.nats})",
     }
     if model.is_variational:

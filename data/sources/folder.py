@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import math
 import os
 import unicodedata
 from collections.abc import Mapping
@@ -38,8 +37,6 @@ _PART_OF = {
     "test": "test",
 }
 _MOST_HEADERS = 5_000  # read before training: an error found there is found at once
-_CACHED = range(1_000, 2**22)  # numbers of images whose decoded pixels are kept on disk
-_CACHED_BYTES = 2**32  # and their size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +91,7 @@ def load(
         DataError: if a file cannot be used.
     """
     opened = _open_as(info)
-    count, size = info.num_images(split), math.prod(info.image_shape)
-    if count not in _CACHED or count * size > _CACHED_BYTES:
+    if not cache.pays(info, split):
         return _decode(opened, split, positions)
     assert info.path is not None
     source = json.dumps(

@@ -1,14 +1,16 @@
-"""Images that tensorflow-datasets (TFDS) has prepared: TFRecord files of PNG images.
+"""Images that tensorflow-datasets (TFDS) has prepared: TFRecord files of encoded images.
 
 TFDS itself is used to download a dataset only. A prepared folder is read here, because TFDS
 imports whatever Python class its ``features.json`` names, and because folders come from
-strangers too. What is read are the records: regular files of bounded records, each one image of
-the expected size and, if the dataset has classes, one label in their range. Nothing else in the
-folder is opened.
+strangers too. What is read are the records: regular files of bounded records, each one image
+and, if the dataset has classes, one label in their range. Of the known datasets nothing else in
+the folder is opened, and their images are PNG files of the expected size; the others are
+described by their metadata, which ``data.prepared`` reads.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.client
 import os
@@ -17,21 +19,48 @@ import struct
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from catalog.datasets import DatasetInfo
-from data import DataError, cache, memory, resolve_data_dir
+from data import DataError, cache, decoding, memory, resolve_data_dir
 from data.regular_files import open_regular
+from data.tfds_folder import describe, open_as, unavailable
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from data import streaming
 
+__all__ = ["check_server", "damaged", "describe", "is_prepared", "load", "open_stream"]
+
 _AT_ONCE = 100  # records that are parsed together, which is faster
 _OVERHEAD = 16  # bytes that TFRecord adds to a record: its length and two checksums
+_LARGEST = 2**28  # bytes of a record whose image may have any size
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")  # what TFDS decodes
+_KIND = "PNG, JPEG, GIF or BMP file"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Records:
+    """Where the images of a split are stored, and what is expected of them.
+
+    Attributes:
+        paths, counts: files and their numbers of records.
+        image_key, label_key: names in a record; no label_key for images without labels.
+        signatures: how an image may begin.
+        kind: of image, in words.
+        rows: positions of the split's images among the records, ascending; None for all.
+    """
+
+    paths: list[Path]
+    counts: list[int]
+    image_key: str
+    label_key: str | None
+    signatures: tuple[bytes, ...]
+    kind: str
+    rows: np.ndarray | None = None
 
 
 def folder_of(info: DatasetInfo, data_dir: str | None) -> Path:
@@ -59,7 +88,8 @@ def check_server(info: DatasetInfo, data_dir: str | None, timeout: float) -> Non
     except urllib.error.HTTPError:
         return  # the server answers; it need not list the folder
     except (OSError, http.client.HTTPException) as error:
-        raise _unavailable(info, data_dir, str(getattr(error, "reason", error))) from error
+        reason = str(getattr(error, "reason", error))
+        raise unavailable(info.name, resolve_data_dir(data_dir), reason) from error
 
 
 def load(
@@ -102,20 +132,28 @@ def open_stream(info: DatasetInfo, split: str, data_dir: str | None = None) -> s
     if not is_prepared(info, data_dir):
         download(info, data_dir)
     try:
-        paths, counts = _find_shards(info, split, data_dir)
+        found = _find_records(info, split, data_dir)
     except (OSError, ValueError) as error:
         raise damaged(info, data_dir, error) from error
-    read = functools.partial(_read_records, info, paths, counts)
-    decode = functools.partial(_decode_png, info.image_shape)
-    return streaming.Encoded(read, decode, info.image_shape, sum(counts))
+    read = functools.partial(_read_records, info, found)
+    if found.rows is None:
+        decode = functools.partial(_decode_png, info.image_shape)
+        return streaming.Encoded(read, decode, info.image_shape, sum(found.counts))
+    decode = functools.partial(_decode_any, info)
+    replace = functools.partial(damaged, info, data_dir)
+    count = len(found.rows)
+    return streaming.Encoded(read, decode, info.image_shape, count, damaged=replace)
 
 
 def damaged(info: DatasetInfo, data_dir: str | None, error: Exception) -> DataError:
     """Returns the error for images that are on disk and cannot be read."""
     folder = resolve_data_dir(data_dir)
+    reason = _first_line(error)
+    if "type --" in reason:
+        return DataError(f"{info.name} in {folder}: {reason}")
     return DataError(
-        f"{info.name} in {folder} cannot be read ({_first_line(error)}): remove "
-        f"{folder / info.name} to download it again, or name another folder with --data_dir"
+        f"{info.name} in {folder} cannot be read ({reason}): remove {folder / info.name} to "
+        "download it again, or name another folder with --data_dir"
     )
 
 
@@ -134,7 +172,29 @@ def download(info: DatasetInfo, data_dir: str | None) -> None:
         builder = tfds.builder_cls(info.name)(data_dir=folder, version=info.version)
         builder.download_and_prepare()
     except Exception as error:  # TFDS raises a dozen kinds, from urllib's to its own
-        raise _unavailable(info, data_dir, _first_line(error)) from error
+        raise unavailable(info.name, folder, _first_line(error)) from error
+
+
+def _find_records(info: DatasetInfo, split: str, data_dir: str | None) -> _Records:
+    """Returns where a split is stored; raises OSError or ValueError if a file is damaged."""
+    if info.fingerprint is None:
+        height, width, channels = info.image_shape
+        color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+        header = struct.pack(
+            ">8sI4sIIBB", b"\x89PNG\r\n\x1a\n", 13, b"IHDR", height, width, 8, color_type
+        )
+        paths, counts = _find_shards(info, split, data_dir)
+        label_key = None if info.class_names is None else "label"
+        kind = f"PNG of {height}×{width}×{channels}"
+        return _Records(paths, counts, "image", label_key, (header,), kind)
+    opened = open_as(info, data_dir)
+    for path, expected in opened.files[split]:
+        found = _count_records(path, _LARGEST, expected)
+        if found != expected:
+            raise ValueError(f"{path.name} has {found:,} images, not {expected:,}")
+    paths, counts = map(list, zip(*opened.files[split], strict=True))
+    keys = opened.metadata.image_key, opened.metadata.label_key
+    return _Records(paths, counts, *keys, _SIGNATURES, _KIND, opened.rows[split])
 
 
 def _find_shards(
@@ -156,22 +216,22 @@ def _find_shards(
     expected = info.num_images(split)
     counts: list[int] = []
     for path in paths:
-        counts.append(_count_records(path, info, expected - sum(counts)))
+        largest = 2 * int(np.prod(info.image_shape)) + 2**16  # uncompressed
+        counts.append(_count_records(path, largest, expected - sum(counts)))
     if sum(counts) != expected:
         raise ValueError(f"it has {sum(counts):,} {split} images, not {expected:,}")
     return paths, counts
 
 
-def _count_records(path: Path, info: DatasetInfo, most: int) -> int:
+def _count_records(path: Path, largest: int, most: int) -> int:
     """Returns the number of records in a file, and checks that TensorFlow can read them.
 
     TensorFlow reserves the memory that a record says it has, whatever the file's size.
 
     Raises:
-        ValueError: if a record is larger than an uncompressed image can be, or the file is
-            truncated, or has more than ``most`` records.
+        ValueError: if a record has more than ``largest`` bytes, or the file is truncated, or has
+            more than ``most`` records.
     """
-    largest = 2 * int(np.prod(info.image_shape)) + 2**16
     file, size = open_regular(path)
     position = count = 0
     with file:
@@ -190,45 +250,52 @@ def _count_records(path: Path, info: DatasetInfo, most: int) -> int:
     return count
 
 
-def _read_records(
-    info: DatasetInfo, paths: list[Path], counts: list[int], first: int, stop: int
-) -> tf.data.Dataset:
-    """Returns ``{"image": PNG, "label": int64}`` of the records from first to before stop.
+def _read_records(info: DatasetInfo, found: _Records, first: int, stop: int) -> tf.data.Dataset:
+    """Returns ``{"image": encoded, "label": int64}`` of the images from first to before stop.
 
-    Reading them fails at a record whose image is not a PNG of the expected size, which is
-    therefore never decoded, or whose label is not one of the classes.
+    Reading them fails at a record whose image does not begin as expected, which is therefore
+    never decoded, or whose label is not one of the classes.
     """
     import tensorflow as tf
 
-    height, width, channels = info.image_shape
-    color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    header = struct.pack(
-        ">8sI4sIIBB", b"\x89PNG\r\n\x1a\n", 13, b"IHDR", height, width, 8, color_type
-    )
-    features = {"image": tf.io.FixedLenFeature((), tf.string)}
-    if info.class_names is not None:
-        features["label"] = tf.io.FixedLenFeature((), tf.int64)
+    rows = found.rows
+    begin, end = (first, stop) if rows is None else (int(rows[first]), int(rows[stop - 1]) + 1)
+    features = {found.image_key: tf.io.FixedLenFeature((), tf.string)}
+    if found.label_key is not None:
+        features[found.label_key] = tf.io.FixedLenFeature((), tf.int64)
 
     def check(holds: tf.Tensor, position: tf.Tensor, reason: str) -> tf.Operation:
         place = tf.strings.as_string(position + tf.argmin(tf.cast(holds, tf.int8)))
         return tf.Assert(tf.reduce_all(holds), [tf.strings.join(["image ", place, reason])])
 
     def parse(position: tf.Tensor, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        batch, position = tf.io.parse_example(examples, features), first + _AT_ONCE * position
-        is_png = tf.strings.substr(batch["image"], 0, len(header)) == header
-        checks = [check(is_png, position, f" is not a PNG of {height}×{width}×{channels}")]
-        if info.class_names is not None:
-            label, classes = batch["label"], len(info.class_names)
+        batch, position = tf.io.parse_example(examples, features), begin + _AT_ONCE * position
+        read = {"image": batch[found.image_key]}
+        begins = [
+            tf.strings.substr(read["image"], 0, len(start)) == start for start in found.signatures
+        ]
+        is_image = tf.reduce_any(begins, axis=0)
+        checks = [check(is_image, position, f" is not a {found.kind}")]
+        if found.label_key is not None:
+            label, classes = batch[found.label_key], len(info.class_names or ())
             is_class = (label >= 0) & (label < classes)
             checks.append(check(is_class, position, f" has a label outside 0…{classes - 1}"))
+            read["label"] = label
         with tf.control_dependencies(checks):
-            return {name: tf.identity(values) for name, values in batch.items()}
+            return {name: tf.identity(values) for name, values in read.items()}
 
-    starts = np.cumsum([0, *counts])
-    shard = int(np.searchsorted(starts, first, side="right")) - 1
-    records = tf.data.TFRecordDataset([str(path) for path in paths[shard:]])
-    records = records.skip(first - starts[shard]).take(stop - first)
-    return records.batch(_AT_ONCE).enumerate().map(parse).unbatch()
+    starts = np.cumsum([0, *found.counts])
+    shard = int(np.searchsorted(starts, begin, side="right")) - 1
+    records = tf.data.TFRecordDataset([str(path) for path in found.paths[shard:]])
+    records = records.skip(begin - starts[shard]).take(end - begin)
+    parsed = records.batch(_AT_ONCE).enumerate().map(parse).unbatch()
+    if rows is None or end - begin == stop - first:
+        return parsed
+    is_ours = np.zeros(end - begin, bool)
+    is_ours[rows[first:stop] - begin] = True
+    table = tf.constant(is_ours)
+    chosen = parsed.enumerate().filter(lambda position, _: table[position])
+    return chosen.map(lambda _, record: record)
 
 
 def _decode_png(image_shape: tuple[int, int, int], encoded: tf.Tensor) -> tf.Tensor:
@@ -236,6 +303,20 @@ def _decode_png(image_shape: tuple[int, int, int], encoded: tf.Tensor) -> tf.Ten
     import tensorflow as tf
 
     return tf.ensure_shape(tf.io.decode_png(encoded, image_shape[-1]), image_shape)
+
+
+def _decode_any(info: DatasetInfo, encoded: tf.Tensor) -> tf.Tensor:
+    """Decodes an image of any kind and size; returns uint8 (height, width, channels)."""
+    import tensorflow as tf
+
+    resize, to_gray = info.options["image_size"] is not None, info.options["grayscale"] is True
+
+    def decode(content: Any) -> np.ndarray:  # bytes, in an array outside of a graph
+        plain = content if isinstance(content, bytes) else content.item()
+        return decoding.decode(plain, info.image_shape, resize, to_gray)
+
+    image = tf.numpy_function(decode, [encoded], tf.uint8, stateful=False)
+    return tf.ensure_shape(image, info.image_shape)
 
 
 def _decode_split(info: DatasetInfo, split: str, data_dir: str | None) -> cache.Arrays:
@@ -249,13 +330,14 @@ def _decode_split(info: DatasetInfo, split: str, data_dir: str | None) -> cache.
         num_parallel_calls=threads,
         deterministic=True,
     )
-    stop = 0
+    stop, report = 0, decoding.make_report(len(images), "decoding")
     try:
         for number, batch in enumerate(records.batch(1000).as_numpy_iterator()):
             first, stop = 1000 * number, 1000 * number + len(batch["image"])
             images[first:stop] = batch["image"]
             if labels is not None:
                 labels[first:stop] = batch["label"]
+            report(stop)
         if stop != len(images):
             raise ValueError(f"it changed while it was read, at image {stop}")
     except Exception as error:  # damage can raise anything
@@ -263,20 +345,13 @@ def _decode_split(info: DatasetInfo, split: str, data_dir: str | None) -> cache.
     return images, labels
 
 
-def _unavailable(info: DatasetInfo, data_dir: str | None, reason: str) -> DataError:
-    """Returns the error for images that are not on disk and cannot be downloaded."""
-    return DataError(
-        f"{info.name} is not in {resolve_data_dir(data_dir)} and cannot be downloaded "
-        f"({reason}): name the folder that holds it with --data_dir FOLDER, or work offline with "
-        "--dataset digits"
-    )
-
-
 def _first_line(error: Exception) -> str:
     """Returns an error's message in one line, without TensorFlow's names of operations."""
     text = str(getattr(error, "message", error))
     if fault := re.search(r"assertion failed: \[(.*?)\]", text):
         return fault[1]
+    if faults := re.findall(r"ImageError: (.*)", text):  # in the decoding thread's traceback
+        return f"an image {faults[-1]}"
     text = re.sub(r"\{\{.*?\}\}|Error in user-defined function .* iterator: \S+", "", text)
     lines = text.strip().splitlines()
     return f"{type(error).__name__}: {lines[0].strip()[:200]}" if lines else type(error).__name__

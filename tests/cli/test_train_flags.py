@@ -74,8 +74,9 @@ def test_evaluate_has_every_flag_that_describes_a_run_and_no_default_for_it():
 
 
 def test_every_evaluation_in_the_table_is_a_flag_that_is_off_until_asked_for():
+    values = {"interpolate": "1,2", "export": "keras"}
     for name in EVALUATIONS:
-        flags = parse_evaluate(f"--{name}", "1,2" if name == "interpolate" else "1")
+        flags = parse_evaluate(f"--{name}", values.get(name, "1"))
         assert [other for other in EVALUATIONS if flags[other].value] == [name]
 
 
@@ -205,7 +206,7 @@ BAD_TRAIN = [
     ("--binarize Dynamic", "expected none, dynamic or static; did you mean dynamic?"),
     ("--activation sigmoid", "flag --activation=sigmoid: expected tanh, relu, elu, leaky_relu,"),
     ("--model gan", "flag --model=gan: expected vae"),
-    ("--network cnn", "flag --network=cnn: expected mlp"),
+    ("--network cnn", "flag --network=cnn: expected auto, mlp"),
     ("--run_name ../x", "flag --run_name=../x: expected a folder's name"),
     ("--run_name=", "flag --run_name=: expected a folder's name"),
     (f"--run_name {'x' * 200}", "up to 150 letters"),

@@ -68,9 +68,25 @@ def test_describing_imports_neither_tensorflow_nor_scikit_learn():
     assert result.stdout.strip() == "set()"
 
 
-def test_an_unknown_name_is_one_line_with_the_known_ones():
-    with pytest.raises(data.DataError, match=r"^unknown dataset 'minst': expected one of mnist, "):
-        data.describe("minst")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("mnst", "did you mean mnist or kmnist?"),
+        ("cifar", "did you mean cifar10 or cifar100?"),
+        ("emnst/letters", "did you mean emnist or mnist?"),
+        ("mnits:3.0.1", "did you mean mnist or kmnist?"),
+        ("photographs/of_cats", "; photographs/of_cats is not prepared in "),
+        ("Mnist", "the path of a folder"),
+        ("../mnist", "the path of a folder"),
+    ],
+)
+def test_an_unknown_name_is_one_line_with_the_known_ones(name, hint, tmp_path):
+    with pytest.raises(data.UnknownDataset) as caught:
+        data.describe(name, str(tmp_path))
+    message = str(caught.value)
+    assert message.startswith("expected mnist, fashion_mnist, digits or patches, another image ")
+    assert hint in message
+    assert "\n" not in message
 
 
 # ---------------------------------------------------------------- the record in run.json

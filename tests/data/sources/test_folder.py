@@ -283,7 +283,7 @@ def test_a_folder_that_changes_while_it_is_used(tmp_path):
 
 
 def test_decoded_images_are_cached_where_that_pays(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "_CACHED", range(5, 1000))
+    monkeypatch.setattr(cache, "_COUNTS", range(5, 1000))
     fill(tmp_path, "x", range(20))
     fill(tmp_path, "y", range(20, 40))
     info = describe(tmp_path)
@@ -304,7 +304,7 @@ def test_decoded_images_are_cached_where_that_pays(tmp_path, monkeypatch):
 
 
 def test_other_sizes_have_caches_of_their_own(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(folder, "_CACHED", range(5, 1000))
+    monkeypatch.setattr(cache, "_COUNTS", range(5, 1000))
     fill(tmp_path, "", range(20))
     for size in (None, (3, 3), None, (3, 3)):
         info = describe(tmp_path, image_size=size)
