@@ -51,8 +51,6 @@ VALUES = [
     ("train", "--seed 2147483648", "at most 2147483647"),
     ("train", "--checkpoint_minutes -1", "^flag --checkpoint_minutes=-1: expected a number"),
     ("train", "--verbose 3", "^flag --verbose=3: expected an integer of at least 0, at most 2"),
-    ("train", "--dataset mnits", "of an .npz or .npy file; did you mean mnist"),
-    ("train", "--dataset mnits", "^flag --dataset=mnits: expected mnist, fashion_mnist, digits or"),
     ("train", "--dataset mnits", "; did you mean mnist"),
     ("train", "--dataset photos/of_cats", "; photos/of_cats is not prepared in "),
     ("train", "--dataset MNIST", "expected mnist, fashion_mnist"),
