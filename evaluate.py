@@ -33,8 +33,7 @@ def evaluate(flags) -> list[Path]:
     }
     modules = {name: f"evaluation.{name}" for name in chosen}
     session = open_session(flags)
-    needs_model = any(row.needs_model for row in chosen.values())
-    if needs_model:
+    if any(row.needs_images for row in chosen.values()):
         session.check_images()
     try:
         for name, row in chosen.items():
@@ -42,7 +41,7 @@ def evaluate(flags) -> list[Path]:
                 importlib.import_module(modules[name]).check(session)
     except RequestError as error:
         raise cli.UsageError(str(error)) from None
-    if needs_model:
+    if any(row.needs_model for row in chosen.values()):
         print_device(session)
     written = []
     for name, module in modules.items():

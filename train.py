@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python 
 import cli
 import data
 import runs
-from catalog.networks import NETWORKS
+from catalog.networks import AUTO, NETWORKS, choose
 from data import shares
 from training import cluster, device, plan, signals, sweep
 from training.job import Job
@@ -61,7 +61,7 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
         cluster.lost_worker_in_one_line(workers),
         cluster.locked(run, workers, flags.resume, flags.resume_from),
     ):
-        has_convolutions = NETWORKS[flags.network].has_convolutions
+        has_convolutions = NETWORKS[settings["network"]].has_convolutions
         device_name = device.set_up_tensorflow(flags.deterministic, has_convolutions, trains=True)
         strategy = cluster.make_strategy(flags.strategy, flags.num_replicas, flags.batch_size)
         stop_signals.reinstall()  # TensorFlow's workers install their own handler of SIGTERM
@@ -75,6 +75,8 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
             job = Job(folder, settings, cli.execution(flags), stop_signals, strategy)
             share = shares.Share(workers.position, len(workers.workers))
             rows = {"images": reason, "device": device_name, "run": str(folder.folder)}
+            if flags.network == AUTO:
+                rows["network"] = choose(info.image_shape).reason
             train(argv, info, flags.data_dir, job, share, rows)
 
 

@@ -31,6 +31,7 @@ class Evaluation(NamedTuple):
         type: of its flag.
         flags: that it reads, in addition to those that every evaluation reads.
         needs_model: whether it needs TensorFlow.
+        needs_images: whether it needs the images of the run's dataset.
         in_all: whether ``--all`` includes it.
         checks: whether its module has a function ``check``, called before TensorFlow is imported.
         is_common: whether ``--help`` lists it.
@@ -40,6 +41,7 @@ class Evaluation(NamedTuple):
     type: Value = Boolean()
     flags: tuple[Flag, ...] = ()
     needs_model: bool = True
+    needs_images: bool = True
     in_all: bool = True
     checks: bool = False
     is_common: bool = True
@@ -132,6 +134,7 @@ EVALUATIONS = {
         "z of image files with commas between them, of a folder of images, or of an .npz or .npy "
         "file of images: encoded.npz and encoded.csv",
         Paths(PATH),
+        needs_images=False,
         in_all=False,
         checks=True,
     ),
@@ -140,10 +143,13 @@ EVALUATIONS = {
         "folder of PNG files",
         PATH,
         (_NUM_GEN,),
+        needs_images=False,
         in_all=False,
         checks=True,
     ),
-    "curves": Evaluation("losses over epochs, training and validation", needs_model=False),
+    "curves": Evaluation(
+        "losses over epochs, training and validation", needs_model=False, needs_images=False
+    ),
     "metrics": Evaluation("ELBO, KL by dimension, active units, accuracy: a table and JSON"),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbors on z, SVM on pixels; takes minutes",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from catalog.flags import Flag
 from catalog.values import SIZE, Choice, Number, Several
@@ -145,3 +147,47 @@ NETWORKS = {
         has_convolutions=True,
     ),
 }
+
+
+class Chosen(NamedTuple):
+    """What ``--network auto`` chooses.
+
+    Attributes:
+        network: a key of ``NETWORKS``.
+        flags: the sizes that it sets; others keep the network's defaults.
+        reason: in words.
+    """
+
+    network: str
+    flags: dict[str, Any]
+    reason: str
+
+
+AUTO = "auto"
+_MLP_VALUES = 32 * 32  # of an image: gray images of 28×28 or 32×32 pixels, color ones of 18×18
+# Longest side → width, with which a step takes 2 to 3 times as long for twice the side.
+_WIDTHS = {32: 32, 64: 16, 128: 8}
+_LEAST = 16  # of the shorter side, for resnet
+_CONV_SIDE = 8  # the longer side that conv's last features may have
+
+
+def choose(image_shape: Sequence[int]) -> Chosen:
+    """Returns the network for images of a shape (height, width, channels).
+
+    Small images have a fully connected network, images of 16 to 128 pixels a residual one whose
+    width falls with their size, and all others convolutions that halve them until 8 pixels remain.
+    """
+    height, width, channels = image_shape
+    size = f"{height}×{width} pixels, {'gray' if channels == 1 else 'color'}"
+    if height * width * channels <= _MLP_VALUES:
+        reason = f"{size}: at most {_MLP_VALUES:,} values per image"
+        return Chosen("mlp", {}, reason)
+    longest = max(height, width)
+    if min(height, width) >= _LEAST and longest <= max(_WIDTHS):
+        filters = next(filters for side, filters in _WIDTHS.items() if longest <= side)
+        reason = f"{size}: {_LEAST} to {max(_WIDTHS)} pixels, and width {filters} for this size"
+        return Chosen("resnet", {"width": filters}, reason)
+    halvings = max(1, math.ceil(math.log2(longest / _CONV_SIDE)))
+    filters_of_each = tuple(min(32 * 2**level, 256) for level in range(halvings))
+    reason = f"{size}: not {_LEAST} to {max(_WIDTHS)} pixels, which resnet is for"
+    return Chosen("conv", {"filters": filters_of_each}, reason)

@@ -10,7 +10,7 @@ from catalog.datasets import DATASETS, SOURCES
 from catalog.flags import Flag
 from catalog.likelihoods import LIKELIHOODS
 from catalog.models import MODELS
-from catalog.networks import NETWORKS
+from catalog.networks import AUTO, NETWORKS
 from catalog.objectives import OBJECTIVES
 from catalog.priors import PRIORS
 from catalog.schedules import BETA_SCHEDULES
@@ -47,9 +47,10 @@ def _describe(table: Mapping[str, Any]) -> str:
 MODEL = Flag("model", Choice(tuple(MODELS)), "vae", _describe(MODELS), is_common=True)
 NETWORK = Flag(
     "network",
-    Choice(tuple(NETWORKS)),
+    Choice((AUTO, *NETWORKS)),
     "mlp",
-    f"encoder and decoder; {_describe(NETWORKS)}",
+    f"encoder and decoder; {AUTO}: chosen by the size of the images, which is the default for all "
+    f"datasets but {', '.join(DATASETS)}; {_describe(NETWORKS)}",
     "n",
     is_common=True,
 )

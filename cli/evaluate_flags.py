@@ -8,6 +8,7 @@ from absl.flags import FlagValues
 
 from catalog import RUN_FLAGS, evaluations
 from catalog.flags import Flag
+from catalog.networks import AUTO
 from catalog.values import join_or
 from cli import parsing
 from cli.help import HELP, print_help
@@ -34,6 +35,8 @@ def parse_evaluate(argv: Sequence[str]) -> FlagValues:
     values = parsing.parse(argv, EVALUATE_FLAGS, of_other_script=other)
     if values.help:
         print_help("evaluate.py", evaluations.FLAGS, _note, full=values.help == "all")
+    if values.network == AUTO:  # run.json has the network that was chosen
+        values["network"].present, values["network"].value = 0, None
     names = list(evaluations.EVALUATIONS)
     if values.compare:
         one_run = [*names, "all", "saved_path", "run_name", *given(values)]

@@ -10,6 +10,7 @@ import data
 import runs
 from catalog.datasets import is_known, is_path
 from catalog.flags import Flag
+from catalog.run_flags import NETWORK
 from catalog.values import TFDS_NAME, Boolean, Dataset, Several
 from cli.parsing import UsageError
 from cli.train_flags import FLAGS_OF_A_RUN, settle
@@ -90,6 +91,7 @@ def check_recorded(
         for name, value in recorded.items()
         if value is not None
     }
+    parsed.setdefault("network", NETWORK.default)  # which the oldest runs do not record
     used = parsed.get("dataset")
     if used is None or is_known(used):
         return settle(parsed)

@@ -10,7 +10,10 @@ from absl.flags import FlagValues
 import data
 import runs
 from catalog import PARTS, READERS, RUN_FLAGS, evaluations, read_by, training
+from catalog.datasets import is_known
 from catalog.flags import Flag
+from catalog.networks import AUTO, choose
+from catalog.run_flags import NETWORK
 from catalog.values import MAX_NAME_BYTES
 from cli import parsing
 from cli.help import HELP, print_help
@@ -45,8 +48,9 @@ class Member(NamedTuple):
 def parse_train(argv: Sequence[str]) -> FlagValues:
     """Returns train.py's flags; prints and exits for ``--help``.
 
-    Flags that the chosen parts read have their defaults, others are None. Those of a sweep are
-    as they were given: ``parse_each`` returns its runs.
+    Flags that the chosen parts read have their defaults, others are None; ``network`` is ``auto``
+    if the size of the images decides, and ``settings`` returns the one chosen. The flags of a
+    sweep are as they were given: ``parse_each`` returns its runs.
 
     Args:
         argv: the script's name, then its arguments.
@@ -66,9 +70,12 @@ def parse_train(argv: Sequence[str]) -> FlagValues:
     if values.sweep:
         _check_sweep(argv, values)
         return values
+    is_auto = _is_auto(given(values))
     for name, value in settings(values).items():
         if name != "num_validation":
             values[name].value = value
+    if is_auto:
+        values["network"].value = AUTO
     return values
 
 
@@ -140,6 +147,13 @@ def given(values: FlagValues) -> dict[str, Any]:
     return {flag.name: values[flag.name].value for flag in RUN_FLAGS if values[flag.name].present}
 
 
+def _is_auto(given_flags: Mapping[str, Any]) -> bool:
+    """Whether the size of the images decides the network: by default, if the catalog lacks them."""
+    dataset = given_flags.get("dataset")
+    has_row = dataset is None or is_known(dataset)
+    return given_flags.get("network", NETWORK.default if has_row else AUTO) == AUTO
+
+
 def settings(values: FlagValues) -> dict[str, Any]:
     """Returns what determines the result of a run, by flag.
 
@@ -167,7 +181,12 @@ def settle(
         DataError: if the dataset has no images that can be used.
     """
     stream = given_flags.get("stream")
-    settings_ = complete({name: each for name, each in given_flags.items() if name != "stream"})
+    chosen = {name: each for name, each in given_flags.items() if name != "stream"}
+    if _is_auto(chosen):
+        info = info or _describe_before_network(chosen, data_dir)
+        network, sizes, _ = choose(info.image_shape)
+        chosen = {**sizes, **chosen, "network": network}
+    settings_ = complete(chosen)
     info = info or _describe(settings_["dataset"], data_dir, settings_)
     if settings_["num_validation"] is None:
         settings_["num_validation"] = info.num_validation
@@ -175,6 +194,16 @@ def settle(
         settings_["stream"] = stream
     _check_dataset(settings_, info)
     return settings_
+
+
+def _describe_before_network(
+    given_flags: Mapping[str, Any], data_dir: str | None
+) -> data.DatasetInfo:
+    """Describes the dataset, after all flags that do not depend on the network are checked."""
+    of_network = {name for name in READERS if {part for part, _ in READERS[name]} == {"network"}}
+    others = {name: given_flags[name] for name in given_flags if name not in of_network}
+    settings_ = complete({**others, "network": NETWORK.default})
+    return _describe(settings_["dataset"], data_dir, settings_)
 
 
 def _describe(dataset: str, data_dir: str | None, settings_: Mapping[str, Any]) -> data.DatasetInfo:

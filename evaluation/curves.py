@@ -40,7 +40,7 @@ def find_bits_per_dimension(
     if not rows or not LIKELIHOODS[session.likelihood].has_256_values:
         return None
     nats = rows[0]["val_reconstruction"] + rows[0]["val_kl"]
-    return to_bits_per_dimension(nats, session.image_shape)
+    return to_bits_per_dimension(nats, session.recorded_info.image_shape)
 
 
 def read_history(session: Session) -> tuple[list[dict[str, float]], dict[str, Any]]:

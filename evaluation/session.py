@@ -103,12 +103,12 @@ class Session:
         """Description of the dataset that the run was trained on."""
         return data.from_record(self.record, self.dataset, self.data_dir)
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the images; those of the user's own may be missing."""
-        recorded = self.record.get("dataset") or data.to_record(self.info)
-        height, width, channels = recorded["image_shape"]
-        return height, width, channels
+    @functools.cached_property
+    def recorded_info(self) -> data.DatasetInfo:
+        """Description of the dataset, of the user's own images as in run.json: they may be gone."""
+        if is_path(self.dataset):
+            return data.read_description(self.record.get("dataset"), self.dataset, self.settings)
+        return self.info
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -166,7 +166,7 @@ class Session:
         import models
         from evaluation import trained_model
 
-        info = self.info
+        info = self.recorded_info
         num_train = info.num_train - self.settings["num_validation"]
         num_classes = len(info.class_names or ())
         shape_and_settings = (info.image_shape, self.settings, num_classes, num_train)
@@ -220,7 +220,9 @@ class Session:
         """The images of ``--encode``, listed and checked; raises DataError for wrong ones."""
         from data import new_images
 
-        return new_images.open_images(self.flags["encode"], self.info)
+        # How numbers in an array are scaled is known only from those that the run was trained on.
+        info = self.info if self.recorded_info.source == "arrays" else self.recorded_info
+        return new_images.open_images(self.flags["encode"], info)
 
     @functools.cached_property
     def test_posterior(self) -> DiagonalGaussian:

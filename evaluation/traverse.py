@@ -18,7 +18,10 @@ _NUM_SAMPLES = 10_000  # of a prior whose mean and spread are not known
 def run(session: Session) -> list[Path]:
     """Draws a row for each latent dimension, from −3 to 3 standard deviations of the prior.
 
-    Each row begins at the posterior mean of the first test image and replaces one dimension of it.
+    Each row takes the posterior mean of a typical test image and replaces one dimension of it. The
+    image is the one whose posterior mean has the median distance from their common mean. (z = 0 is
+    not typical, and decoders that normalize their first layer see only the direction from it.)
+
     The 12 dimensions with the most KL are drawn, largest first. If the prior has no KL by
     dimension, or the model no prior (an autoencoder), they are those whose posterior means vary
     most. The mean and standard deviation of a prior other than N(0, I) are measured on samples;
@@ -41,14 +44,15 @@ def run(session: Session) -> list[Path]:
         samples = batching.sample_prior(session, _NUM_SAMPLES)
         center, spread = samples.mean(axis=0), samples.std(axis=0)
         reach = "standard deviations from the mean of the prior"
-    z = np.tile(z_mean[0], (len(dims), len(_STEPS), 1))  # (rows, columns, latent_dim)
+    first = _find_typical(z_mean)
+    z = np.tile(z_mean[first], (len(dims), len(_STEPS), 1))  # (rows, columns, latent_dim)
     for row, dim in enumerate(dims):
         z[row, :, dim] = center[dim] + _STEPS * spread[dim]
     decoded = batching.decode(session, z.reshape(-1, session.latent_dim))
 
-    start = "test image 0"
+    start = f"test image {first}"
     if labels is not None and session.class_names:
-        start += f": {session.class_names[labels[0]]}"
+        start += f": {session.class_names[labels[first]]}"
     title = "Images decoded along each latent dimension"
     if session.latent_dim > _ROWS:
         which = "which vary most" if kl is None else "with the most KL"
@@ -58,8 +62,14 @@ def run(session: Session) -> list[Path]:
         [(f"$z_{{{dim + 1}}}$", float(importance[dim])) for dim in dims],
         "variance" if kl is None else "KL, nats",
         (_STEPS, reach),
-        (images[0], batching.reconstruct(session, images[:1])[0], start),
+        (images[first], batching.reconstruct(session, images[[first]])[0], start),
         title,
         session.subtitle,
     )
     return session.save_figure(figure, "traversal")
+
+
+def _find_typical(z: np.ndarray) -> int:
+    """Returns the position of the row whose distance from the mean of the rows is the median."""
+    distance = np.square(z - z.mean(axis=0)).sum(axis=1)
+    return int(np.argsort(distance, kind="stable")[len(distance) // 2])

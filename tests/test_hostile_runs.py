@@ -46,7 +46,7 @@ def alter(run: runs.Run, **changes: Any) -> None:
         ({"dataset": "../mnist"}, "flag --dataset=../mnist: parsed to "),
         ({"dataset": 5}, "flag --dataset=5: expected mnist"),
         ({"model": "os"}, "flag --model=os: expected vae"),
-        ({"network": "table"}, "flag --network=table: expected mlp"),
+        ({"network": "table"}, "flag --network=table: expected auto, mlp"),
         ({"latent_dim": -1}, "flag --latent_dim=-1"),
         ({"latent_dim": 10**12}, "flag --latent_dim=1000000000000: expected"),
         ({"latent_dim": 1.5}, "flag --latent_dim=1.5: expected an integer"),

@@ -231,3 +231,44 @@ def test_the_run_to_resume_is_found_by_images_that_have_moved(tmp_path, in_proce
     }
     assert found["first"]["dataset"] == str(moved)
     assert found["second"]["dataset"] == str(tmp_path / "second.npz")
+
+
+def test_images_are_encoded_and_decoded_where_those_of_the_training_are_gone(
+    tmp_path, in_process, capsys
+):
+    path = write_colors(tmp_path / "photos")
+    in_process("train", "--dataset", str(path), *SMALL, "--image_size", "12,8")
+    path.rename(tmp_path / "elsewhere")
+    forget()
+    in_process("evaluate", "--encode", str(tmp_path / "elsewhere"))
+    result = next((tmp_path / "result").iterdir())
+    in_process("evaluate", "--decode", str(result / "encoded.npz"))
+    names = np.load(result / "encoded.npz")["names"].tolist()
+    assert (len(names), names[0], names[-1]) == (90, "blue/0.jpg", "red/9.png")
+    images = sorted((result / "decoded").glob("*.png"))
+    assert len(images) == 90
+    assert Image.open(images[0]).size == (8, 12)
+    with pytest.raises(SystemExit):
+        in_process("evaluate", "--generate")
+    assert "type --dataset with the path of the images" in capsys.readouterr().err
+
+
+def test_arrays_are_encoded_as_those_of_the_run_were_scaled(tmp_path, in_process, capsys):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.integers(0, 1024, (60, 12, 10)).astype(np.uint16))
+    in_process("train", "--dataset", str(tmp_path / "x.npy"), *SMALL)
+    dark = rng.integers(0, 200, (5, 12, 10)).astype(np.uint16)
+    np.save(tmp_path / "dark.npy", dark)
+    np.save(tmp_path / "converted.npy", ((dark.astype(int) * 255 + 511) // 1023).astype(np.uint8))
+    z = []
+    for name in ("dark.npy", "x.npy"):
+        in_process("evaluate", "--encode", str(tmp_path / name))
+        (result,) = (tmp_path / "result").iterdir()
+        z.append(np.load(result / "encoded.npz")["z_mean"])
+    assert "uint16, of which 1,023 becomes white" in capsys.readouterr().out
+    folder_of_files = tmp_path / "files"
+    folder_of_files.mkdir()
+    for number, image in enumerate(np.load(tmp_path / "converted.npy")):
+        Image.fromarray(image).save(folder_of_files / f"{number}.png")
+    in_process("evaluate", "--encode", str(folder_of_files))
+    np.testing.assert_allclose(np.load(result / "encoded.npz")["z_mean"], z[0], atol=1e-5)

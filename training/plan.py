@@ -61,7 +61,8 @@ def print_plan(
         settings: the run's flags.
         model: built.
         batches: for training and for validation.
-        rows: further topics: ``images`` (why they are streamed or not), ``device``, ``run``.
+        rows: further topics: ``images`` (why they are streamed or not), ``device``, ``run``, and
+            ``network`` (why it was chosen, if ``--network auto`` did).
     """
     training, validation = batches
     place = "in memory"
@@ -84,7 +85,8 @@ def print_plan(
         "images": f"{place}: {rows['images']}{labeled}",
         "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
         f"{model.count_params():,} parameters",
-        "network": _describe_part("network", settings),
+        "network": _describe_part("network", settings)
+        + (f"; chosen by auto for {rows['network']}" if "network" in rows else ""),
         "p(x|z)": f"{_describe_part('likelihood', settings)} ({likelihood.nats})",
     }
     if model.is_variational:

@@ -206,7 +206,7 @@ BAD_TRAIN = [
     ("--binarize Dynamic", "expected none, dynamic or static; did you mean dynamic?"),
     ("--activation sigmoid", "flag --activation=sigmoid: expected tanh, relu, elu, leaky_relu,"),
     ("--model gan", "flag --model=gan: expected vae"),
-    ("--network cnn", "flag --network=cnn: expected mlp"),
+    ("--network cnn", "flag --network=cnn: expected auto, mlp"),
     ("--run_name ../x", "flag --run_name=../x: expected a folder's name"),
     ("--run_name=", "flag --run_name=: expected a folder's name"),
     (f"--run_name {'x' * 200}", "up to 150 letters"),

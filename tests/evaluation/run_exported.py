@@ -8,6 +8,7 @@ the outputs to X.RUNTIME.npz.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,9 @@ def main(runtime, folder):
         inputs = dict(np.load(path.with_suffix(".inputs.npz")))
         model = globals()[f"open_{runtime}"](str(path))
         single = model({name: values[:1] for name, values in inputs.items()})
-        outputs = {name: np.asarray(values) for name, values in model(inputs).items()}
+        outputs: dict[str, Any] = {
+            name: np.asarray(values) for name, values in model(inputs).items()
+        }
         for name, values in outputs.items():
             np.testing.assert_allclose(np.asarray(single[name]), values[:1], rtol=1e-4, atol=1e-4)
         np.savez(path.with_suffix(f".{runtime}.npz"), **outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def test_what_is_no_image_cannot_be_an_end(tmp_path):
 
 @of_every_kind
 @pytest.mark.parametrize("latent_dim", [1, 15])
-def test_each_row_changes_one_dimension_of_the_first_test_image(
+def test_each_row_changes_one_dimension_of_a_typical_test_image(
     tmp_path, drawn, model, prior, latent_dim
 ):
     session = open_session(tmp_path, {"model": model, "prior": prior, "latent_dim": latent_dim})
@@ -136,17 +137,21 @@ def test_each_row_changes_one_dimension_of_the_first_test_image(
             of = np.asarray(session.model.sample_prior(10_000, 0))
         center, spread = of.mean(axis=0), of.std(axis=0)
         assert ("codes" in meaning) == (model == "autoencoder")
+    place = int(start[2].split()[2].rstrip(":"))
+    distance = np.linalg.norm(z_mean - z_mean.mean(axis=0), axis=1)
+    assert abs((distance < distance[place]).sum() - 180) <= 1  # the median, up to rounding
     dims = np.argsort(-importance)[:12]
     assert [name for name, _ in rows] == [f"$z_{{{dim + 1}}}$" for dim in dims]
     np.testing.assert_allclose([value for _, value in rows], importance[dims], rtol=1e-3)
     np.testing.assert_allclose(values, np.arange(-3, 3.5, 0.5))
     for row, dim in enumerate(dims):
-        z = np.tile(z_mean[0], (13, 1))
+        z = np.tile(z_mean[place], (13, 1))
         z[:, dim] = center[dim] + values * spread[dim]
         np.testing.assert_allclose(decoded[row], session.model.decode(z), atol=1e-4)
-    np.testing.assert_array_equal(start[0], images[0])
-    np.testing.assert_allclose(start[1], session.model.reconstruct(images[:1])[0], atol=1e-5)
-    assert start[2] == f"test image 0: {labels[0]}"
+    np.testing.assert_array_equal(start[0], images[place])
+    expected = session.model.reconstruct(images[[place]])[0]
+    np.testing.assert_allclose(start[1], expected, atol=1e-5)
+    assert start[2] == f"test image {place}: {labels[place]}"
     assert ("12 of 15" in title) == (latent_dim == 15)
 
 
@@ -155,4 +160,4 @@ def test_colors_without_classes_are_traversed(tmp_path, drawn):
     traverse.run(session)
     decoded, *_, start, _, _ = drawn["draw_traversals"]
     assert decoded.shape == (3, 13, 16, 16, 3)
-    assert start[2] == "test image 0"
+    assert re.fullmatch(r"test image \d+", start[2])
