@@ -2,10 +2,11 @@
 # make test     lint, type check and tests
 # make figures  the figures of the README, from MNIST and Fashion-MNIST
 # make results  docs/results.md: the results of every recipe compared with the published ones
+# make notebooks   the notebooks, with their outputs
 # make bench    docs/speed.md: seconds per epoch, compared with Keras' fit, PyTorch and JAX
 # make speedrun seconds from Enter to a test ELBO of −100 nats, compared with PyTorch and JAX
 # make clean    remove .venv
-.PHONY: demo test figures results bench speedrun clean
+.PHONY: demo test figures results notebooks bench speedrun clean
 
 # The first Python 3.11 to 3.13 found on this machine; PYTHON=/path/to/python overrides it.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -40,6 +41,9 @@ figures: .venv/requirements.installed
 
 results: .venv/requirements.installed
 	$(BIN)/python -m reports.results --collect
+
+notebooks: .venv/requirements-dev.installed
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
 
 bench: .venv/requirements-bench.installed
 	$(BIN)/python -m benchmarks.training --json docs/speed.json

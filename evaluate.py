@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python 
 import cli
 import data
 import runs
-from catalog.datasets import is_path
 from catalog.evaluations import EVALUATIONS
 from catalog.networks import NETWORKS
 from evaluation import RequestError
@@ -35,8 +33,7 @@ def evaluate(flags) -> list[Path]:
     }
     modules = {name: f"evaluation.{name}" for name in chosen}
     session = open_session(flags)
-    needs_model = any(row.needs_model for row in chosen.values())
-    if needs_model:
+    if any(row.needs_images for row in chosen.values()):
         session.check_images()
     try:
         for name, row in chosen.items():
@@ -44,7 +41,7 @@ def evaluate(flags) -> list[Path]:
                 importlib.import_module(modules[name]).check(session)
     except RequestError as error:
         raise cli.UsageError(str(error)) from None
-    if needs_model:
+    if any(row.needs_model for row in chosen.values()):
         print_device(session)
     written = []
     for name, module in modules.items():
@@ -82,10 +79,7 @@ def print_device(*sessions: Session) -> None:
 def open_session(flags) -> Session:
     """Opens the run that the flags name or describe."""
     root, given, file_checkpoint = cli.TRAINED_MODEL_DIR, cli.given(flags), None
-    read = cli.read_record
-    if flags.dataset and is_path(flags.dataset):  # the images may have moved
-        is_named = bool(flags.saved_path or flags.run_name)
-        read = functools.partial(cli.read_moved, flags.dataset, is_named)
+    read = cli.reader_of(flags.dataset, bool(flags.saved_path or flags.run_name))
     if flags.saved_path or flags.run_name:
         path = Path(flags.saved_path) if flags.saved_path else root / flags.run_name
         run, file_checkpoint = runs.open_run(path, given, read)

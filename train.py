@@ -21,10 +21,8 @@ from training.job import Job
 def main(argv: list[str]) -> None:
     flags = cli.parse_train(argv)
     if members := cli.parse_each(argv, flags):
-        root = cli.TRAINED_MODEL_DIR
-        status = sweep.train_each(
-            argv, members, root, flags.resume, flags.overwrite, cli.read_record
-        )
+        root, read = cli.TRAINED_MODEL_DIR, cli.reader_of(flags.dataset, is_named=False)
+        status = sweep.train_each(argv, members, root, flags.resume, flags.overwrite, read)
         sys.exit(status)
     try:
         workers = cluster.read_cluster(flags.strategy)
@@ -46,11 +44,12 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
     """Chooses the run, checks what it needs, and trains it on the devices."""
     settings = cli.settings(flags)
     cluster.check_even(workers, flags.batch_size, settings["num_validation"])
-    run = choose_run(flags, settings, workers)
+    read = cli.reader_of(flags.dataset, bool(flags.run_name))
+    run = choose_run(flags, settings, workers, read)
     recorded = None
     info = data.describe(flags.dataset, flags.data_dir, settings)
     if flags.resume:
-        record = cli.read_record(run)
+        record = read(run)
         recorded = record["flags"]
         info = data.from_record(record, flags.dataset, flags.data_dir)
     settings["stream"], reason = plan.choose_streaming(
@@ -81,11 +80,11 @@ def prepare_and_train(argv, flags, workers: cluster.Cluster) -> None:
             train(argv, info, flags.data_dir, job, share, rows)
 
 
-def choose_run(flags, settings, workers: cluster.Cluster) -> runs.Run:
+def choose_run(flags, settings, workers: cluster.Cluster, read) -> runs.Run:
     """Returns the run to start or to resume; raises RunError if it cannot be."""
     if flags.resume:
         root = cli.TRAINED_MODEL_DIR
-        return runs.find_resumable(root, settings, flags.run_name, cli.read_record)
+        return runs.find_resumable(root, settings, flags.run_name, read)
     run = runs.Run(cli.TRAINED_MODEL_DIR / cli.run_name(flags))
     if workers.is_chief:  # another worker may find the chief's run, just started
         runs.check_unlocked(run)
@@ -115,14 +114,16 @@ def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share,
     plan.print_plan(info, settings, model, (training, validation), rows)
 
     began = time.perf_counter()
+    dataset = data.to_record(info, run.folder)
     if resume:
-        began -= run.resume(settings["num_epochs"], argv).get("seconds", 0.0)
+        images = (settings["dataset"], dataset)
+        began -= run.resume(settings["num_epochs"], argv, images).get("seconds", 0.0)
     else:
         record = {
             "status": "training",
             **runs.describe_origin(argv, cli.ROOT),
             "flags": settings,
-            "dataset": data.to_record(info, run.folder),
+            "dataset": dataset,
             "data_dir": data_dir and str(data.resolve_data_dir(data_dir)),
             "num_train": num_train,
             "num_parameters": model.count_params(),

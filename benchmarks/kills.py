@@ -158,7 +158,7 @@ class Round:
         """Trains without interruption."""
         training = self._start(["--run_name", self.uninterrupted.name], "uninterrupted")
         training.finish()
-        (steps,) = re.findall(r"epochs of (\d+) batches", training.output())
+        (steps,) = re.findall(r"epochs? of (\d+) batches", training.output())
         self.steps_per_epoch = int(steps)
 
     def train_killed(self, rng: random.Random, num_kills: int) -> None:

@@ -132,7 +132,9 @@ def ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
         "shuffle": False,
         "callbacks": [BeginEpochs(loop, loop), TakeTurns()],
     }
-    threading.Thread(target=model.fit, args=[count_calls()], kwargs=arguments, daemon=True).start()
+    threading.Thread(
+        target=keras.Model.fit, args=[model, count_calls()], kwargs=arguments, daemon=True
+    ).start()
 
     def epoch(order: np.ndarray) -> float:
         turns.put(None)

@@ -44,6 +44,8 @@ class DatasetInfo:
             ``num_validation`` images of the training split.
         notes: what was decided about the images, one line each.
         skipped: images that ``--skip_bad_images`` leaves out, each with the reason.
+        scale: of the user's own arrays: ``"integer"`` or ``"float"``, and the number that becomes
+            255.
     """
 
     name: str
@@ -64,6 +66,7 @@ class DatasetInfo:
     has_validation: bool = False
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    scale: tuple[str, float] | None = None
 
     def num_images(self, split: str) -> int:
         """Returns the number of images in the official ``"train"`` or ``"test"`` split."""

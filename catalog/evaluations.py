@@ -5,9 +5,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from catalog.datasets import DATASETS
+from catalog.exports import FORMATS
 from catalog.flags import Flag
 from catalog.training import DATA_DIR, NAME, SEED
-from catalog.values import CLASS, COUNT, PATH, RUN_NAMES, Boolean, Choice, Number, Several, Value
+from catalog.values import (
+    CLASS,
+    COUNT,
+    PATH,
+    RUN_NAMES,
+    Boolean,
+    Choice,
+    Number,
+    Pairs,
+    Paths,
+    Several,
+    Value,
+)
 
 
 class Evaluation(NamedTuple):
@@ -18,6 +31,7 @@ class Evaluation(NamedTuple):
         type: of its flag.
         flags: that it reads, in addition to those that every evaluation reads.
         needs_model: whether it needs TensorFlow.
+        needs_images: whether it needs the images of the run's dataset.
         in_all: whether ``--all`` includes it.
         checks: whether its module has a function ``check``, called before TensorFlow is imported.
         is_common: whether ``--help`` lists it.
@@ -27,6 +41,7 @@ class Evaluation(NamedTuple):
     type: Value = Boolean()
     flags: tuple[Flag, ...] = ()
     needs_model: bool = True
+    needs_images: bool = True
     in_all: bool = True
     checks: bool = False
     is_common: bool = True
@@ -64,6 +79,13 @@ _OOD_DATASET = Flag(
     "additional out-of-distribution dataset of the same image shape",
     group="settings",
 )
+_QUANTIZE = Flag(
+    "quantize",
+    Boolean(),
+    False,
+    "16-bit weights in tflite files, which halves them; outputs differ by about 0.001",
+    group="settings",
+)
 
 EVALUATIONS = {
     "reconstruct": Evaluation(
@@ -87,11 +109,47 @@ EVALUATIONS = {
         checks=True,
         is_common=False,
     ),
+    "export": Evaluation(
+        "encoder, decoder and model for use without this program, in these formats: "
+        + "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items()),
+        Several(Choice(tuple(FORMATS))),
+        (_QUANTIZE,),
+        in_all=False,
+        checks=True,
+    ),
     "latent": Evaluation(
         "posterior means of test and training images, by class", flags=(_NUM_POINTS,)
     ),
     "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
-    "curves": Evaluation("losses over epochs, training and validation", needs_model=False),
+    "traverse": Evaluation(
+        "images decoded along each latent dimension, the most informative first"
+    ),
+    "interpolate": Evaluation(
+        "images decoded between two test images, given by number, or two image files",
+        Pairs(),
+        in_all=False,
+        checks=True,
+    ),
+    "encode": Evaluation(
+        "z of image files with commas between them, of a folder of images, or of an .npz or .npy "
+        "file of images: encoded.npz and encoded.csv",
+        Paths(PATH),
+        needs_images=False,
+        in_all=False,
+        checks=True,
+    ),
+    "decode": Evaluation(
+        "images decoded from z, an array (num, latent_dim) called z or z_mean in an .npz file: a "
+        "folder of PNG files",
+        PATH,
+        (_NUM_GEN,),
+        needs_images=False,
+        in_all=False,
+        checks=True,
+    ),
+    "curves": Evaluation(
+        "losses over epochs, training and validation", needs_model=False, needs_images=False
+    ),
     "metrics": Evaluation("ELBO, KL by dimension, active units, accuracy: a table and JSON"),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbors on z, SVM on pixels; takes minutes",

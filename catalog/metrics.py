@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 NATS = "nats per image"
 
@@ -105,6 +106,15 @@ METRICS = {
         digits=0,
     ),
 }
+
+
+def to_bits_per_dimension(nats: Any, image_shape: tuple[int, ...]) -> Any:
+    """Converts −ELBO in nats per image, a number or an array, to bits per value of the images.
+
+    Args:
+        image_shape: (height, width, channels).
+    """
+    return nats / (math.log(2) * math.prod(image_shape))
 
 
 def name_columns() -> tuple[str, ...]:

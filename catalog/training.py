@@ -162,6 +162,14 @@ RUNNING = (
         group="running",
     ),
     Flag(
+        "verbose",
+        Number(int, 0, 2),
+        None,
+        "0: print nothing for an epoch; 1: a row that is updated during the epoch; 2: a row after "
+        "it (default: 1 in a terminal, 2 in a file)",
+        group="running",
+    ),
+    Flag(
         "jit_compile",
         Auto(),
         None,

@@ -18,6 +18,11 @@ TFDS_NAME = re.compile(
 )
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns e.g. ``"1 epoch"`` or ``"12,000 steps"``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def join_or(names: Collection[str]) -> str:
     """Returns ``"a, b or c"``."""
     *first, last = names
@@ -218,6 +223,17 @@ class Several(Value):
 
 
 @dataclasses.dataclass(frozen=True)
+class Paths(Several):
+    """Paths with commas between them; the path of an existing file may contain commas itself."""
+
+    def parse(self, text: str) -> tuple[Any, ...]:
+        path = os.path.expanduser(text)
+        if text and "\0" not in text and os.path.exists(path):
+            return (path,)
+        return tuple(map(os.path.expanduser, super().parse(text)))
+
+
+@dataclasses.dataclass(frozen=True)
 class ImageSize(Several):
     """Height and width in pixels; one number stands for both."""
 
@@ -274,6 +290,25 @@ class Sweep(Value):
     def format(self, value: Any) -> str:
         flag, texts = value
         return f"{flag}={(';' if any(',' in text for text in texts) else ',').join(texts)}"
+
+
+class Pairs(Value):
+    """Pairs of texts, ``A,B`` or ``A,B;C,D``; parsed to a tuple of pairs."""
+
+    accepted = (
+        "two test images by number, or two image files, with a comma between them, such as 3,17 "
+        "or a.png,b.png; several pairs with semicolons"
+    )
+    syntax = "A,B"
+
+    def parse(self, text: str) -> tuple[tuple[str, str], ...]:
+        pairs = [[part.strip() for part in pair.split(",")] for pair in text.split(";")]
+        if "\0" in text or any(len(pair) != 2 or "" in pair for pair in pairs):
+            raise self._refuse()
+        return tuple((first, second) for first, second in pairs)
+
+    def format(self, value: Any) -> str:
+        return ";".join(map(",".join, value))
 
 
 COUNT = Number(int, 1, 10**9)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cli.evaluate_flags import EVALUATE_FLAGS, parse_evaluate
 from cli.parsing import UsageError
-from cli.recorded import check_recorded, read_moved, read_record
+from cli.recorded import check_recorded, read_record, reader_of
 from cli.scripts import on_one_line, run_script
 from cli.train_flags import (
     TRAIN_FLAGS,
@@ -40,8 +40,8 @@ __all__ = [
     "parse_each",
     "parse_evaluate",
     "parse_train",
-    "read_moved",
     "read_record",
+    "reader_of",
     "run_name",
     "run_script",
     "settings",

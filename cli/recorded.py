@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import data
@@ -13,6 +14,8 @@ from catalog.run_flags import NETWORK
 from catalog.values import TFDS_NAME, Boolean, Dataset, Several
 from cli.parsing import UsageError
 from cli.train_flags import FLAGS_OF_A_RUN, settle
+
+Reader = Callable[[runs.Run], dict[str, Any]]
 
 
 def read_record(run: runs.Run) -> dict[str, Any]:
@@ -28,28 +31,37 @@ def read_record(run: runs.Run) -> dict[str, Any]:
         raise runs.RunError(f"{run.record_path} is refused: {error}") from None
 
 
-def read_moved(path: str, is_named: bool, run: runs.Run) -> dict[str, Any]:
-    """Returns run.json as ``read_record`` does, for a run whose images are at another path now.
+def reader_of(dataset: str | None, is_named: bool) -> Reader:
+    """Returns the function that reads run.json for a command line.
 
     Args:
-        path: of images, absolute.
+        dataset: the value of ``--dataset``. At another path than the recorded one, the images may
+            have moved.
         is_named: whether the user named the run; otherwise the images must be those that it was
             trained on.
-        run: if it was trained on images of the user's, its ``dataset`` is replaced by ``path``.
+    """
+    if dataset is None or not is_path(dataset):
+        return read_record
+    return functools.partial(_read_moved, dataset, is_named)
+
+
+def _read_moved(path: str, is_named: bool, run: runs.Run) -> dict[str, Any]:
+    """Returns run.json as ``read_record`` does; its ``dataset`` is ``path`` if the images moved.
+
+    Raises:
+        DataError: if the user named the run, and there are other images.
     """
     record = read_record(run)
     flags = record["flags"]
-    if is_path(flags["dataset"]) and (is_named or _has_same_images(record, path)):
+    if is_path(flags["dataset"]):
+        try:
+            data.from_record(record, path)
+        except data.DataError:
+            if is_named:
+                raise
+            return record
         record = {**record, "flags": {**flags, "dataset": path}}
     return record
-
-
-def _has_same_images(record: Mapping[str, Any], path: str) -> bool:
-    try:
-        data.from_record(record, path)
-    except data.DataError:
-        return False
-    return True
 
 
 def check_recorded(

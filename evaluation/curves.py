@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import figures
 import runs
+from catalog.likelihoods import LIKELIHOODS
+from catalog.metrics import to_bits_per_dimension
 from evaluation.session import Session
 
 
@@ -17,10 +20,27 @@ def run(session: Session) -> list[Path]:
     subtitle = session.caption
     if best:
         subtitle += f" · dotted: best validation loss {best['val_loss']:.2f}, epoch {best['epoch']}"
+        bits = find_bits_per_dimension(session, history, best["epoch"])
+        if bits is not None:
+            subtitle += f", with an ELBO of {bits:.3f} bits per dimension"
     figure = figures.draw_curves(
         history, best["epoch"] if best else None, "Losses over epochs", subtitle
     )
     return session.save_figure(figure, "curves")
+
+
+def find_bits_per_dimension(
+    session: Session, history: Sequence[Mapping[str, float]], epoch: int
+) -> float | None:
+    """Returns −ELBO of the validation images after an epoch, in bits per dimension.
+
+    None if the likelihood is not one of 8-bit pixels, or the model has no ELBO.
+    """
+    rows = [row for row in history if row["epoch"] == epoch and "val_kl" in row]
+    if not rows or not LIKELIHOODS[session.likelihood].has_256_values:
+        return None
+    nats = rows[0]["val_reconstruction"] + rows[0]["val_kl"]
+    return to_bits_per_dimension(nats, session.recorded_info.image_shape)
 
 
 def read_history(session: Session) -> tuple[list[dict[str, float]], dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 import figures
 from catalog.likelihoods import LIKELIHOODS
-from catalog.metrics import METRICS
+from catalog.metrics import METRICS, to_bits_per_dimension
 from evaluation import batching
 from evaluation.session import Session
 from evaluation.statistics import summaries
@@ -60,8 +59,9 @@ def measure(session: Session) -> dict[str, Any]:
         per_image["elbo"] = -(losses["reconstruction"] + losses["kl"])
         per_image["kl"] = losses["kl"]
         if LIKELIHOODS[likelihood].has_256_values:
-            num_values = math.prod(images.shape[1:])
-            per_image["bits_per_dimension"] = -per_image["elbo"] / (math.log(2) * num_values)
+            per_image["bits_per_dimension"] = to_bits_per_dimension(
+                -per_image["elbo"], images.shape[1:]
+            )
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]

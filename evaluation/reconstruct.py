@@ -15,14 +15,21 @@ def run(session: Session) -> list[Path]:
     """Draws ``num_gen`` pairs, and the latent map of the test images.
 
     With two or more classes, each column has images of one class, and there are as many rows as
-    the smallest class has images, at most.
+    the smallest class has images, at most. Of more classes than pairs, evenly spaced ones are
+    drawn, and the subtitle says so.
     """
     images, labels = session.test
     count, names = min(session.flags["num_gen"], len(images)), None
     sizes = np.unique(labels, return_counts=True)[1] if labels is not None else np.ones(1)
     if len(sizes) > 1:
         count = min(count, int(sizes.min()) * len(sizes))
-    chosen = choose_by_class(len(images), labels, count)
+    chosen, subtitle = (
+        choose_by_class(len(images), labels, max(count, len(sizes))),
+        session.subtitle,
+    )
+    if len(sizes) > count:
+        chosen = chosen[np.linspace(0, len(sizes) - 1, count).astype(int)]
+        subtitle += f" · {count} of {len(sizes)} classes"
     if len(sizes) > 1 and labels is not None and session.class_names:
         names = [session.class_names[label] for label in labels[chosen[: len(sizes)]]]
     figure = figures.draw_reconstructions(
@@ -30,7 +37,7 @@ def run(session: Session) -> list[Path]:
         batching.reconstruct(session, images[chosen]),
         names,
         "Test images and their reconstructions",
-        session.subtitle,
+        subtitle,
     )
     written = session.save_figure(figure, "reconstruction")
     return written + latent.draw_split(session, "test")

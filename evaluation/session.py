@@ -22,6 +22,7 @@ from evaluation import RequestError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from data.new_images import NewImages
     from models import VAE, DiagonalGaussian
 
 Images = tuple[np.ndarray, np.ndarray | None]  # images in [0, 1] and labels, None without
@@ -102,6 +103,13 @@ class Session:
         """Description of the dataset that the run was trained on."""
         return data.from_record(self.record, self.dataset, self.data_dir)
 
+    @functools.cached_property
+    def recorded_info(self) -> data.DatasetInfo:
+        """Description of the dataset, of the user's own images as in run.json: they may be gone."""
+        if is_path(self.dataset):
+            return data.read_description(self.record.get("dataset"), self.dataset, self.settings)
+        return self.info
+
     @property
     def class_names(self) -> tuple[str, ...] | None:
         """Names of the classes; None for a dataset without labels."""
@@ -158,7 +166,7 @@ class Session:
         import models
         from evaluation import trained_model
 
-        info = self.info
+        info = self.recorded_info
         num_train = info.num_train - self.settings["num_validation"]
         num_classes = len(info.class_names or ())
         shape_and_settings = (info.image_shape, self.settings, num_classes, num_train)
@@ -206,6 +214,15 @@ class Session:
             pixels = images.images.astype("float32") / 255
             self.loaded[dataset, split] = pixels, images.labels
         return self.loaded[dataset, split]
+
+    @functools.cached_property
+    def new_images(self) -> NewImages:
+        """The images of ``--encode``, listed and checked; raises DataError for wrong ones."""
+        from data import new_images
+
+        # How numbers in an array are scaled is known only from those that the run was trained on.
+        info = self.info if self.recorded_info.source == "arrays" else self.recorded_info
+        return new_images.open_images(self.flags["encode"], info)
 
     @functools.cached_property
     def test_posterior(self) -> DiagonalGaussian:

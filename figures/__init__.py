@@ -20,6 +20,7 @@ from figures.latent import draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
 from figures.snapshots import draw_snapshot, save_animation
 from figures.style import save
+from figures.traversals import draw_interpolations, draw_traversals
 
 __all__ = [
     "draw_accuracy",
@@ -30,6 +31,7 @@ __all__ = [
     "draw_confusions",
     "draw_curves",
     "draw_images",
+    "draw_interpolations",
     "draw_kl_per_dimension",
     "draw_latent_histograms",
     "draw_latent_map",
@@ -38,6 +40,7 @@ __all__ = [
     "draw_named_images",
     "draw_reconstructions",
     "draw_snapshot",
+    "draw_traversals",
     "save",
     "save_animation",
     "tile",

@@ -22,7 +22,10 @@ from figures.style import (
 )
 
 _SIDE = 5.0  # of the map, in inches
-_MAX_NAMED = 20  # classes with a name on the map, or with a histogram of their own
+_MAX_NAMED = 62  # classes with a name on the map
+_FEW_NAMED = 10  # of more classes: as many as there are colors that everybody can distinguish
+_MAX_HISTOGRAMS = 20
+_UNNAMED = "#d5d5d5"  # color of the points of the other classes
 _HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
 
 
@@ -37,7 +40,8 @@ def draw_latent_map(
 ) -> Figure:
     """Draws points in the plane, each class in its own color and with its name.
 
-    Of more than 20 classes only the 20 with the most points are named; the subtitle says so.
+    Of more than 62 classes only the 10 with the most points are named and colored, and the others
+    are gray; of more than 10 the colors repeat, lighter or darker. The subtitle says so.
 
     Args:
         points: (num_images, 2).
@@ -46,14 +50,23 @@ def draw_latent_map(
         class_names: (num_classes,); None without labels.
         axis_names: of the coordinates; None if they have no meaning, as in t-SNE.
     """
-    named, subtitle = _choose_classes(labels, class_names, subtitle, "named")
+    present = 0 if labels is None else len(np.unique(labels))
+    most = _MAX_NAMED if present <= _MAX_NAMED else _FEW_NAMED
+    named, subtitle = _choose_classes(labels, class_names, subtitle, "in color", most)
+    if len(named) > _FEW_NAMED:
+        subtitle += f" · {present} classes: after ten, hues repeat, lighter or darker"
     figure = new_figure(_SIDE + 0.85, _SIDE + 0.5, title, subtitle)
     left, bottom = (0.65, 0.42) if axis_names else (0.35, 0.25)
     axes = new_axes(figure, left, bottom, _SIDE, _SIDE)
-    # One shuffled scatter: no class lies on top of all others because it was drawn last.
-    order = np.random.default_rng(0).permutation(len(points))
-    colors = np.array(class_colors(len(class_names or [""])))
     classes = np.zeros(len(points), np.int64) if labels is None or not named else labels
+    colors = np.array(class_colors(len(class_names or [""])))
+    if len(named) < present:
+        colors[:] = _UNNAMED
+        colors[list(named)] = class_colors(len(named))
+    # One shuffled scatter: no class lies on top of all others because it was drawn last. Only
+    # gray points lie below.
+    order = np.random.default_rng(0).permutation(len(points))
+    order = order[np.argsort(colors[classes[order]] != _UNNAMED, kind="stable")]
     axes.scatter(
         points[order, 0],
         points[order, 1],
@@ -79,10 +92,12 @@ def draw_latent_map(
             spine.set_visible(False)
     if not named:
         return figure
-    size = 10 if len(named) <= 10 else 8  # points
-    names = [write_name(name, 16) for name in named.values()]
+    size, longest, least = (10.0, 16, 0.17) if len(named) <= 10 else (8.0, 16, 0.17)
+    if len(named) > 20:
+        size, longest, least = 6.5, 10, 0.05
+    names = [write_name(name, longest) for name in named.values()]
     # A label's width and height in parts of the map.
-    room = np.array([max(0.17, 0.0155 * max(map(len, names))), 0.05]) * size / 10
+    room = np.array([max(least, 0.0172 * max(map(len, names))), 0.05]) * size / 10
     spots = _spread(np.array([_densest(points[classes == index]) for index in named]), room, axes)
     for index, name, (x, y) in zip(named, names, spots, strict=True):
         look: dict[str, Any] = {"color": _darken(colors[index]), "path_effects": _HALO}
@@ -109,7 +124,7 @@ def draw_latent_histograms(
             have one histogram.
         class_names: (num_classes,); None without labels.
     """
-    named, subtitle = _choose_classes(labels, class_names, subtitle, "shown")
+    named, subtitle = _choose_classes(labels, class_names, subtitle, "shown", _MAX_HISTOGRAMS)
     colors = class_colors(len(class_names or [""]))
     rows = [
         (write_name(name, 13), colors[index], z[labels == index]) for index, name in named.items()
@@ -135,16 +150,20 @@ def draw_latent_histograms(
 
 
 def _choose_classes(
-    labels: np.ndarray | None, class_names: Sequence[str] | None, subtitle: str, verb: str
+    labels: np.ndarray | None,
+    class_names: Sequence[str] | None,
+    subtitle: str,
+    verb: str,
+    most: int,
 ) -> tuple[dict[int, str], str]:
     """Returns the largest classes, index → name, and the subtitle, which says how many."""
     if labels is None or class_names is None:
         return {}, subtitle
     sizes = np.bincount(labels, minlength=len(class_names))
     present = np.count_nonzero(sizes)
-    largest = np.sort(np.argsort(-sizes, kind="stable")[: min(present, _MAX_NAMED)])
-    if present > _MAX_NAMED:
-        subtitle += f" · {verb}: the {_MAX_NAMED} largest of {present} classes"
+    largest = np.sort(np.argsort(-sizes, kind="stable")[: min(present, most)])
+    if present > most:
+        subtitle += f" · {verb}: the {most} largest of {present} classes"
     return {int(index): class_names[index] for index in largest}, subtitle
 
 
@@ -172,7 +191,7 @@ def _spread(anchors: np.ndarray, room: np.ndarray, axes: Axes) -> np.ndarray:
     edge = room / 2 + 0.005
     spots = np.clip((anchors - low) / (high - low), edge, 1 - edge)
     ranks = np.sign(np.arange(len(spots))[:, None] - np.arange(len(spots)))
-    for _ in range(200):
+    for _ in range(2000):
         difference = spots[:, None] - spots[None, :]
         overlap = np.clip(room - np.abs(difference), 0, None)
         hit = (overlap > 0).all(axis=-1) & ~np.eye(len(spots), dtype=bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.text import Text
 
 # Petroff (2021), arXiv:2107.02270: ten colors that are distinct with any color vision.
 CLASS_COLORS = (
@@ -142,18 +145,33 @@ def class_colors(count: int) -> list[str]:
 
 
 def write_name(name: str, max_length: int = 20) -> str:
-    """Returns a class's name as plain text on one line, of at most ``max_length`` characters."""
-    name = " ".join(name.split())
+    """Returns a class's name as plain text on one line, of at most ``max_length`` characters.
+
+    A longer name loses its middle: names that begin alike often differ at the end.
+    """
+    name = replace_missing(" ".join(name.split()))
     if len(name) > max_length:
-        name = f"{name[: max_length - 1]}…"
+        at_end = (max_length - 1) // 3
+        name = f"{name[: max_length - 1 - at_end]}…{name[-at_end:]}"
     return name.replace("$", r"\$")  # not mathematics
+
+
+def replace_missing(text: str) -> str:
+    """Replaces characters that the font lacks, such as Chinese ones and emoji, by squares.
+
+    Several in a row become one square.
+    """
+    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    groups = itertools.groupby(text, lambda each: each.isspace() or ord(each) in known)
+    return "".join("".join(each) if is_known else "□" for is_known, each in groups)
 
 
 @styled
 def save(figure: Figure, path: Path) -> None:
     """Writes a PNG or PDF file, as the path's suffix says; text in a PDF stays text.
 
-    The bytes depend only on the figure: they contain no date and no version.
+    The bytes depend only on the figure: they contain no date and no version. Characters that the
+    font lacks are replaced in all texts.
 
     Raises:
         KeyError: if the suffix is neither ``.png`` nor ``.pdf``.
@@ -162,4 +180,6 @@ def save(figure: Figure, path: Path) -> None:
         ".png": {"Software": None},
         ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
     }[path.suffix]
+    for text in figure.findobj(Text):
+        text.set_text(replace_missing(text.get_text()))
     figure.savefig(path, metadata=metadata)

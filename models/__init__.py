@@ -23,7 +23,16 @@ from catalog.models import MODELS
 from catalog.networks import NETWORKS
 from catalog.objectives import OBJECTIVES
 from catalog.priors import PRIORS
-from models import likelihoods, networks, noise, objectives, priors, replicas, schedules
+from models import (
+    functional,
+    likelihoods,
+    networks,
+    noise,
+    objectives,
+    priors,
+    replicas,
+    schedules,
+)
 from models.autoencoder import Autoencoder
 from models.build import build
 from models.classifier_vae import ClassifierVAE
@@ -61,6 +70,7 @@ __all__ = [
     "NetworkError",
     "Terms",
     "build",
+    "functional",
     "likelihoods",
     "networks",
     "noise",

@@ -45,6 +45,11 @@ class Autoencoder(VAE):
         )
         self.encoder.z_log_var.trainable = False
 
+    def differentiate(self, batch):
+        """Returns what that of ``VAE`` does; the log-variance is not trained."""
+        self.encoder.z_log_var.trainable = False  # also after encoder.trainable = True
+        return super().differentiate(batch)
+
     def terms(self, images, num_samples: int = 1, training: bool = False) -> Terms:
         """Returns −log p(x | z = z_mean(x)) as the only term, whatever ``num_samples``."""
         posterior = self.posterior(images, training)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.image_model import check_labels
 from models.networks.classifier import Classifier
 from models.terms import Terms
 from models.vae import VAE
@@ -80,6 +81,12 @@ class ClassifierVAE(VAE):
         if not self.classifier.built:
             self.classifier.build((None, self.encoder.latent_dim))
         super().build(input_shape)
+
+    def check_batch(self, images, labels=None) -> None:
+        """Raises ValueError unless the model can be trained on these images and labels."""
+        super().check_batch(images, labels)
+        if labels is not None:
+            check_labels(labels, self.classifier.num_classes)
 
     def terms(self, batch, num_samples: int = 1, training: bool = False) -> Terms:
         """Returns the terms of the evidence lower bound and those of the classifier.

@@ -11,6 +11,7 @@ from keras import ops
 
 from models import likelihoods, objectives, priors, schedules
 from models.distributions import DiagonalGaussian
+from models.image_model import ImageModel, check_images, check_z, to_tensor
 from models.replicas import mean_over_images
 from models.sampling import GaussianSampling
 from models.terms import Terms
@@ -22,7 +23,7 @@ def build(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> VAE:
 
 
 @keras.saving.register_keras_serializable(package="models")
-class VAE(keras.Model):
+class VAE(ImageModel):
     """An encoder q(z|x), a likelihood p(x|z) on top of a decoder, a prior p(z), an objective.
 
     ``compile`` needs an optimizer only. ``fit`` takes images, float32 (num_images, height, width,
@@ -73,6 +74,7 @@ class VAE(keras.Model):
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
     def build(self, input_shape):
+        input_shape = (None, *input_shape[1:])
         latent_shape = (None, self.encoder.latent_dim)
         for part, shape in (
             (self.encoder, input_shape),
@@ -82,8 +84,23 @@ class VAE(keras.Model):
             (self.corruption, input_shape),
             (self.likelihood, input_shape),
         ):
-            if part is not None and not part.built:
+            if part is None:
+                continue
+            if not part.built:
                 part.build(shape)
+            if not part.trainable:  # of a file: Keras has frozen the part, but not its layers,
+                part.trainable = True  # and passes on changes only
+                part.trainable = False
+        outputs = self.decoder.compute_output_spec(keras.KerasTensor(latent_shape)).shape[1:]
+        self.image_shape = input_shape[1:]
+        *size, channels = self.image_shape
+        expected = (*size, self.likelihood.num_outputs(channels))
+        if outputs != expected:
+            raise ValueError(
+                f"the decoder's outputs are {outputs}: expected {expected} for images of "
+                f"{self.image_shape} and {type(self.likelihood).__name__}; create the decoder with "
+                f"image_shape={expected}"
+            )
         super().build(input_shape)
 
     # -------------------------------------------------------- the evidence lower bound
@@ -154,16 +171,19 @@ class VAE(keras.Model):
         return tape.gradient(scaled, self.trainable_variables), terms, objective
 
     def _terms_of(self, batch, training):
-        """Returns the terms of a batch as Keras passes it, with or without labels and weights."""
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        if images.shape.rank != 4 or not images.dtype.is_floating:
-            raise ValueError(
-                f"the images are {images.dtype.name} {images.shape}: expected float32 "
-                "(num_images, height, width, channels) in [0, 1]"
-            )
+        """Returns the terms of a batch as Keras passes it, with or without labels."""
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        if weights is not None:
+            raise ValueError("received weights of images: expected none, all have equal weights")
+        self.check_batch(images, labels)
         has_labels = self.uses_labels and labels is not None
         batch = (images, labels) if has_labels else images
         return self.terms(batch, self.objective.num_samples, training)
+
+    def predict_step(self, batch):
+        """Returns the reconstructions, which ``predict`` collects."""
+        images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        return self.reconstruct(images)
 
     def _objective_of(self, terms):
         beta = self.beta_schedule(self.optimizer.iterations, self.beta)
@@ -218,6 +238,8 @@ class VAE(keras.Model):
         Args:
             z: (batch, latent_dim).
         """
+        z = to_tensor(z, "float32")
+        check_z(z, self.encoder.latent_dim)
         return self.likelihood.mean(self.decoder_outputs(z, training=False))
 
     def reconstruct(self, images):
@@ -249,6 +271,8 @@ class VAE(keras.Model):
 
     def posterior(self, images, training) -> DiagonalGaussian:
         """Returns q(z|x) in float32; in training, of the corrupted images."""
+        images = to_tensor(images)
+        check_images(images, self.image_shape)
         if not self.built:  # Keras builds a model when it is called; fit only calls train_step
             self.build(images.shape)
         if self.corruption:

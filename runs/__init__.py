@@ -17,7 +17,7 @@ in them is executed. No module here imports TensorFlow.
 
 from runs.archive import ArchiveError, read_arrays
 from runs.commit import commit, open_file, settle
-from runs.files import open_regular, remove_leftovers, write_atomically
+from runs.files import open_regular, remove_leftovers, replace_folder, write_atomically
 from runs.history import COLUMNS, read_history, write_history
 from runs.lock import check_unlocked, locked
 from runs.model_file import check_config, check_weights, read_model
@@ -72,6 +72,7 @@ __all__ = [
     "read_history",
     "read_model",
     "remove_leftovers",
+    "replace_folder",
     "result_name",
     "settle",
     "write_atomically",

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import socket
 import stat
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import BinaryIO
 # Temporary file next to the final one: name, machine, process, suffix.
 _HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:64]
 _PARTIAL = re.compile(r"\..+\.partial-(?P<host>[A-Za-z0-9-]*)-(?P<pid>[0-9]{1,10})(\.\w+)?")
+_NEW, _OLD = ".new", ".old"  # suffixes of temporary folders
 
 
 @contextlib.contextmanager
@@ -34,6 +36,31 @@ def write_atomically(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # the first error is the one to report
             beside.unlink(missing_ok=True)
         raise
+    flush(path.parent)
+
+
+@contextlib.contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Yields a new folder beside ``path``, which takes its place if nothing fails.
+
+    Its files are flushed to the disk first. A crash between the two renames may leave no folder
+    ``path``, but never an unfinished one.
+    """
+    new, old = (
+        path.with_name(f".{path.name}.partial-{_HOST}-{os.getpid()}{suffix}")
+        for suffix in (_NEW, _OLD)
+    )
+    try:
+        new.mkdir()
+        yield new
+        for each in (*new.rglob("*"), new):
+            flush(each)
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    finally:
+        for folder in (new, old):
+            shutil.rmtree(folder, ignore_errors=True)
     flush(path.parent)
 
 
@@ -82,18 +109,22 @@ def flush(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> list[Path]:
-    """Removes the temporary files of crashed processes from a folder.
+    """Removes the temporary files and folders of crashed processes from a folder.
 
-    Only files named by ``write_atomically`` on this machine, by a process that no longer
-    exists, are removed.
+    Only those named by ``write_atomically`` and ``replace_folder`` on this machine, by a process
+    that no longer exists, are removed.
 
     Returns:
-        the paths of the removed files.
+        the paths that were removed.
     """
     removed = []
     for path in sorted(folder.glob(".*")):
         match = _PARTIAL.fullmatch(path.name)
         if match and match["host"] == _HOST and not _is_alive(int(match["pid"])):
+            if match[3] in (_NEW, _OLD) and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+                removed.append(path)
+                continue
             with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
                 path.unlink()
                 removed.append(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.datasets import is_path
+from catalog.values import counted
 from runs.files import is_partial, remove_leftovers, write_atomically
 from runs.record import RecordError, parse_record
 
@@ -187,30 +188,37 @@ class Run:
             )
         if record["status"] == "finished" and record.get("epochs_done", 0) >= num_epochs:
             advice = "nothing is left to do" if ends else "type a larger --num_epochs to extend it"
-            raise RunError(
-                f"{self.folder} has finished its {record['epochs_done']} epochs: {advice}"
-            )
+            epochs = counted(record["epochs_done"], "epoch")
+            raise RunError(f"{self.folder} has finished its {epochs}: {advice}")
         return record
 
-    def resume(self, num_epochs: int, argv: Sequence[str] = ()) -> dict[str, Any]:
+    def resume(
+        self,
+        num_epochs: int,
+        argv: Sequence[str] = (),
+        images: tuple[str, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
         """Notes in run.json that the training continues up to this epoch; returns run.json.
 
-        If that is another number of epochs than before, the command is added to
-        ``extensions``, because run.json's ``command`` no longer describes the run alone.
+        If that is another number of epochs than before, or the user's own images have moved, the
+        command is added to ``extensions``, because run.json's ``command`` no longer describes the
+        run alone.
 
         Args:
             num_epochs: last epoch to train.
             argv: of the script.
+            images: the present ``--dataset`` and its description; None to keep those of run.json.
 
         Raises:
             RunError: if the run has completed these epochs, or cannot be extended.
         """
         record = self.check_resumable(num_epochs)
-        planned = record["flags"].get("num_epochs")
-        if planned != num_epochs:
+        flags = {**record["flags"], "num_epochs": num_epochs}
+        if images is not None and is_path(images[0]):
+            flags["dataset"], record["dataset"] = images
+        if flags != record["flags"]:
             extension = {"num_epochs": num_epochs, "command": shlex.join(["python", *argv])}
             record["extensions"] = [*record.get("extensions", []), extension]
-        flags = {**record["flags"], "num_epochs": num_epochs}
         record = {**record, "status": "training", "flags": flags}
         self.write_record(record)
         return record

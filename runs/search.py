@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from catalog.values import counted
 from runs.naming import normalize
 from runs.run import CHECKPOINTS, Run, RunError
 
@@ -123,8 +124,8 @@ def _advise_new_run(root: Path, similar: list[_Found], num_epochs: int) -> str:
     name = shlex.quote(run.name)
     if planned == num_epochs and record["status"] == "finished":
         return (
-            f"{run.folder} has finished its {planned} epochs: type --run_name {name} and a larger "
-            "--num_epochs to extend it"
+            f"{run.folder} has finished its {counted(planned, 'epoch')}: type --run_name {name} "
+            "and a larger --num_epochs to extend it"
         )
     return (
         f"{run.folder} has these flags but --num_epochs {planned}: type --run_name {name} to "

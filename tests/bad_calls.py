@@ -9,6 +9,8 @@ must follow the script's name.
 
 from typing import NamedTuple
 
+from tests import bad_calls_of_z
+
 
 class BadCall(NamedTuple):
     """One call: a script, its arguments as in a shell, the exit status, and the message."""
@@ -48,7 +50,7 @@ VALUES = [
     ("train", "--seed -1", "^flag --seed=-1: expected an integer of at least 0"),
     ("train", "--seed 2147483648", "at most 2147483647"),
     ("train", "--checkpoint_minutes -1", "^flag --checkpoint_minutes=-1: expected a number"),
-    ("train", "--dataset mnits", "^flag --dataset=mnits: expected mnist, fashion_mnist, digits or"),
+    ("train", "--verbose 3", "^flag --verbose=3: expected an integer of at least 0, at most 2"),
     ("train", "--dataset mnits", "; did you mean mnist"),
     ("train", "--dataset photos/of_cats", "; photos/of_cats is not prepared in "),
     ("train", "--dataset MNIST", "expected mnist, fashion_mnist"),
@@ -99,6 +101,8 @@ VALUES = [
     ("evaluate", "--classify --features median", "expected mean or sample"),
     ("evaluate", "--ood --ood_dataset cifar", "^flag --ood_dataset=cifar: expected mnist"),
     ("evaluate", "--curves --checkpoint first", "expected best or last"),
+    ("evaluate", "--export pdf", "^flag --export=pdf: expected onnx, saved_model, tflite or keras"),
+    ("evaluate", "--export 1", "^flag --export=1: expected onnx, saved_model, tflite or keras"),
     ("evaluate", "--export_samples 1.5", "^flag --export_samples=1.5: expected an integer"),
     (
         "evaluate",
@@ -342,6 +346,7 @@ REQUESTS = [
     ("evaluate", "--run_name ready --generate_class 3", "--generate_class"),
     ("evaluate", "--run_name labeled --generate_class ten", "expected one of 0, 1"),
     ("evaluate", "--run_name labeled --generate_class 10", "or its number, 0 to 9"),
+    ("evaluate", "--run_name ready --export keras --quantize", "^flag --quantize is for tflite"),
     ("evaluate", "--run_name ready --export_samples 5", "--export_samples"),
     ("evaluate", "--run_name ready --classify --label_counts 15", "15 is not a multiple of 10"),
     ("evaluate", "--run_name ready --classify --label_counts 10", "type for example"),
@@ -357,4 +362,6 @@ BAD_CALLS = [
     *(BadCall(script, words, OTHER, says) for script, words, says in RUNS),
     *(BadCall(script, words, OTHER, says) for script, words, says in OWN),
     *(BadCall(script, words, USAGE, says) for script, words, says in REQUESTS),
+    *(BadCall(script, words, USAGE, says) for script, words, says in bad_calls_of_z.REQUESTS),
+    *(BadCall(script, words, OTHER, says) for script, words, says in bad_calls_of_z.FILES),
 ]

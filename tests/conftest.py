@@ -28,7 +28,18 @@ from training import device
 device.ignore_keras_settings()  # before any test imports Keras
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("catalog", "cli", "data", "models", "runs", "figures", "training", "evaluation", "configs")
+ROOMS = [
+    "catalog",
+    "cli",
+    "data",
+    "models",
+    "runs",
+    "figures",
+    "training",
+    "evaluation",
+    "configs",
+    "notebooks",
+]
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -92,17 +103,28 @@ def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the program, in which no model has been trained yet."""
-    folder = tmp_path_factory.mktemp("copy") / "of the program"
-    folder.mkdir()
-    for script in ROOT.glob("*.py"):
-        shutil.copy(script, folder)
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for output in ("trained_model", "result"):
-        (folder / output).mkdir()
-    return folder
+def copy_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Copies the program to a new folder, in which no model has been trained yet."""
+
+    def copy() -> Path:
+        folder = tmp_path_factory.mktemp("copy") / "of the program"
+        folder.mkdir()
+        for script in ROOT.glob("*.py"):
+            shutil.copy(script, folder)
+        ignore = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+        for room in ROOMS:
+            shutil.copytree(ROOT / room, folder / room, ignore=ignore)
+        for output in ("trained_model", "result"):
+            (folder / output).mkdir()
+        return folder
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def tree(copy_program: Callable[[], Path]) -> Path:
+    """A copy of the program for all tests that run its scripts."""
+    return copy_program()
 
 
 @pytest.fixture(scope="session")

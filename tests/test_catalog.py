@@ -61,6 +61,7 @@ from catalog.values import COUNT, Boolean
 PRIORS["mixture"] = Prior(
     "a mixture of normal distributions",
     False,
+    "",
     (
         Flag("num_components", COUNT, 10, "components of the mixture", "comp"),
         Flag("is_learned", Boolean(), False, "learn the components", "learned"),

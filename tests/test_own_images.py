@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import keras
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import runs
 from data.sources import arrays, folder
+from tests.test_resume import check_same_result
+from training.signals import Stopped
 
 SMALL = ("--num_epochs", "1", "--hidden_dim", "8", "--latent_dim", "2", "--batch_size", "20")
 FEW = ("--num_points", "60", "--num_gen", "20")
@@ -59,7 +63,7 @@ def write_tiffs(root: Path) -> Path:
 
 
 FIGURES = {"curves", "generated", "kl_per_dimension", "latent_test", "latent_train", "manifold"}
-FIGURES |= {"ood", "reconstruction"}
+FIGURES |= {"ood", "reconstruction", "traversal"}
 
 
 @pytest.mark.parametrize(
@@ -160,3 +164,111 @@ def test_resuming_with_other_images_is_refused(tmp_path, in_process, capsys):
     with pytest.raises(SystemExit):
         in_process("train", "--dataset", str(path), *SMALL, *words)
     assert "describes another dataset" in capsys.readouterr().err
+
+
+def test_a_run_is_resumed_with_images_that_have_moved(tmp_path, in_process, capsys):
+    words = (*SMALL, "--batch_size", "7", "--stream", "1")
+    here, there = write_colors(tmp_path / "photos"), tmp_path / "disk 2" / "renamed"
+    two = ("--num_epochs", "2")
+    in_process("train", "--dataset", str(here), *words, *two, "--run_name", "uninterrupted")
+    keras.utils.clear_session()
+    in_process("train", "--dataset", str(here), *words, "--run_name", "moved")
+    there.parent.mkdir()
+    here.rename(there)
+    run = runs.Run(tmp_path / "trained_model" / "moved")
+    before = run.read_record()
+    again = (*words, *two, "--resume", "--run_name", "moved")
+
+    # Images of the same number and shape, another number of images, and no images are refused.
+    checkpoint = run.checkpoint_path.read_bytes()
+    write_colors(here)
+    Image.new("RGB", (16, 24)).save(here / "red" / "0.jpg")
+    for prepare, says in (
+        (lambda: None, "its fingerprint is"),
+        ((here / "red" / "0.jpg").unlink, "its num_train is"),
+        (lambda: here.rename(tmp_path / "gone"), "there is no folder"),
+    ):
+        prepare()
+        forget()
+        capsys.readouterr()
+        with pytest.raises(SystemExit, match="1"):
+            in_process("train", "--dataset", str(here), *again)
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert says in error
+    assert run.read_record() == before
+    assert run.checkpoint_path.read_bytes() == checkpoint
+
+    keras.utils.clear_session()
+    in_process("train", "--dataset", str(there), *again)
+    check_same_result(run, runs.Run(tmp_path / "trained_model" / "uninterrupted"))
+    record = run.read_record()
+    assert record["flags"] == {**before["flags"], "num_epochs": 2, "dataset": str(there)}
+    moved = {"name": "renamed", "relative_path": "../../disk 2/renamed"}
+    assert record["dataset"] == {**before["dataset"], **moved}
+    assert [one["num_epochs"] for one in record["extensions"]] == [2]
+    in_process("evaluate", "--metrics", "--run_name", "moved")
+
+
+def test_the_run_to_resume_is_found_by_images_that_have_moved(tmp_path, in_process, monkeypatch):
+    """Without its name, among runs of other images with the same flags."""
+
+    def fit(*args, **kwargs):
+        raise Stopped(signal.SIGINT)
+
+    monkeypatch.setattr("training.fit.fit", fit)
+    images = np.random.default_rng(0).random((60, 12, 10), np.float32)
+    for name, factor in (("first", 1), ("second", 0.5)):
+        np.savez(tmp_path / f"{name}.npz", images=images * factor)
+        with pytest.raises(SystemExit, match="130"):
+            in_process("train", "--dataset", str(tmp_path / f"{name}.npz"), *SMALL)
+    moved = (tmp_path / "first.npz").rename(tmp_path / "moved.npz")
+    with pytest.raises(SystemExit, match="130"):
+        in_process("train", "--dataset", str(moved), *SMALL, "--resume")
+    found = {
+        name: runs.Run(tmp_path / "trained_model" / f"{name}_{NAME}").read_record()["flags"]
+        for name in ("first", "second")
+    }
+    assert found["first"]["dataset"] == str(moved)
+    assert found["second"]["dataset"] == str(tmp_path / "second.npz")
+
+
+def test_images_are_encoded_and_decoded_where_those_of_the_training_are_gone(
+    tmp_path, in_process, capsys
+):
+    path = write_colors(tmp_path / "photos")
+    in_process("train", "--dataset", str(path), *SMALL, "--image_size", "12,8")
+    path.rename(tmp_path / "elsewhere")
+    forget()
+    in_process("evaluate", "--encode", str(tmp_path / "elsewhere"))
+    result = next((tmp_path / "result").iterdir())
+    in_process("evaluate", "--decode", str(result / "encoded.npz"))
+    names = np.load(result / "encoded.npz")["names"].tolist()
+    assert (len(names), names[0], names[-1]) == (90, "blue/0.jpg", "red/9.png")
+    images = sorted((result / "decoded").glob("*.png"))
+    assert len(images) == 90
+    assert Image.open(images[0]).size == (8, 12)
+    with pytest.raises(SystemExit):
+        in_process("evaluate", "--generate")
+    assert "type --dataset with the path of the images" in capsys.readouterr().err
+
+
+def test_arrays_are_encoded_as_those_of_the_run_were_scaled(tmp_path, in_process, capsys):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.integers(0, 1024, (60, 12, 10)).astype(np.uint16))
+    in_process("train", "--dataset", str(tmp_path / "x.npy"), *SMALL)
+    dark = rng.integers(0, 200, (5, 12, 10)).astype(np.uint16)
+    np.save(tmp_path / "dark.npy", dark)
+    np.save(tmp_path / "converted.npy", ((dark.astype(int) * 255 + 511) // 1023).astype(np.uint8))
+    z = []
+    for name in ("dark.npy", "x.npy"):
+        in_process("evaluate", "--encode", str(tmp_path / name))
+        (result,) = (tmp_path / "result").iterdir()
+        z.append(np.load(result / "encoded.npz")["z_mean"])
+    assert "uint16, of which 1,023 becomes white" in capsys.readouterr().out
+    folder_of_files = tmp_path / "files"
+    folder_of_files.mkdir()
+    for number, image in enumerate(np.load(tmp_path / "converted.npy")):
+        Image.fromarray(image).save(folder_of_files / f"{number}.png")
+    in_process("evaluate", "--encode", str(folder_of_files))
+    np.testing.assert_allclose(np.load(result / "encoded.npz")["z_mean"], z[0], atol=1e-5)

@@ -28,6 +28,7 @@ FIGURES = (
     "manifold",
     "ood",
     "reconstruction",
+    "traversal",
 )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 import models
 from catalog.networks import NETWORKS
+from catalog.values import counted
 from training import checkpoint, modes, private_apis
 from training.callbacks import ClearScalars, ReconstructionImages, RunHistory
 from training.checkpointer import Checkpointer
@@ -19,6 +20,7 @@ from training.distributed import CompiledReplicas, DistributedLoop
 from training.divergence import Diverged, StopAtDivergence
 from training.job import Job
 from training.loop import Batches, BeginEpochs, CompiledLoop, count_calls
+from training.progress import Progress
 from training.snapshots import Snapshots
 
 
@@ -64,7 +66,7 @@ def fit(
     run.write_record({**record, "loop": mode.loop, "repeats": repeats, "repeats_because": reason})
     print(f"repeats   {repeats}: {reason}", flush=True)
     if execution["resume"]:
-        print(f"resume    after {epoch} epochs and {step} steps", flush=True)
+        print(f"resume    after {counted(epoch, 'epoch')} and {counted(step, 'step')}", flush=True)
     print(flush=True)
     seconds = progress["seconds"] if step else 0.0
     history = RunHistory(run, training.num_images, progress["history"], seconds)
@@ -95,9 +97,18 @@ def fit(
         loop.pause_every(execution["snapshot_every"], snapshots.take)
         if not progress["position"]:
             snapshots.take(0)
-    with contextlib.closing(loop), contextlib.closing(test_loop):
+    verbose = execution["verbose"]
+    if verbose is None:
+        verbose = 1 if sys.stdout.isatty() else 2
+    progress_rows = Progress(history, loop, progress["position"], live=verbose == 1)
+    with (
+        contextlib.closing(loop),
+        contextlib.closing(test_loop),
+        contextlib.closing(progress_rows),
+    ):
         try:
-            model.fit(
+            keras.Model.fit(  # model.fit would look for images in the dummy dataset
+                model,
                 count_calls(),
                 steps_per_epoch=training.steps_per_epoch,
                 initial_epoch=epoch,
@@ -105,11 +116,12 @@ def fit(
                 validation_data=count_calls(),
                 validation_steps=validation.steps_per_epoch,
                 shuffle=False,  # the loop's batches are shuffled
-                verbose=1 if sys.stdout.isatty() else 2,
+                verbose=0,
                 callbacks=[
                     BeginEpochs(loop, test_loop),
                     StopAtDivergence(loop, test_loop),
                     history,
+                    *([progress_rows] if verbose else []),
                     keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
                     ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
                     ClearScalars(),

@@ -2,7 +2,7 @@
 
 Keras' ``fit`` calls ``model.train_function`` and reads the returned logs. Here that call takes a
 *stack* of batches and runs all their steps in one ``tf.while_loop``, compiled by XLA, so that a
-step costs its arithmetic only. Callbacks, progress bar, validation and history remain Keras'.
+step costs its arithmetic only. Callbacks, validation and history remain Keras'.
 
 While a stack runs, a thread reads the next one and moves it to the device (``training.stacks``).
 The dataset that ``fit`` iterates over only counts calls (``count_calls``): Python code must not run

@@ -7,6 +7,7 @@ from typing import Any
 
 import catalog
 import data
+from catalog.values import counted
 from data import memory
 
 
@@ -93,8 +94,8 @@ def print_plan(
     plan |= {
         "loss": f"{model_row.loss.format(**settings)}, in nats per image",
         "objective": f"{model.objective}; β {model.beta_schedule}",
-        "training": f"{settings['num_epochs']} epochs of {training.steps_per_epoch} batches of "
-        f"{settings['batch_size']}, seed {settings['seed']}",
+        "training": f"{counted(settings['num_epochs'], 'epoch')} of "
+        f"{training.steps_per_epoch} batches of {settings['batch_size']}, seed {settings['seed']}",
         "optimizer": f"Adam, learning rate {settings['learning_rate']:g}, "
         f"{settings['learning_rate_schedule']}"
         + (f", L2 {settings['l2']:g}" if settings["l2"] else ""),

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from catalog.datasets import SOURCES, DatasetInfo, short_name
-from data import DataError, decoding, held_out, memory, own_images
+from data import DataError, decoding, held_out, memory, own_images, scaling
 from data.array_files import ArrayError, Arrays, open_arrays
 
 _NAMES = {
@@ -35,9 +34,6 @@ _LABEL_NAMES = {
     "validation": ("y_val", "y_valid", "y_validation", "val_labels", "validation_labels"),
     "test": ("y_test", "test_labels"),
 }
-_LEVELS = (1, 255, 1023, 4095, 16_383, 65_535)  # largest values of integers that are understood
-_LEAST = 32  # the largest value of floats in [0, 255]; below, floats are in [0, 1]
-_ROUNDING = 1e-6  # by which floats in [0, 1] may be above 1
 _CHANNELS = (1, 3, 4)
 
 
@@ -115,27 +111,27 @@ def load(
                 for part in arrays.read(key):
                     begin, end = np.searchsorted(ascending, [first, first + len(part)])
                     wanted = part[ascending[begin:end] - first]
-                    images[order[begin:end]] = _to_images(wanted, opened)
+                    images[order[begin:end]] = to_images(wanted, info.image_shape, opened.highest)
                     first += len(part)
     except ArrayError as error:
         raise DataError(f"{info.path} {error}") from None
     return images, None if opened.labels is None else opened.labels[rows]
 
 
-def _to_images(rows: np.ndarray, opened: _Opened) -> np.ndarray:
-    """Scales and converts some images; returns uint8 (num_images, height, width, channels)."""
-    height, width, channels = opened.info.image_shape
-    highest = opened.highest
-    if rows.dtype.kind == "f":
-        pixels = np.round(np.minimum(rows.astype(np.float64), highest) * (255 / highest))
-        pixels = pixels.astype(np.uint8)
-    elif highest == 255:
-        pixels = rows.astype(np.uint8)
-    else:
-        top = int(highest)
-        pixels = ((rows.astype(np.int64) * 255 + top // 2) // top).astype(np.uint8)
-    pixels = _channels_last(pixels)
-    if pixels.shape[1:] == opened.info.image_shape:
+def to_images(rows: np.ndarray, image_shape: tuple[int, int, int], highest: float) -> np.ndarray:
+    """Scales and converts some images.
+
+    Args:
+        rows: images of an array that ``choose_images`` accepts.
+        image_shape: (height, width, channels) wanted; 1 or 3 channels.
+        highest: the value that becomes 255.
+
+    Returns:
+        uint8 (num_images, height, width, channels).
+    """
+    height, width, channels = image_shape
+    pixels = _channels_last(scaling.to_bytes(rows, highest))
+    if pixels.shape[1:] == image_shape:
         return pixels
     images = np.empty((len(rows), height, width, channels), np.uint8)
     for number, each in enumerate(pixels):
@@ -176,22 +172,22 @@ def _open(path: str, chosen: tuple[tuple[str, Any], ...]) -> _Opened:
 
 
 def _describe(path: str, arrays: Arrays, options: Mapping[str, Any]) -> _Opened:
-    keys = _choose_images(arrays, options["image_key"])
+    keys = choose_images(arrays, options["image_key"])
     sizes = {part: arrays.shapes[key][0] for part, key in keys.items()}
     shapes = {arrays.shapes[key][1:] for key in keys.values()}
     if len(shapes) > 1:
         raise ArrayError(f"holds images of several shapes, {arrays.describe(keys.values())}")
-    highest, scaling, digest = _find_range(arrays, list(keys.values()))
+    scale, in_words, digest = scaling.find_scale(arrays, list(keys.values()))
     try:
         division = held_out.divide(sizes)
     except ValueError as error:
         raise ArrayError(str(error)) from None
     class_names, labels, of_labels = _read_labels(arrays, keys, options["label_key"])
-    height, width, channels = _shape_of(arrays.shapes[next(iter(keys.values()))])
+    height, width, channels = shape_of(arrays.shapes[next(iter(keys.values()))])
     size: tuple[int, int] = options["image_size"] or (height, width)
     is_gray = (channels == 1) if options["grayscale"] is None else options["grayscale"]
     is_resized = size != (height, width)
-    notes = [scaling, *own_images.note_conversions(size, is_resized, is_gray, channels > 1)]
+    notes = [in_words, *own_images.note_conversions(size, is_resized, is_gray, channels > 1)]
     if channels == 4:
         notes.append("transparent pixels are put on white")
     info = DatasetInfo(
@@ -208,13 +204,20 @@ def _describe(path: str, arrays: Arrays, options: Mapping[str, Any]) -> _Opened:
         fingerprint=digest,
         has_validation=division.has_validation,
         notes=(*notes, of_labels, *division.notes),
+        scale=scale,
     )
     rows = {"train": division.train, "test": division.test}
-    return _Opened(info, tuple(keys.values()), rows, labels, highest)
+    return _Opened(info, tuple(keys.values()), rows, labels, scale[1])
 
 
-def _choose_images(arrays: Arrays, image_key: str | None) -> dict[str, str]:
-    """Returns part → name of its images."""
+def choose_images(
+    arrays: Arrays, image_key: str | None, advice: str = "type --image_key NAME"
+) -> dict[str, str]:
+    """Returns part → name of its images.
+
+    Raises:
+        ArrayError: if there are none; it ends in ``advice``.
+    """
     if image_key is None and "" in arrays.shapes:
         keys = {"train": ""}
     elif image_key is not None:
@@ -229,8 +232,8 @@ def _choose_images(arrays: Arrays, image_key: str | None) -> dict[str, str]:
         }
     if "train" not in keys:
         raise ArrayError(
-            f"has no array of a usual name, such as images or x_train: type --image_key NAME; it "
-            f"has {arrays.describe()}"
+            f"has no array of a usual name, such as images or x_train: {advice}; it has "
+            f"{arrays.describe()}"
         )
     for key in keys.values():
         shape = arrays.shapes[key]
@@ -238,73 +241,19 @@ def _choose_images(arrays: Arrays, image_key: str | None) -> dict[str, str]:
         if not usable or 0 in shape[1:] or arrays.dtypes[key].kind not in "buif":
             raise ArrayError(
                 f"has the array {arrays.describe([key])}: expected numbers of shape (images, "
-                "height, width), with 1, 3 or 4 channels last or second; for another array type "
-                "--image_key NAME"
+                "height, width), with 1, 3 or 4 channels last or second; for another array "
+                f"{advice}"
             )
     return keys
 
 
-def _shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Returns (height, width, channels) of an array of images."""
     if len(shape) == 3:
         return shape[1], shape[2], 1
     if _is_channels_first(shape):
         return shape[2], shape[3], shape[1]
     return shape[1], shape[2], shape[3]
-
-
-def _find_range(arrays: Arrays, keys: list[str]) -> tuple[float, str, str]:
-    """Reads all images once.
-
-    Returns:
-        the value that becomes 255; the scaling in words; a digest of the images.
-
-    Raises:
-        ArrayError: if a value is negative, NaN or too high; the message names the first one.
-    """
-    digest, highest = hashlib.sha256(), 0.0
-    dtypes = {arrays.dtypes[key] for key in keys}
-    is_float = any(dtype.kind == "f" for dtype in dtypes)
-    above: dict[float, str] = {}  # limit → the first value above it
-    for key in keys:
-        digest.update(f"{arrays.dtypes[key].str} {arrays.shapes[key]}".encode())
-        first = 0
-        for part in arrays.read(key):
-            digest.update(np.ascontiguousarray(part).data)
-            if part.dtype.kind in "if" and not np.all(part >= 0):  # also true of NaN
-                raise ArrayError(_place(part, ~(part >= 0), key, first) + _expected(is_float))
-            largest = float(part.max()) if part.size else 0.0
-            for limit in (1 + _ROUNDING, 255) if is_float else (_LEVELS[-1],):
-                if largest > limit and limit not in above:
-                    above[limit] = _place(part, part > limit, key, first)
-            highest = max(highest, largest)
-            first += len(part)
-    kind = " and ".join(sorted(map(str, dtypes)))
-    if is_float and highest <= 1 + _ROUNDING:
-        return 1, f"{kind} in [0, 1], rounded to 256 levels", digest.hexdigest()
-    if is_float and _LEAST <= highest <= 255:
-        return 255, f"{kind} in [0, 255], rounded to 256 levels", digest.hexdigest()
-    if above and (not is_float or highest < _LEAST or highest > 255):
-        place = above.get(255) or next(iter(above.values()))
-        raise ArrayError(place + _expected(is_float))
-    top = next(level for level in _LEVELS if highest <= level)
-    if top == 255:
-        return 255, f"{kind} in 0..255", digest.hexdigest()
-    return top, f"{kind} in 0..{top:,}, scaled to 256 levels", digest.hexdigest()
-
-
-def _expected(is_float: bool) -> str:
-    if is_float:
-        return ": expected floats in [0, 1], or in [0, 255] with some above 32"
-    return f": expected integers in 0..{_LEVELS[-1]:,}"
-
-
-def _place(part: np.ndarray, wrong: np.ndarray, key: str, first: int) -> str:
-    """Returns the first wrong value and its place."""
-    place = np.argwhere(wrong)[0]
-    value, indices = part[tuple(place)], [int(place[0]) + first, *map(int, place[1:])]
-    name = key if key else "the array"
-    return f"has the value {value:g} in {name} at {indices}"
 
 
 def _read_labels(

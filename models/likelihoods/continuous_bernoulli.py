@@ -46,7 +46,7 @@ class ContinuousBernoulli(Likelihood):
         far = ops.maximum(size, 1.0)
         near = ops.minimum(size, 1.0)  # for the power series, as in ``log_prob``
         beyond_half = 1 / (1 - ops.exp(-far)) - 0.5 - 1 / far
-        beyond_half = ops.where(size < 1, near * _sum_powers(ops.square(near), _MEAN), beyond_half)
+        beyond_half = ops.where(size < 1, near * sum_powers(ops.square(near), _MEAN), beyond_half)
         return 0.5 + ops.sign(outputs) * beyond_half
 
 
@@ -61,7 +61,7 @@ def log_mean_decay(size):
     near = ops.square(ops.minimum(size, 1.0))
     return ops.where(
         size < 1,
-        near * _sum_powers(near, _LOG_SINHC) - size / 2,
+        near * sum_powers(near, _LOG_SINHC) - size / 2,
         ops.log((1 - ops.exp(-far)) / far),
     )
 
@@ -73,7 +73,7 @@ _LOG_SINHC = (1 / 24, -1 / 2880, 1 / 181440, -1 / 9676800, 1 / 479001600, -691 /
 _MEAN = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000)
 
 
-def _sum_powers(values, coefficients: Sequence[float]):
+def sum_powers(values, coefficients: Sequence[float]):
     """Returns c₀ + c₁·v + c₂·v² + … by Horner's rule."""
     total = coefficients[-1]
     for coefficient in coefficients[-2::-1]:

@@ -48,7 +48,7 @@ class Classifier(layers.Network):
         """
         features = ops.reshape(z, (-1, z.shape[-1]))
         logits = layers.apply_chain([*self.hidden, self.logits], features)
-        return ops.cast(ops.reshape(logits, (*ops.shape(z)[:-1], self.num_classes)), "float32")
+        return ops.cast(ops.reshape(logits, (-1, *ops.shape(z)[1:-1], self.num_classes)), "float32")
 
     def log_loss(self, logits, labels):
         """Returns −log p(y|z) in nats, (…, batch).

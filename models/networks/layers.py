@@ -172,6 +172,10 @@ class GaussianEncoder(Network):
         self.z_log_var.build(features_shape)
         super().build(input_shape)
 
+    def compute_output_shape(self, input_shape):
+        shape = (input_shape[0], self.latent_dim)
+        return shape, shape
+
     def call(self, images):
         """Returns the posterior, a ``DiagonalGaussian`` of shape (batch, latent_dim).
 
@@ -195,6 +199,12 @@ class OutputsDecoder(Network):
     def build(self, input_shape):
         build_chain(self.layers_from_z(), input_shape)
         super().build(input_shape)
+
+    def compute_output_shape(self, input_shape):
+        shape = tuple(input_shape)
+        for layer in self.layers_from_z():
+            shape = layer.compute_output_shape(shape)
+        return shape
 
     def call(self, z):
         """Returns unbounded outputs such as logits, (batch, height, width, channels).

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.objectives.elbo import Elbo
+from models.objectives.iwae import Iwae
 from models.objectives.objective import Objective
 
-__all__ = ["Elbo", "Objective", "build"]
+__all__ = ["Elbo", "Iwae", "Objective", "build"]
 
 
 def build(settings: Mapping[str, Any]) -> Objective:

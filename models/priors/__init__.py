@@ -6,10 +6,11 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from models.priors.mixture import Mixture
 from models.priors.prior import Prior
 from models.priors.standard_normal import StandardNormal
 
-__all__ = ["Prior", "StandardNormal", "build"]
+__all__ = ["Mixture", "Prior", "StandardNormal", "build"]
 
 
 def build(settings: Mapping[str, Any]) -> Prior:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from models import noise
@@ -60,3 +61,12 @@ class Mixture(Prior):
             ops.take(self.means, chosen, 0), ops.take(self.log_vars, chosen, 0)
         )
         return component.sample(keras.random.normal((num_samples, self.latent_dim), seed=of_z))
+
+    def arrays(self):
+        """Returns ``weights`` (num_components,), ``means`` and ``stddevs`` (…, latent_dim)."""
+        logits, means, log_vars = (
+            np.asarray(weight, "float64") for weight in (self.logits, self.means, self.log_vars)
+        )
+        weights = np.exp(logits - logits.max())
+        stddevs = np.exp(log_vars / 2)
+        return {"weights": weights / weights.sum(), "means": means, "stddevs": stddevs}

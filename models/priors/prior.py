@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from models.distributions import DiagonalGaussian
 
@@ -39,6 +40,10 @@ class Prior(keras.layers.Layer):
     def sample(self, num_samples: int, seed: int):
         """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""
         raise NotImplementedError
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns its parameters by name, for users of an exported model; empty without any."""
+        return {}
 
     def kl(self, posterior: DiagonalGaussian, z):
         """Returns log q(z|x) − log p(z), whose mean over z ~ q(z|x) is KL(q ‖ p), in nats.

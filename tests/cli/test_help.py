@@ -58,8 +58,9 @@ def test_help_of_evaluate_says_how_a_run_is_found_and_does_not_repeat_the_flags_
     text = read_help(capsys, "evaluate.py", "--help", "all")
     assert not {f"--{flag.name}" for flag in RUN_FLAGS} & set(listed(text))
     assert "--run_name or --saved_path names; otherwise the newest run" in text
-    assert "(with --reconstruct, --generate or --generate_class; default: 50)" in " ".join(
-        text.split()
+    assert (
+        "(with --reconstruct, --generate, --generate_class or --decode; default: 50)"
+        in " ".join(text.split())
     )
 
 

@@ -6,10 +6,13 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
+import figures
 import models
+import runs
 from catalog.likelihoods import LIKELIHOODS
 from data import splits
-from evaluation import metrics
+from evaluation import curves, metrics
+from evaluation.session import Session
 from tests.evaluation.sessions import make_session
 from tests.settings import make_settings
 
@@ -80,6 +83,30 @@ def test_bits_per_dimension_are_nats_of_the_elbo_by_log_2_and_the_number_of_valu
     for name, sign in (("mean", -1), ("standard_error", 1)):
         expected = sign * measured["elbo"][name] / np.log(2) / 64
         assert measured["bits_per_dimension"][name] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("kl", [3.0, None])
+def test_the_curves_state_the_bits_per_dimension_of_the_best_epoch(
+    session, tmp_path, monkeypatch, kl
+):
+    """They are those of the ELBO, not of a loss with another β; an autoencoder has neither."""
+    best = {"epoch": 2, "val_loss": 123.5}
+    rows = [
+        {"epoch": epoch, "loss": 200.0, "val_loss": 123.5, "val_reconstruction": 90.0 + epoch}
+        | ({} if kl is None else {"val_kl": kl})
+        for epoch in (1, 2, 3)
+    ]
+    opened = make_session(tmp_path, settings=session.settings, record={"best": best})
+    opened.run.folder.mkdir()
+    opened.run.write_record({"format": 1, "status": "training", "started": "now", **opened.record})
+    runs.write_history(opened.run.history_path, rows)
+    subtitles = []
+    monkeypatch.setattr(figures, "draw_curves", lambda *args: subtitles.append(args[-1]))
+    monkeypatch.setattr(Session, "save_figure", lambda *args: [])
+    curves.run(opened)
+    bits = f"epoch 2, with an ELBO of {(92 + 3) / 64 / np.log(2):.3f} bits per dimension"
+    has_bits = LIKELIHOODS[session.settings["likelihood"]].has_256_values and kl is not None
+    assert (bits in subtitles[0]) == ("bits" in subtitles[0]) == has_bits
 
 
 @pytest.mark.parametrize("session", ["bernoulli"], indirect=True)

@@ -16,7 +16,14 @@ import tensorflow as tf
 import figures
 import runs
 from catalog.datasets import DATASETS
-from evaluation import RequestError, export_samples, generate, generate_class, samples
+from evaluation import (
+    RequestError,
+    export_samples,
+    generate,
+    generate_class,
+    png_folder,
+    samples,
+)
 from evaluation.session import Session
 from tests.evaluation.sessions import make_session as make_any_session
 
@@ -171,7 +178,7 @@ def test_a_model_without_a_classifier_is_reported_in_one_line(module, tmp_path):
 @pytest.fixture
 def exported(tmp_path, monkeypatch, capsys):
     """The folder and the paths of the second of two exports."""
-    monkeypatch.setattr(export_samples, "_AT_ONCE", 40)
+    monkeypatch.setattr(png_folder, "_AT_ONCE", 40)
     export_samples.run(make_session(tmp_path, FakeModel([4] * 10), export_samples=1001))
     session = make_session(tmp_path, export_samples=101)
     return session.result_dir / "samples", export_samples.run(session)
@@ -247,7 +254,7 @@ def test_an_export_follows_no_link(tmp_path, place):
 def test_an_export_that_was_killed_is_replaced(tmp_path, monkeypatch):
     """Whenever it is killed, every file that it has written is listed in labels.csv."""
     session = make_session(tmp_path, export_samples=50)
-    monkeypatch.setattr(export_samples, "_AT_ONCE", 10)
+    monkeypatch.setattr(png_folder, "_AT_ONCE", 10)
     decode, calls = FakeModel.decode, []
 
     def die(self, z):
@@ -279,7 +286,7 @@ def test_a_full_disk_is_reported_with_the_image_that_cannot_be_written(tmp_path,
 
 def test_folders_of_classes_are_safe_and_all_different():
     names = ["a/b", "a-b", "..", "", "/etc", "x\x1b[31m", "A-B", "labels.csv", "ü" * 200, " b. "]
-    folders = export_samples.name_folders(names)
+    folders = png_folder.make_names(names, "class", ["labels.csv"])
     assert len({folder.casefold() for folder in folders} - {"labels.csv"}) == len(names)
     for folder in folders:
         assert folder.isprintable()
@@ -287,7 +294,7 @@ def test_folders_of_classes_are_safe_and_all_different():
         assert folder.strip(". ") == folder
         assert len(folder.encode()) < 120
     assert folders[:4] == ["a-b", "a-b-1", "class-2", "class-3"]
-    assert export_samples.name_folders(CLOTHES)[::9] == ["T-shirt-top", "Ankle boot"]
+    assert png_folder.make_names(CLOTHES, "class")[::9] == ["T-shirt-top", "Ankle boot"]
 
 
 # ------------------------------------------------------------------- both, end to end

@@ -13,7 +13,7 @@ import threadpoolctl  # type: ignore[import-untyped]
 
 import figures
 import runs
-from evaluation import curves, generate, latent, manifold, metrics, reconstruct
+from evaluation import curves, generate, latent, manifold, metrics, reconstruct, traverse
 from evaluation.session import Session
 from models.sampling import GaussianSampling
 from tests.evaluation.sessions import load_digits
@@ -369,7 +369,7 @@ def test_a_history_that_cannot_be_drawn_is_reported_in_one_line(drawn, tmp_path,
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 3])
 @pytest.mark.parametrize(
-    "evaluation", [latent, manifold, metrics], ids=lambda module: module.__name__
+    "evaluation", [latent, manifold, metrics, traverse], ids=lambda module: module.__name__
 )
 def test_a_model_whose_posterior_has_collapsed_is_drawn_and_measured(
     tmp_path, monkeypatch, evaluation, latent_dim

@@ -98,18 +98,56 @@ def test_every_text_lies_on_a_page_of_bounded_size_and_covers_no_other(name):
         assert not overlap(box, other_box), f"{one!r} and {other!r}"
 
 
-def test_of_many_classes_the_largest_are_named_and_the_subtitle_says_so():
-    labels = np.concatenate([np.arange(62), np.repeat(np.arange(40, 60), 5)])
+def test_of_many_classes_the_largest_are_shown_and_the_subtitle_says_so():
+    labels = np.concatenate([np.arange(63), np.repeat(np.arange(40, 60), 5), np.arange(40, 50)])
     points = np.random.default_rng(0).normal(size=(len(labels), 2))
-    names = [f"class {index}" for index in range(62)]
-    for verb, figure in (
-        ("named", figures.draw_latent_map(points, labels, names, None, *TEXTS)),
-        ("shown", figures.draw_latent_histograms(points[:, 0], labels, names, "z", *TEXTS)),
+    names = [f"class {index}" for index in range(63)]
+    for says, shown, figure in (
+        (
+            "in color: the 10 largest",
+            names[40:50],
+            figures.draw_latent_map(points, labels, names, None, *TEXTS),
+        ),
+        (
+            "shown: the 20 largest",
+            names[40:60],
+            figures.draw_latent_histograms(points[:, 0], labels, names, "z", *TEXTS),
+        ),
     ):
         written = {text.get_text() for text in figure.axes[0].texts}
-        assert written == set(names[40:60])
+        assert written == set(shown)
         (_, subtitle) = figure.texts
-        assert subtitle.get_text() == f"{TEXTS[1]} · {verb}: the 20 largest of 62 classes"
+        assert subtitle.get_text() == f"{TEXTS[1]} · {says} of 63 classes"
+
+
+@pytest.mark.parametrize(
+    ("count", "says"), [(10, ""), (11, " · 11 classes: after ten, hues repeat, lighter or darker")]
+)
+def test_every_class_has_a_color_and_a_name_up_to_62(count, says):
+    points, labels, names = make_points(500, [f"class {index}" for index in range(count)])
+    figure = figures.draw_latent_map(points, labels, names, None, *TEXTS)
+    assert {text.get_text() for text in figure.axes[0].texts} == set(names)
+    (scatter,) = figure.axes[0].collections
+    assert len(np.unique(scatter.get_facecolor(), axis=0)) == count
+    assert figure.texts[1].get_text() == TEXTS[1] + says
+
+
+def test_points_of_unnamed_classes_are_gray_and_lie_below_the_others():
+    points, labels, names = make_points(2000, [str(index) for index in range(300)])
+    figure = figures.draw_latent_map(points, labels, names, None, *TEXTS)
+    (scatter,) = figure.axes[0].collections
+    colors = np.asarray(scatter.get_facecolor())[:, :3]
+    is_gray = np.ptp(colors, axis=1) == 0
+    assert len(np.unique(colors[~is_gray], axis=0)) == 10
+    assert np.all(np.diff(is_gray.astype(int)) <= 0)
+
+
+def test_characters_that_the_font_lacks_are_drawn_without_a_warning(tmp_path):
+    names = ["中文类别", "emoji 🦊🎉", "עברית", "العربية", "a_b $c$ & <d>"]
+    figures.save(draw_map(200, names), tmp_path / "map.png")
+    figures.save(draw_confusions(names), tmp_path / "confusions.pdf")
+    title = ("Samples classified as 🦊", "中文 · run 中文")
+    figures.save(figures.draw_images(make_images(3, (8, 8, 1)), *title), tmp_path / "images.png")
 
 
 def test_images_without_labels_have_one_color_and_no_name():

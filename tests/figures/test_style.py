@@ -191,7 +191,9 @@ def test_texts_are_kept_apart_in_their_order():
 def test_names_are_plain_text_on_one_line():
     assert style.write_name("Ankle boot") == "Ankle boot"
     assert style.write_name("a\n cost of $x$") == r"a cost of \$x\$"
-    assert style.write_name("x" * 30, 16) == f"{'x' * 15}…"
+    assert style.write_name("x" * 30, 16) == f"{'x' * 10}…{'x' * 5}"
+    assert style.write_name("photographs of class 117", 12) == "photogra…117"
+    assert style.write_name("中文 7 🦊🎉 été") == "□ 7 □ été"  # what the font lacks
 
 
 def test_lines_are_distinct_without_color():

@@ -66,8 +66,9 @@ def test_evaluate_gives_the_mean_kl_over_images(fitted, digits):
 
 def test_reconstruct_generate_and_predict_have_the_images_shape_and_range(fitted, digits):
     images, _ = digits
-    assert fitted.predict(images[:5], verbose=0).shape == (5, 8, 8, 1)  # logits
-    for found in (fitted.reconstruct(images[:5]), fitted.generate(5, seed=1)):
+    predicted = fitted.predict(images[:5], verbose=0)
+    np.testing.assert_allclose(predicted, fitted.reconstruct(images[:5]), atol=1e-5)
+    for found in (predicted, fitted.generate(5, seed=1)):
         assert found.shape == (5, 8, 8, 1)
         assert np.all((np.asarray(found) >= 0) & (np.asarray(found) <= 1))
     error = np.mean((fitted.reconstruct(images) - images) ** 2)
@@ -163,14 +164,123 @@ def test_a_classifier_vae_is_fitted_with_labels_some_or_none(digits):
     assert history["classification"] == [0.0]
 
 
+def test_predict_gives_the_same_for_the_same_images(fitted, digits):
+    images, _ = digits
+    found = [fitted.predict(images[:250], batch_size=100, verbose=0) for _ in range(2)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_decode_takes_lists_and_float64(fitted):
+    z = np.array([[0.5, -1.0], [2.0, 0.0]])
+    np.testing.assert_array_equal(fitted.decode(z.tolist()), fitted.decode(z.astype(np.float32)))
+    np.testing.assert_array_equal(fitted.decode(z), fitted.decode(z.astype(np.float32)))
+
+
+def test_the_summary_shows_the_shapes_of_encoder_and_decoder(capsys):
+    vae = make_vae()
+    vae.build((10, 8, 8, 1))
+    assert vae.image_shape == (8, 8, 1)
+    vae.summary()
+    text = capsys.readouterr().out
+    assert "((None, 2), (None, 2))" in text
+    assert "(None, 8, 8, 1)" in text
+
+
+def test_a_frozen_encoder_keeps_its_weights_and_is_still_frozen_when_loaded(digits, tmp_path):
+    images, _ = digits
+    vae = make_vae()
+    vae.build((None, 8, 8, 1))
+    vae.encoder.trainable = False
+    parts = (vae.encoder, vae.decoder)
+    before = [[np.array(weight) for weight in part.weights] for part in parts]
+    vae.fit(images, verbose=0)
+    after = [[np.array(weight) for weight in part.weights] for part in parts]
+    for unchanged, old, new in zip((True, False), before, after, strict=True):
+        assert [np.array_equal(*pair) for pair in zip(old, new, strict=True)] == [unchanged] * len(
+            new
+        )
+    vae.save(tmp_path / "vae.keras")
+    loaded = keras.saving.load_model(tmp_path / "vae.keras")
+    assert len(loaded.trainable_variables) == len(vae.trainable_variables) == 4
+    loaded.fit(images, verbose=0)
+    for found, expected in zip(loaded.encoder.weights, vae.encoder.weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    loaded.encoder.trainable = True
+    assert len(loaded.trainable_variables) == 10
+
+
+def test_a_thawed_autoencoder_does_not_train_its_log_variance(digits):
+    images, _ = digits
+    networks = models.Encoder(2, (32,)), models.Decoder((8, 8, 1), (32,))
+    model = models.Autoencoder(*networks)
+    model.compile(optimizer="adam")
+    model.encoder.trainable = False
+    model.encoder.trainable = True
+    model.fit(images, verbose=0)  # Keras would warn of variables without gradients
+    assert len(model.trainable_variables) == 8
+
+
+LABELS = np.zeros(20, int)
+IMAGES = np.zeros((20, 8, 8, 1), np.float32)
+
+
 @pytest.mark.parametrize(
     ("images", "found"),
     [
-        (np.zeros((20, 8, 8), np.float32), r"the images are float32 \(10, 8, 8\): expected"),
-        (np.zeros((20, 8, 8, 1), np.uint8), r"the images are uint8 \(10, 8, 8, 1\): expected"),
+        (IMAGES[..., 0], r"the images are float32 \(20, 8, 8\): expected .*type images\[..., None"),
+        (IMAGES.astype(np.uint8), r"are uint8 \(20, 8, 8, 1\): .*astype\(\"float32\"\) / 255$"),
+        (IMAGES == 1, r"the images are bool .*astype\(\"float32\"\)$"),
+        (IMAGES + 255, r"values from 255 to 255: expected .*type images / 255"),
+        (IMAGES - 0.5, r"values from -0.5 to -0.5: expected"),
+        (IMAGES * np.nan, "some images have undefined values"),
+        (np.zeros((20, 9, 8, 1), np.float32), r"outputs are \(8, 8, 1\): expected \(9, 8, 1\)"),
+        (np.zeros((20, 8, 8, 3), np.float32), r"outputs are \(8, 8, 1\): expected \(8, 8, 3\)"),
     ],
 )
-def test_images_without_channels_and_integers_are_refused_in_one_line(images, found):
+@pytest.mark.parametrize("kind", ["array", "dataset"])
+def test_images_that_would_be_misread_are_refused_in_one_line(images, found, kind):
+    data = tf.data.Dataset.from_tensor_slices(images).batch(20) if kind == "dataset" else images
     with pytest.raises(ValueError, match=found) as error:
-        make_vae().fit(images, batch_size=10, verbose=0)
+        make_vae().fit(data, batch_size=None, shuffle=False, verbose=0)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        (lambda vae: vae.fit(IMAGES, validation_data=IMAGES + 9, verbose=0), "values from 9 to 9"),
+        (lambda vae: vae.evaluate(IMAGES + 9, verbose=0), "values from 9 to 9"),
+        (lambda vae: vae.predict(IMAGES + 9, verbose=0), "values from 9 to 9"),
+        (lambda vae: vae.reconstruct(IMAGES + 9), "values from 9 to 9"),
+        (lambda vae: vae.encode(IMAGES[0]), r"\(8, 8, 1\): expected .*type images\[np.newaxis\]"),
+        (lambda vae: vae.encode(IMAGES[:, 1:]), r"each image is \(7, 8, 1\): expected \(8, 8, 1\)"),
+        (lambda vae: vae.decode(np.zeros((3, 5))), r"z is \(3, 5\): expected \(num_images, 2\)"),
+        (lambda vae: vae.fit(IMAGES, sample_weight=LABELS), "received sample_weight"),
+        (lambda vae: vae.fit(IMAGES, LABELS, class_weight={0: 2.0}), "received class_weight"),
+        (lambda vae: vae.train_on_batch(IMAGES, LABELS, LABELS), "received weights of images"),
+        (lambda vae: (vae.compile("adam", loss="mse"), vae.fit(IMAGES)), "received loss: "),
+        (lambda vae: (vae.compile("adam", metrics=["mse"]), vae.fit(IMAGES)), "received metrics"),
+    ],
+)
+def test_calls_that_would_be_misread_are_refused_in_one_line(call, found):
+    vae = make_vae()
+    vae.build((None, 8, 8, 1))
+    with pytest.raises(ValueError, match=found) as error:
+        call(vae)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (LABELS[:, None], r"the labels are int64 \(20, 1\): expected .*type labels\[:, 0\]"),
+        (np.eye(10)[LABELS], r"float64 \(20, 10\): expected .*type labels.argmax\(axis=1\)"),
+        (LABELS.astype(np.float32), r"the labels are float32 \(20,\): expected integers"),
+        (LABELS + 10, "the labels are from 10 to 10: expected integers"),
+        (LABELS - 2, "the labels are from -2 to -2: expected integers"),
+    ],
+)
+def test_labels_that_would_be_misread_are_refused_in_one_line(labels, found):
+    with pytest.raises(ValueError, match=found) as error:
+        make_classifier_vae().fit(IMAGES, labels, verbose=0)
     assert "\n" not in str(error.value)

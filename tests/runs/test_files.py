@@ -133,3 +133,43 @@ def test_temporary_files_of_a_killed_process_are_removed_and_nothing_else(tmp_pa
         f".folder.partial-{host}-{pid}.keras",
         "other.json",
     }
+
+
+# ----------------------------------------------------------------------------- folders
+
+DIE_IN_FOLDER = """
+import os, signal, sys
+from pathlib import Path
+
+import runs
+
+with runs.replace_folder(Path(sys.argv[1])) as new:
+    (new / "half.txt").write_text("half of the n")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_folder_is_replaced_only_when_it_is_complete(tmp_path):
+    folder = tmp_path / "export"
+    with runs.replace_folder(folder) as new:
+        (new / "inside").mkdir()
+        (new / "inside" / "old.txt").write_text("old")
+        assert not folder.exists()
+    with pytest.raises(FileNotFoundError), runs.replace_folder(folder) as new:
+        (new / "missing" / "new.txt").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+    assert (folder / "inside" / "old.txt").read_text() == "old"
+    with runs.replace_folder(folder) as new:
+        (new / "new.txt").write_text("new")
+    assert [path.name for path in tmp_path.rglob("*")] == ["export", "new.txt"]
+
+
+def test_the_folder_of_a_killed_process_is_removed_later(tmp_path):
+    command = [sys.executable, "-c", DIE_IN_FOLDER, str(tmp_path / "export")]
+    assert subprocess.run(command, cwd=ROOT).returncode == -9
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".export.partial-")
+    with runs.replace_folder(tmp_path / "export") as new:
+        assert runs.remove_leftovers(tmp_path) == [left]
+        assert new.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]

@@ -32,6 +32,7 @@ EXECUTION = {
     "jit_compile": None,
     "deterministic": False,
     "checkpoint_minutes": 10.0,
+    "verbose": None,
     "snapshot_every": None,
 }
 NUM_IMAGES = 250  # no multiple of the batch size

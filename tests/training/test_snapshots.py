@@ -229,6 +229,7 @@ def train(folder, num_epochs, every, resume=False, stop_at=0) -> runs.Run:
         "jit_compile": None,
         "deterministic": False,
         "checkpoint_minutes": 10.0,
+        "verbose": None,
         "snapshot_every": every,
     }
     with pytest.MonkeyPatch.context() as patch:
