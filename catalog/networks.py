@@ -185,7 +185,7 @@ def choose(image_shape: Sequence[int]) -> Chosen:
     longest = max(height, width)
     if min(height, width) >= _LEAST and longest <= max(_WIDTHS):
         filters = next(filters for side, filters in _WIDTHS.items() if longest <= side)
-        reason = f"{size}: {_LEAST} to {max(_WIDTHS)} pixels, and width {filters} for this size"
+        reason = f"{size}: {_LEAST} to {max(_WIDTHS)} pixels"
         return Chosen("resnet", {"width": filters}, reason)
     halvings = max(1, math.ceil(math.log2(longest / _CONV_SIDE)))
     filters_of_each = tuple(min(32 * 2**level, 256) for level in range(halvings))

@@ -105,8 +105,8 @@ class Session:
 
     @functools.cached_property
     def recorded_info(self) -> data.DatasetInfo:
-        """Description of the dataset, of the user's own images as in run.json: they may be gone."""
-        if is_path(self.dataset):
+        """Description of the dataset: of one that is not known, as in run.json, as it may be gone."""
+        if not is_known(self.dataset):
             return data.read_description(self.record.get("dataset"), self.dataset, self.settings)
         return self.info
 

@@ -15,6 +15,7 @@ from catalog import RUN_FLAGS, read_by
 from catalog.evaluations import EVALUATIONS
 from catalog.networks import ACTIVATIONS
 from catalog.training import INITIALIZERS
+from tests.data.sources import tfds_datasets
 
 
 def parse_train(*args: str) -> FlagValues:
@@ -173,7 +174,15 @@ def test_a_mistake_in_a_flag_file_is_reported(text, part, recipe):
     assert "\n" not in str(error.value)
 
 
-def test_the_recipes_that_come_with_the_program_are_valid():
+def test_the_recipes_that_come_with_the_program_are_valid(tmp_path, monkeypatch):
+    from tensorflow_datasets import features
+
+    for name, shape in (("cifar10", (32, 32, 3)), ("celeb_a", (218, 178, 3))):
+        rows = [{"image": image} for image in tfds_datasets.draw(9, *shape)]
+        tfds_datasets.prepare(
+            tmp_path, name, {"train": rows}, {"image": features.Image(shape=shape)}
+        )
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     recipes = sorted((cli.ROOT / "configs").glob("*.flags"))
     assert recipes
     for path in recipes:
