@@ -105,7 +105,7 @@ class Session:
 
     @functools.cached_property
     def recorded_info(self) -> data.DatasetInfo:
-        """Description of the dataset: of one that is not known, as in run.json, as it may be gone."""
+        """Description of the dataset; of images that may be gone, that in run.json."""
         if not is_known(self.dataset):
             return data.read_description(self.record.get("dataset"), self.dataset, self.settings)
         return self.info
