@@ -105,7 +105,7 @@ class Session:
 
     @functools.cached_property
     def recorded_info(self) -> data.DatasetInfo:
-        """Description of the dataset, as in run.json if it may be gone: if it is not a known one."""
+        """Description of the dataset, as in run.json if it is not known: it may be gone."""
         if not is_known(self.dataset):
             return data.read_description(self.record.get("dataset"), self.dataset, self.settings)
         return self.info
