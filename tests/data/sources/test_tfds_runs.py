@@ -13,14 +13,14 @@ import pytest
 import runs
 from tests.data.sources.tfds_datasets import draw, prepare
 
-SMALL = ("--width", "4", "--latent_dim", "2", "--batch_size", "10", "--run_name", "small")
+SMALL = ("--hidden_dim", "4", "--latent_dim", "2", "--batch_size", "10", "--run_name", "small")
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory) -> Path:
     from tensorflow_datasets import features
 
-    parts = {"train": draw(40, 24, 24, 3), "test": draw(10, 24, 24, 3)}
+    parts = {"train": draw(40, 8, 8, 3), "test": draw(10, 8, 8, 3)}
     folder = tmp_path_factory.mktemp("original")
     prepare(
         folder,
@@ -30,7 +30,7 @@ def original(tmp_path_factory) -> Path:
             for part, images in parts.items()
         },
         {
-            "image": features.Image(shape=(24, 24, 3)),
+            "image": features.Image(shape=(8, 8, 3)),
             "label": features.ClassLabel(names=["a", "b", "c"]),
         },
         configuration="color",
@@ -48,13 +48,13 @@ def test_a_run_is_trained_resumed_and_evaluated(
     keras.utils.clear_session()  # the checkpoint has the names of its layers
     in_process("train", *words, "--num_epochs", "1")
     printed = capsys.readouterr().out
-    assert "dataset   mini/color: 36 training and 4 validation images, 24×24×3" in printed
+    assert "dataset   mini/color: 36 training and 4 validation images, 8×8×3" in printed
     assert f"source    version 1.0.0 in {data_dir}/mini/color\n" in printed
-    assert "network   resnet: width 4, num_blocks 1" in printed
-    assert "; chosen by auto for 24×24 pixels, color: 16 to 128 pixels\n" in printed
+    assert "network   mlp: hidden_dim 4, activation tanh" in printed
+    assert "; chosen by auto for 8×8 pixels, color: at most 1,024 values per image\n" in printed
     run = runs.Run(tmp_path / "trained_model" / "small")
     record = run.read_record()
-    chosen = {"dataset": "mini/color", "network": "resnet", "width": 4}
+    chosen = {"dataset": "mini/color", "network": "mlp", "hidden_dim": [4]}
     assert chosen.items() <= record["flags"].items()
     assert record["dataset"]["version"] == "1.0.0"
 
