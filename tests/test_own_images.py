@@ -167,7 +167,7 @@ def test_resuming_with_other_images_is_refused(tmp_path, in_process, capsys):
 
 
 def test_a_run_is_resumed_with_images_that_have_moved(tmp_path, in_process, capsys):
-    words = (*SMALL, "--batch_size", "7", "--stream", "1")
+    words = (*SMALL, "--network", "mlp", "--batch_size", "7", "--stream", "1")
     here, there = write_colors(tmp_path / "photos"), tmp_path / "disk 2" / "renamed"
     two = ("--num_epochs", "2")
     in_process("train", "--dataset", str(here), *words, *two, "--run_name", "uninterrupted")
