@@ -47,6 +47,8 @@ notebooks: .venv/requirements-dev.installed
 
 bench: .venv/requirements-bench.installed
 	$(BIN)/python -m benchmarks.training --json docs/speed.json
+	$(BIN)/python -m benchmarks.sources --json docs/speed.json
+	$(BIN)/python -m benchmarks.sources --million --json docs/speed.json
 	$(BIN)/python -m benchmarks.enter_to_prompt --json docs/speed.json
 	$(BIN)/python -m reports.speed
 

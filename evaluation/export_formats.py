@@ -28,7 +28,8 @@ def write(name: str, model: keras.Model, path: Path, quantize: bool) -> None:
         else:
             _WRITERS[name](model, path)
     except tf.errors.OpError as error:
-        raise OSError(f"TensorFlow: {error.message.splitlines()[0]}") from error
+        # e.g. "{{function_node …}} PATH; No space left on device [Op:SaveV2]"
+        raise OSError(error.message.split("; ")[-1].split(" [Op")[0]) from error
 
 
 def _write_keras(model: keras.Model, path: Path) -> None:
@@ -36,7 +37,15 @@ def _write_keras(model: keras.Model, path: Path) -> None:
 
 
 def _write_saved_model(model: keras.Model, path: Path) -> None:
-    model.export(path, format="tf_saved_model", verbose=False)
+    # model.export of Keras 3.15 would store every weight twice.
+    signature = {
+        name: tf.TensorSpec(tensor.shape, tensor.dtype, name)
+        for name, tensor in model.input.items()
+    }
+    served = tf.Module()
+    served.weights = [variable.value for variable in model.variables]
+    served.serve = tf.function(model, input_signature=[signature], autograph=False)
+    tf.saved_model.save(served, str(path), {"serving_default": served.serve})
 
 
 def _write_tflite(model: keras.Model, path: Path, quantize: bool) -> None:

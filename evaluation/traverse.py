@@ -60,7 +60,7 @@ def run(session: Session) -> list[Path]:
     figure = figures.draw_traversals(
         decoded.reshape(len(dims), len(_STEPS), *images.shape[1:]),
         [(f"$z_{{{dim + 1}}}$", float(importance[dim])) for dim in dims],
-        "variance" if kl is None else "KL, nats",
+        "variance of z" if kl is None else "KL, nats",
         (_STEPS, reach),
         (images[first], batching.reconstruct(session, images[[first]])[0], start),
         title,

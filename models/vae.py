@@ -28,6 +28,7 @@ class VAE(ImageModel):
 
     ``compile`` needs an optimizer only. ``fit`` takes images, float32 (num_images, height, width,
     channels) in [0, 1], as an array or a batched ``tf.data.Dataset``; it ignores labels.
+    ``predict`` returns what ``reconstruct`` does.
 
     Args:
         encoder: images to ``DiagonalGaussian``; has ``latent_dim``.

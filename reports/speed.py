@@ -103,6 +103,21 @@ def parts_table(measured: Mapping[str, Any]) -> str:
     return _origin(measured) + make_table(["seconds", *seconds], rows)
 
 
+def sources_table(measured: Mapping[str, Any]) -> str:
+    """Returns the table of one comparison of sources of images."""
+    rows = [
+        [
+            name,
+            "–" if facts["images_per_second"] is None else f"{facts['images_per_second']:,.0f}",
+            f"{facts['first_batch_seconds']:.1f}",
+            f"{facts['peak_memory_mib']:,.0f}",
+        ]
+        for name, facts in measured["sources"].items()
+    ]
+    heading = ["", "images per second", "first batch after, s", "peak MiB"]
+    return _origin(measured) + make_table(heading, rows)
+
+
 def gpu_table(measured: Mapping[str, Any]) -> str:
     """Returns the table of docs/speed_gpu.json: a row per contender, a column per model."""
     tables = measured["tables"]
@@ -123,10 +138,13 @@ def make_tables(docs: Path = DOCS) -> dict[str, str]:
     """Returns every table by name."""
     speed = json.loads((docs / "speed.json").read_text(encoding="utf-8"))
     gpu = json.loads((docs / "speed_gpu.json").read_text(encoding="utf-8"))
-    tables = {
-        name: training_table(name, measured) if "rows" in measured else parts_table(measured)
-        for name, measured in speed.items()
-    }
+    tables = {}
+    for name, measured in speed.items():
+        if "rows" in measured:
+            tables[name] = training_table(name, measured)
+        else:
+            make = sources_table if "sources" in measured else parts_table
+            tables[name] = make(measured)
     return {**tables, "gpu": gpu_table(gpu)}
 
 

@@ -49,7 +49,7 @@ def open_keras(path):
     model = keras.saving.load_model(path, safe_mode=True)
     own = {type(layer).__module__.split(".")[0] for layer in model.layers}
     assert own == {"keras"}, own
-    return model.predict_on_batch
+    return model
 
 
 def main(runtime, folder):

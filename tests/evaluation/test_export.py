@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import models
 import runs
@@ -279,10 +280,13 @@ def test_a_later_export_replaces_the_folder_and_a_failed_one_leaves_it(tmp_path,
     before = sorted(folder.rglob("*"))
 
     def fail(*args):
-        raise OSError(28, "No space left on device")
+        message = "{{function_node x}} /tmp/part; No space left on device [Op:SaveV2]"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
 
     monkeypatch.setitem(export_formats._WRITERS, "saved_model", fail)
-    with pytest.raises(runs.RunError, match=r"export cannot be written \(No space left on device"):
+    with pytest.raises(
+        runs.RunError, match=r"export cannot be written \(No space left on device\)"
+    ):
         export.run(session)
     assert sorted(folder.rglob("*")) == before
     assert [path.name for path in session.result_dir.iterdir()] == ["export"]

@@ -131,7 +131,7 @@ def test_each_row_changes_one_dimension_of_a_typical_test_image(
         assert "N(0, I)" in meaning
     else:
         importance = z_mean.var(axis=0)
-        assert measure == "variance"
+        assert measure == "variance of z"
         of = z_mean
         if model != "autoencoder":
             of = np.asarray(session.model.sample_prior(10_000, 0))

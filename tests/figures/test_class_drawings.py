@@ -124,7 +124,8 @@ def test_of_many_classes_the_largest_are_shown_and_the_subtitle_says_so():
     ("count", "says"), [(10, ""), (11, " · 11 classes: after ten, hues repeat, lighter or darker")]
 )
 def test_every_class_has_a_color_and_a_name_up_to_62(count, says):
-    points, labels, names = make_points(500, [f"class {index}" for index in range(count)])
+    names = [f"class {index}" for index in range(count)]
+    points, labels, _ = make_points(500, names)
     figure = figures.draw_latent_map(points, labels, names, None, *TEXTS)
     assert {text.get_text() for text in figure.axes[0].texts} == set(names)
     (scatter,) = figure.axes[0].collections

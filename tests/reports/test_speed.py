@@ -67,6 +67,17 @@ def test_parts_that_only_one_version_has_are_left_out_of_the_other():
     ]
 
 
+def test_sources_have_a_rate_a_delay_and_memory():
+    row = {"images_per_second": 1234.5, "first_batch_seconds": 2.34, "peak_memory_mib": 1000.4}
+    rows = {"folder": row, "million": {**row, "images_per_second": None}}
+    assert speed.sources_table({**FACTS, "sources": rows}).splitlines()[2:] == [
+        "|  | images per second | first batch after, s | peak MiB |",
+        "| --- | --- | --- | --- |",
+        "| folder | 1,234 | 2.3 | 1,000 |",
+        "| million | – | 2.3 | 1,000 |",
+    ]
+
+
 def test_a_gpu_table_has_a_column_for_each_model():
     tables = {"MLP": {"ours": 0.094, "JAX": 0.052}, "conv": {"ours": "did not compile"}}
     measured = {"chip": "a GPU", "versions": ["Keras 3"], "date": "2026-11-26", "tables": tables}
