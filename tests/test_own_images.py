@@ -16,7 +16,10 @@ from data.sources import arrays, folder
 from tests.test_resume import check_same_result
 from training.signals import Stopped
 
-SMALL = ("--num_epochs", "1", "--hidden_dim", "8", "--latent_dim", "2", "--batch_size", "20")
+SMALL = (
+    *("--num_epochs", "1", "--network", "mlp", "--hidden_dim", "8"),
+    *("--latent_dim", "2", "--batch_size", "20"),
+)
 FEW = ("--num_points", "60", "--num_gen", "20")
 NAME = "vae_hd8_ld2_e1_b20"
 
@@ -167,7 +170,7 @@ def test_resuming_with_other_images_is_refused(tmp_path, in_process, capsys):
 
 
 def test_a_run_is_resumed_with_images_that_have_moved(tmp_path, in_process, capsys):
-    words = (*SMALL, "--network", "mlp", "--batch_size", "7", "--stream", "1")
+    words = (*SMALL, "--batch_size", "7", "--stream", "1")
     here, there = write_colors(tmp_path / "photos"), tmp_path / "disk 2" / "renamed"
     two = ("--num_epochs", "2")
     in_process("train", "--dataset", str(here), *words, *two, "--run_name", "uninterrupted")

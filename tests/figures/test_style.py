@@ -50,6 +50,9 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
         ),
         "curves": figures.draw_curves(history, 2, *texts),
         "images": figures.draw_images(images, *texts),
+        "interpolations": figures.draw_interpolations(
+            images[:2].reshape(1, 2, 8, 8, 1), images[:6].reshape(1, 6, 8, 8, 1), both, *texts
+        ),
         "kl": figures.draw_kl_per_dimension(points[:9, 0] ** 2, points[:9, 1] > 0, *texts),
         "histograms": figures.draw_latent_histograms(points[:, 0], labels, NAMES, "z", *texts),
         "map": figures.draw_latent_map(points, labels, NAMES, ("$z_1$", "$z_2$"), *texts),
