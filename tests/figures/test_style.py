@@ -59,6 +59,14 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
         "manifold": figures.draw_manifold([(images, axis, axis[:4], "0 ± 2")], "xy", *texts),
         "named images": figures.draw_named_images(images, ["one"] * 20, *texts),
         "reconstructions": figures.draw_reconstructions(images, images, NAMES, *texts),
+        "traversals": figures.draw_traversals(
+            images[:10].reshape(2, 5, 8, 8, 1),
+            [("$z_1$", 2.0), ("$z_2$", 1.0)],
+            "KL",
+            (axis, "values"),
+            (images[0], images[1], "image 1"),
+            *texts,
+        ),
         "snapshot": figures.draw_snapshot(images[:9], images[:9], images, history[0], *texts),
     }
 
