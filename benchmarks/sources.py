@@ -32,6 +32,7 @@ from PIL import Image
 from benchmarks import training
 
 SIZE, CLASSES, BATCH = 64, 10, 100
+_SECONDS = 2.0  # between two looks at a process's memory, which take processor time
 LINKS = 30_000  # names of one file; ext4 allows 65,000
 Epoch = Callable[[], Iterator[Any]]
 
@@ -285,7 +286,7 @@ class Contender:
     def _watch(self) -> None:
         while self._process.poll() is None:
             self.peak = max(self.peak, measure_memory(self._process.pid))
-            time.sleep(0.1)
+            time.sleep(_SECONDS)
 
 
 def measure_memory(pid: int) -> float:
