@@ -118,6 +118,10 @@ EVALUATIONS = {
         in_all=False,
         checks=True,
     ),
+    "report": Evaluation(
+        "the run as a page for the browser: its latent space, its networks and its numbers",
+        in_all=False,
+    ),
     "latent": Evaluation(
         "posterior means of test and training images, by class", flags=(_NUM_POINTS,)
     ),

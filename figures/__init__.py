@@ -19,10 +19,11 @@ from figures.grids import draw_images, draw_named_images, draw_reconstructions, 
 from figures.latent import draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
 from figures.snapshots import draw_snapshot, save_animation
-from figures.style import save
+from figures.style import class_colors, save
 from figures.traversals import draw_interpolations, draw_traversals
 
 __all__ = [
+    "class_colors",
     "draw_accuracy",
     "draw_compared_curves",
     "draw_compared_measures",

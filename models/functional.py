@@ -40,13 +40,6 @@ def build(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Model]:
             outputs["class_probabilities"] = model.classify_z(posterior.mean)
         return posterior, outputs
 
-    def make(name, function, **shapes):
-        inputs = {
-            key: keras.Input(shape, name=key, dtype="float32") for key, shape in shapes.items()
-        }
-        with _copying_layers():
-            return keras.Model(inputs, function(**inputs), name=name)
-
     def reconstruct(images, noise=None):
         posterior, outputs = encode(images)
         z = posterior.mean if noise is None else posterior.sample(noise)
@@ -55,10 +48,23 @@ def build(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Model]:
     z_shape = (model.encoder.latent_dim,)
     noise_shape = {"noise": z_shape} if model.is_variational else {}
     return {
-        "encoder": make("encoder", lambda images: encode(images)[1], images=image_shape),
-        "decoder": make("decoder", lambda z: {"images": 255 * model.decode(z)}, z=z_shape),
-        "model": make("model", reconstruct, images=image_shape, **noise_shape),
+        "encoder": trace("encoder", lambda images: encode(images)[1], images=image_shape),
+        "decoder": trace("decoder", lambda z: {"images": 255 * model.decode(z)}, z=z_shape),
+        "model": trace("model", reconstruct, images=image_shape, **noise_shape),
     }
+
+
+def trace(name: str, function: Any, **shapes: Sequence[int]) -> keras.Model:
+    """Returns a function of tensors as a Functional model of Keras' own layers.
+
+    Args:
+        name: of the model.
+        function: of tensors by name; returns a dictionary of tensors.
+        shapes: of its arguments, without the batch.
+    """
+    inputs = {key: keras.Input(shape, name=key, dtype="float32") for key, shape in shapes.items()}
+    with _copying_layers():
+        return keras.Model(inputs, function(**inputs), name=name)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,168 @@
+"""``--report``: the run as one page for the browser, with its networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import figures
+from catalog.metrics import METRICS
+from evaluation import batching, curves, latent, metrics
+from evaluation.session import Session
+from models import VAE, DiagonalGaussian, functional
+from report import graph, page
+
+_MAX_IMAGES = 10_000
+_NUM_SAMPLES = 200
+_SPREAD = 4.0  # of a slider, in standard deviations
+
+
+def run(session: Session) -> list[Path]:
+    """Writes report.html, which needs no other file and no network."""
+    arrays = measure_images(session)
+    networks = make_networks(session.model, session.info.image_shape)
+    graphs = {name: graph.describe(network) for name, network in networks.items()}
+    return [session.write_text("report.html", page.fill(describe(session, arrays), arrays, graphs))]
+
+
+def measure_images(session: Session) -> dict[str, np.ndarray]:
+    """Returns the page's arrays: test images, their places on the map, and what is known of each.
+
+    ``images`` (num_images, height, width, channels) from 0 to 255; ``labels``; ``predicted``
+    classes; ``mean`` of q(z|x), (num_images, latent_dim); ``map`` (num_images, 2); ``loss`` in
+    nats; and ``samples`` of the prior, (num_samples, latent_dim). What is not known is left out.
+    """
+    images, labels = session.test
+    count = min(len(images), _MAX_IMAGES)
+    mean = session.test_posterior[0][:count]
+    arrays = {
+        "images": np.round(images[:count] * 255).astype(np.uint8),
+        "mean": mean,
+        "map": _place(session, mean),
+        "loss": batching.compute_losses(session, images)["loss"][:count],
+    }
+    if session.model.is_variational:
+        arrays["samples"] = batching.sample_prior(session, _NUM_SAMPLES)
+    arrays = {
+        name: values if values.dtype == np.uint8 else values.astype(np.float32)
+        for name, values in arrays.items()
+    }
+    if labels is not None:
+        arrays["labels"] = labels[:count].astype(np.uint16)
+        if session.model.uses_labels:
+            predicted = batching.classify(session, images[:count]).argmax(axis=1)
+            arrays["predicted"] = predicted.astype(np.uint16)
+    return arrays
+
+
+def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Returns what the page says about the run, for JSON."""
+    measured = metrics.measure(session)
+    history, _ = curves.read_history(session)
+    kl = measured.get("kl_per_dimension")
+    variance = measured.get("posterior_mean_variance") or measured["code_variance"]
+    columns = ["epoch", *(name for name in history[0] if name.removeprefix("val_") in METRICS)]
+    by_column = {name: [row[name] for row in history] for name in columns}
+    headings = {
+        name: ("validation " if name.startswith("val_") else "")
+        + METRICS[name.removeprefix("val_")].heading
+        for name in columns
+        if name != "epoch"
+    }
+    dimensions = session.latent_dim
+    where = "t-SNE of the posterior means" if dimensions > 2 else "Posterior means"
+    if not session.model.is_variational:
+        where = where.replace("posterior means", "codes").replace("Posterior means", "Codes")
+    follow = (
+        " Drag over it, and the image decoded from that place follows." if dimensions == 2 else ""
+    )
+    return {
+        "name": session.run.name,
+        "subtitle": session.subtitle,
+        "command": session.record.get("command", ""),
+        "settings": {name: _format(value) for name, value in session.settings.items()},
+        "metrics": [
+            {
+                "heading": METRICS[name].heading,
+                "unit": METRICS[name].unit,
+                "digits": METRICS[name].digits,
+                "mean": measured[name]["mean"],
+                "error": measured[name]["standard_error"],
+            }
+            for name in metrics.find_measured(measured)
+        ],
+        "protocol": f"Means over {measured['num_images']:,} test images: binarize "
+        f"{measured['binarize']}, likelihood {measured['likelihood']}, one sample of z per image.",
+        "kl": kl,
+        "order": [int(each) for each in np.argsort(-np.array(kl or variance), kind="stable")],
+        "history": by_column,
+        "headings": headings,
+        "beta": session.settings.get("beta", 1.0),
+        "adds_loss": session.model.uses_labels,
+        "image_shape": list(session.info.image_shape),
+        "latent_dim": dimensions,
+        "class_names": session.class_names and list(session.class_names),
+        "colors": figures.class_colors(len(session.class_names or "1")),
+        "ranges": _find_ranges(arrays["mean"], arrays.get("samples")),
+        "confusion": _count_confusions(arrays, len(session.class_names or ())),
+        "map_text": f"{where} of {len(arrays['images']):,} test images"
+        f"{', colored by class' if session.class_names else ''}.{follow}",
+    }
+
+
+def _format(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _place(session: Session, mean: np.ndarray) -> np.ndarray:
+    """Returns the places of images in the plane, (num_images, 2)."""
+    if session.latent_dim == 1:
+        return np.column_stack([mean, np.random.default_rng(0).uniform(-1, 1, len(mean))])
+    return mean if session.latent_dim == 2 else latent.embed(mean, session.seed)
+
+
+def _count_confusions(arrays: Mapping[str, np.ndarray], num_classes: int) -> list[Any] | None:
+    """Returns the number of images by true and predicted class; None without predictions."""
+    if "predicted" not in arrays:
+        return None
+    confusion = np.zeros((num_classes, num_classes), int)
+    np.add.at(confusion, (arrays["labels"], arrays["predicted"]), 1)
+    return confusion.tolist()
+
+
+def _find_ranges(mean: np.ndarray, samples: np.ndarray | None) -> list[list[float]]:
+    """Returns the low and high end of each dimension's slider."""
+    values = mean if samples is None else np.concatenate([mean, samples])
+    center, spread = values.mean(axis=0), values.std(axis=0)
+    return [
+        [math.floor(10 * (m - _SPREAD * s)) / 10, math.ceil(10 * (m + _SPREAD * s)) / 10 + 0.1]
+        for m, s in zip(center, spread, strict=True)
+    ]
+
+
+def make_networks(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Model]:
+    """Returns the networks of the page: ``encoder`` and ``decoder`` of ``functional``, and terms.
+
+    ``terms``: images, z and the parameters of q(z|x) → ``reconstruction``, −log p(x|z), and ``kl``,
+    both (batch,) in nats. Those of an autoencoder have neither the parameters nor the KL.
+    """
+    parts = functional.build(model, image_shape)
+    z_shape = (model.encoder.latent_dim,)
+
+    def compute(images, z, z_mean=None, z_log_var=None):
+        outputs = {"reconstruction": -model.likelihood.log_prob(images / 255, model.decoder(z))}
+        if z_mean is not None:
+            kl = model.prior.kl(DiagonalGaussian(z_mean, z_log_var), z)
+            outputs["kl"] = keras.ops.sum(kl, axis=-1) if model.prior.by_dimension else kl
+        return outputs
+
+    shapes = {"images": image_shape, "z": z_shape}
+    if model.is_variational:
+        shapes |= {"z_mean": z_shape, "z_log_var": z_shape}
+    terms = functional.trace("terms", compute, **shapes)
+    return {"encoder": parts["encoder"], "decoder": parts["decoder"], "terms": terms}

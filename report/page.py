@@ -1,0 +1,98 @@
+"""A self-contained HTML page, filled with a run's description, arrays and networks."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_FOLDER = Path(__file__).parent
+_SCRIPTS = ("engine.js", "charts.js", "map.js", "pad.js", "page.js")
+
+
+def fill(run: Mapping[str, Any], arrays: Mapping[str, np.ndarray], networks: Any) -> str:
+    """Returns the page.
+
+    Args:
+        run: what ``page.js`` shows, as JSON.
+        arrays: name → uint8, uint16 or float32 array.
+        networks: name → network, as ``graph.describe`` returns it.
+    """
+    packer = _Packer()
+    described = {
+        **run,
+        "arrays": {name: packer.add(values) for name, values in arrays.items()},
+        "networks": {name: _pack(graph, packer) for name, graph in networks.items()},
+    }
+    text = json.dumps(described, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    scripts = "\n".join(f"<script>\n{_read(name)}</script>" for name in _SCRIPTS)
+    values = {
+        "title": html.escape(run["name"]),
+        "style": _read("page.css"),
+        # In a script element, only "<" could end it.
+        "run": text.replace("<", "\\u003c"),
+        "arrays": base64.b64encode(gzip.compress(bytes(packer.data), 9, mtime=0)).decode(),
+        "scripts": scripts,
+    }
+    before, *parts = _read("page.html").split("{{")
+    for part in parts:
+        name, after = part.split("}}", 1)
+        before += values[name] + after
+    return before
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _pack(graph: Mapping[str, Any], packer: _Packer) -> dict[str, Any]:
+    """Returns a network whose arrays are packed as float24."""
+
+    def pack(value: Any) -> Any:
+        return packer.add_float24(value) if isinstance(value, np.ndarray) else value
+
+    nodes = {
+        name: {
+            key: [pack(each) for each in value] if isinstance(value, list) else value
+            for key, value in node.items()
+        }
+        for name, node in graph["nodes"].items()
+    }
+    return {**graph, "nodes": nodes}
+
+
+class _Packer:
+    """Collects arrays as bytes, each at an offset that is a multiple of four."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self._known: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def add(self, values: np.ndarray) -> dict[str, Any]:
+        """Adds an array as it is; returns its kind, shape and offset."""
+        return self._add(str(values.dtype), values.shape, values.tobytes())
+
+    def add_float24(self, values: np.ndarray) -> dict[str, Any]:
+        """Adds numbers rounded to 16 significant bits, with a relative error of at most 2^-17.
+
+        The three upper bytes of each float32, all first bytes first: similar bytes are beside
+        each other, which gzip compresses better.
+        """
+        bits = values.astype(np.float32).ravel().view(np.uint32)
+        rounded = ((bits.astype(np.uint64) + 0x80) >> 8).astype(np.uint32)
+        planes = [(rounded >> shift).astype(np.uint8).tobytes() for shift in (16, 8, 0)]
+        return self._add("float24", values.shape, b"".join(planes))
+
+    def _add(self, kind: str, shape: tuple[int, ...], content: bytes) -> dict[str, Any]:
+        key = (kind, shape, content)
+        if key not in self._known:  # encoder and decoder are parts of several networks
+            self.data += bytes(-len(self.data) % 4)
+            self._known[key] = {"kind": kind, "shape": list(shape), "offset": len(self.data)}
+            self.data += content
+        return self._known[key]
