@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("engine.js", "charts.js", "map.js", "pad.js", "page.js")
+_SCRIPTS = ("numbers.js", "engine.js", "run.js", "charts.js", "map.js", "pad.js", "page.js")
 
 
 def fill(run: Mapping[str, Any], arrays: Mapping[str, np.ndarray], networks: Any) -> str:
