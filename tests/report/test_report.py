@@ -237,3 +237,34 @@ def test_axe_finds_nothing_that_keeps_people_out(scheme, open_report, written):
     page.click("#traverse")
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
     assert [(each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]] == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": "autoencoder", "latent_dim": 3},
+        {"model": "classifier_vae"},
+        {"latent_dim": 1},
+        {"latent_dim": 5, "prior": "mixture"},
+        {"dataset": "patches", "likelihood": "logistic_mixture"},
+    ],
+    ids=lambda settings: "-".join(map(str, settings.values())),
+)
+def test_every_kind_of_run_can_be_explored(settings, tmp_path, open_report):
+    session = save_untrained_run(tmp_path, **settings)
+    (path,) = report.run(session)
+    page = open_report(path).page
+    for button in ("worst", "traverse", "set-a", "set-b", "fit", "mean"):
+        page.click(f"#{button}")
+    for button, is_there in (
+        ("random", session.model.is_variational),
+        ("again", session.model.is_variational),
+        ("wrong", session.model.uses_labels),
+    ):
+        assert page.locator(f"#{button}").is_visible() == is_there
+        if is_there:
+            page.click(f"#{button}")
+    assert page.locator("#draw").is_visible() == (session.info.image_shape[2] == 1)
+    assert page.locator("#sliders input").count() == session.latent_dim
+    assert page.locator("#strip button").count() == 24
+    assert page.locator(".confusion").count() == session.model.uses_labels
