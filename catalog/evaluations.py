@@ -120,6 +120,7 @@ EVALUATIONS = {
     ),
     "report": Evaluation(
         "the run as a page for the browser: its latent space, its networks and its numbers",
+        flags=(_NUM_POINTS,),
         in_all=False,
     ),
     "latent": Evaluation(

@@ -54,7 +54,7 @@ class Metadata:
 
 
 def find_folder(data_dir: Path, name: str, version: str = "") -> Path | None:
-    """Returns the folder of a prepared dataset, or None if there is none.
+    """Returns the folder of a prepared dataset; None if it is not on disk.
 
     Args:
         data_dir: folder of prepared datasets.

@@ -164,7 +164,7 @@ def _write_code(session: Session, parts: Mapping[str, keras.Model], use: _Use) -
         )
 
     given = {name: name for name in parts["model"].input}
-    noise = f"noise = np.zeros(({_NUM}, {session.latent_dim}), 'float32')  # or draws from N(0, I)"
+    noise = f'noise = np.zeros(({_NUM}, {session.latent_dim}), "float32")  # or draws from N(0, I)'
     return [
         use.imports,
         "import numpy as np",
@@ -178,6 +178,6 @@ def _write_code(session: Session, parts: Mapping[str, keras.Model], use: _Use) -
         'z = z.astype("float32")',
         f"samples = {call('decoder', 'images', z='z')}",
         f"model = {use.load.format(part='model')}",
-        *([noise.replace("'", '"')] if "noise" in given else []),
+        *([noise] if "noise" in given else []),
         f"reconstruction = {call('model', 'reconstruction', **given)}",
     ]

@@ -29,10 +29,7 @@ def draw_split(session: Session, split: str) -> list[Path]:
         return []
     session.drawn_maps.add(split)
     images, labels = session.test if split == "test" else session.train
-    chosen = np.arange(len(images))
-    if len(chosen) > session.flags["num_points"]:
-        generator = np.random.default_rng(session.seed)
-        chosen = np.sort(generator.choice(chosen, session.flags["num_points"], replace=False))
+    chosen = choose_points(session, len(images))
     if split == "test":
         z_mean = session.test_posterior[0][chosen]
     else:
@@ -53,6 +50,18 @@ def draw_split(session: Session, split: str) -> list[Path]:
             z_mean = embed(z_mean, session.seed)
         figure = figures.draw_latent_map(z_mean[:, :2], *classes, axis_names, title, subtitle)
     return session.save_figure(figure, f"latent_{split}")
+
+
+def choose_points(session: Session, num_images: int) -> np.ndarray:
+    """Returns the positions of ``--num_points`` images drawn by the seed, ascending; all if fewer.
+
+    Images may be stored class by class, so the first ones would not do.
+    """
+    num_points = session.flags["num_points"]
+    if num_images <= num_points:
+        return np.arange(num_images)
+    generator = np.random.default_rng(session.seed)
+    return np.sort(generator.choice(num_images, num_points, replace=False))
 
 
 def embed(points: np.ndarray, seed: int) -> np.ndarray:

@@ -14,10 +14,10 @@ import figures
 from catalog.metrics import METRICS
 from evaluation import batching, curves, latent, metrics
 from evaluation.session import Session
+from evaluation.statistics import classification
 from models import VAE, DiagonalGaussian, functional
 from report import graph, page
 
-_MAX_IMAGES = 10_000
 _NUM_SAMPLES = 200
 _SPREAD = 4.0  # of a slider, in standard deviations
 
@@ -31,20 +31,20 @@ def run(session: Session) -> list[Path]:
 
 
 def measure_images(session: Session) -> dict[str, np.ndarray]:
-    """Returns the page's arrays: test images, their places on the map, and what is known of each.
+    """Returns the page's arrays: the test images of the latent map, and what is known of each.
 
     ``images`` (num_images, height, width, channels) from 0 to 255; ``labels``; ``predicted``
     classes; ``mean`` of q(z|x), (num_images, latent_dim); ``map`` (num_images, 2); ``loss`` in
     nats; and ``samples`` of the prior, (num_samples, latent_dim). What is not known is left out.
     """
     images, labels = session.test
-    count = min(len(images), _MAX_IMAGES)
-    mean = session.test_posterior[0][:count]
+    chosen = latent.choose_points(session, len(images))
+    mean = session.test_posterior[0][chosen]
     arrays = {
-        "images": np.round(images[:count] * 255).astype(np.uint8),
+        "images": np.round(images[chosen] * 255).astype(np.uint8),
         "mean": mean,
         "map": _place(session, mean),
-        "loss": batching.compute_losses(session, images)["loss"][:count],
+        "loss": batching.compute_losses(session, images)["loss"][chosen],
     }
     if session.model.is_variational:
         arrays["samples"] = batching.sample_prior(session, _NUM_SAMPLES)
@@ -53,9 +53,9 @@ def measure_images(session: Session) -> dict[str, np.ndarray]:
         for name, values in arrays.items()
     }
     if labels is not None:
-        arrays["labels"] = labels[:count].astype(np.uint16)
+        arrays["labels"] = labels[chosen].astype(np.uint16)
         if session.model.uses_labels:
-            predicted = batching.classify(session, images[:count]).argmax(axis=1)
+            predicted = batching.classify(session, images[chosen]).argmax(axis=1)
             arrays["predicted"] = predicted.astype(np.uint16)
     return arrays
 
@@ -74,7 +74,11 @@ def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, An
         for name in columns
         if name != "epoch"
     }
-    dimensions = session.latent_dim
+    dimensions, num_classes = session.latent_dim, len(session.class_names or ())
+    confusion = None
+    if "predicted" in arrays:
+        pair = (arrays["labels"], arrays["predicted"])
+        confusion = classification.count_confusions(*pair, num_classes).tolist()
     where = "t-SNE of the posterior means" if dimensions > 2 else "Posterior means"
     if not session.model.is_variational:
         where = where.replace("posterior means", "codes").replace("Posterior means", "Codes")
@@ -107,9 +111,9 @@ def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, An
         "image_shape": list(session.info.image_shape),
         "latent_dim": dimensions,
         "class_names": session.class_names and list(session.class_names),
-        "colors": figures.class_colors(len(session.class_names or "1")),
+        "colors": figures.class_colors(max(1, num_classes)),
         "ranges": _find_ranges(arrays["mean"], arrays.get("samples")),
-        "confusion": _count_confusions(arrays, len(session.class_names or ())),
+        "confusion": confusion,
         "map_text": f"{where} of {len(arrays['images']):,} test images"
         f"{', colored by class' if session.class_names else ''}.{follow}",
     }
@@ -126,17 +130,8 @@ def _place(session: Session, mean: np.ndarray) -> np.ndarray:
     return mean if session.latent_dim == 2 else latent.embed(mean, session.seed)
 
 
-def _count_confusions(arrays: Mapping[str, np.ndarray], num_classes: int) -> list[Any] | None:
-    """Returns the number of images by true and predicted class; None without predictions."""
-    if "predicted" not in arrays:
-        return None
-    confusion = np.zeros((num_classes, num_classes), int)
-    np.add.at(confusion, (arrays["labels"], arrays["predicted"]), 1)
-    return confusion.tolist()
-
-
 def _find_ranges(mean: np.ndarray, samples: np.ndarray | None) -> list[list[float]]:
-    """Returns the low and high end of each dimension's slider."""
+    """Returns the low and high end of each dimension's slider, which differ."""
     values = mean if samples is None else np.concatenate([mean, samples])
     center, spread = values.mean(axis=0), values.std(axis=0)
     return [

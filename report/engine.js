@@ -304,10 +304,6 @@ const engine = (() => {
       convolution(shape, config, weights, true),
     Dense: ({ shapes: [shape], config, weights }) =>
       then(dense(shape, weights), (out) => activation(config.activation, out)),
-    ExpandDims: ({ shapes: [shape], config }) => {
-      const axis = config.axis < 0 ? config.axis + shape.length + 1 : config.axis;
-      return reshaped([...shape.slice(0, axis), 1, ...shape.slice(axis)]);
-    },
     Flatten: ({ shapes: [shape] }) => reshaped([shape[0], count(shape.slice(1))]),
     GetItem: ({ shapes: [shape], config }) => getItem(shape, config.key),
     GroupNormalization: ({ shapes: [shape], config, weights }) =>

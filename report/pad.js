@@ -6,6 +6,9 @@ class Pad {
   constructor(canvas, run, onDraw) {
     Object.assign(this, { canvas, run, onDraw });
     canvas.width = canvas.height = this.size = 280;
+    const values = run.arrays.images.data; // the ink contrasts with most pixels of the images
+    const isDark = values.reduce((sum, value) => sum + value, 0) < 127.5 * values.length;
+    [this.paper, this.ink] = isDark ? ["#000", "#fff"] : ["#fff", "#000"];
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.clear();
     canvas.addEventListener("pointerdown", (event) => {
@@ -21,7 +24,7 @@ class Pad {
   }
 
   clear() {
-    this.context.fillStyle = "#000";
+    this.context.fillStyle = this.paper;
     this.context.fillRect(0, 0, this.size, this.size);
     document.getElementById("drawn").textContent = "Nothing is drawn yet.";
   }
@@ -33,7 +36,7 @@ class Pad {
 
   draw(event) {
     const at = this.place(event);
-    Object.assign(this.context, { strokeStyle: "#fff", lineWidth: this.size / 13, lineCap: "round", lineJoin: "round" });
+    Object.assign(this.context, { strokeStyle: this.ink, lineWidth: this.size / 13, lineCap: "round", lineJoin: "round" });
     this.context.beginPath();
     this.context.moveTo(...this.last);
     this.context.lineTo(at[0] + 0.01, at[1]);
@@ -50,7 +53,7 @@ class Pad {
     let [mass, massX, massY] = [0, 0, 0];
     for (let y = 0; y < this.size; y++) {
       for (let x = 0; x < this.size; x++) {
-        const value = data[4 * (y * this.size + x)];
+        const value = Math.abs(data[4 * (y * this.size + x)] - (this.paper === "#000" ? 0 : 255));
         if (!value) continue;
         [left, right] = [Math.min(left, x), Math.max(right, x + 1)];
         [top, bottom] = [Math.min(top, y), Math.max(bottom, y + 1)];
@@ -64,7 +67,7 @@ class Pad {
     const small = document.createElement("canvas");
     [small.width, small.height] = [width, height];
     const context = small.getContext("2d");
-    context.fillStyle = "#000";
+    context.fillStyle = this.paper;
     context.fillRect(0, 0, width, height);
     // Halve the drawing while it stays at least as large: browsers average four pixels only.
     let source = this.canvas, size = this.size;

@@ -49,7 +49,7 @@ class Page {
     if (run.kl) box.append(make("h3", {}, "KL of each latent dimension"), barChart(run.kl, run.order));
     if (run.confusion) {
       const table = make("table", { class: "confusion" },
-        make("caption", {}, "Test images by true class (rows) and predicted class (columns)"),
+        make("caption", {}, "Images of the map by true class (rows) and predicted class (columns)"),
         make("tr", {}, make("td"), ...run.class_names.map((name) => make("th", { scope: "col" }, name))),
         ...run.confusion.map((counts, label) => make("tr", {},
           make("th", { scope: "row" }, run.class_names[label]),
@@ -292,7 +292,13 @@ class Page {
     const distance = (index) => z.reduce((sum, value, axis) =>
       sum + (value - mean.data[index * z.length + axis]) ** 2, 0);
     const distances = Float64Array.from({ length: this.num }, (_, index) => distance(index));
-    const near = this.sortedBy((index) => distances[index]).slice(0, 5);
+    const near = []; // the five nearest, nearest first
+    distances.forEach((distance, index) => {
+      if (near.length === 5 && distance >= distances[near[4]]) return;
+      const place = near.findIndex((other) => distance < distances[other]);
+      near.splice(place < 0 ? near.length : place, 0, index);
+      near.length = Math.min(5, near.length);
+    });
     return [0, 1].map((axis) => near.reduce((sum, index) => sum + map.data[2 * index + axis], 0) / 5);
   }
 

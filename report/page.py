@@ -79,7 +79,7 @@ class _Packer:
         return self._add(str(values.dtype), values.shape, values.tobytes())
 
     def add_float24(self, values: np.ndarray) -> dict[str, Any]:
-        """Adds numbers rounded to 16 significant bits, with a relative error of at most 2^-17.
+        """Adds numbers rounded to 16 significant bits, with a relative error of at most 2^-16.
 
         The three upper bytes of each float32, all first bytes first: similar bytes are beside
         each other, which gzip compresses better.

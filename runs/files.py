@@ -58,6 +58,10 @@ def replace_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             path.rename(old)
         new.rename(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise
     finally:
         for folder in (new, old):
             shutil.rmtree(folder, ignore_errors=True)

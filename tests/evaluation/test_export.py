@@ -95,9 +95,14 @@ def check_close(outputs, expected, tolerance):
 def run_outside(runtime, folder):
     """Runs all exported files of a folder in one runtime, where this program is not found."""
     script = Path(__file__).with_name("run_exported.py")
+    run_python(folder, str(script), runtime, str(folder))
+
+
+def run_python(folder, *words):
+    """Runs Python in a folder, where it does not find this program."""
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     result = subprocess.run(
-        [sys.executable, "-P", str(script), runtime, str(folder)],
+        [sys.executable, "-P", *words],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -198,17 +203,8 @@ def read_code(folder, name):
 def run_code(code, folder, *names):
     """Runs code in a folder, in a process that does not find this program; returns variables."""
     values = ", ".join(f"{name}={name}" for name in names)
-    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     saved = folder.parent / "variables.npz"
-    result = subprocess.run(
-        [sys.executable, "-P", "-c", f"{code}\nnp.savez({str(saved)!r}, {values})"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    run_python(folder, "-c", f"{code}\nnp.savez({str(saved)!r}, {values})")
     return np.load(saved)
 
 

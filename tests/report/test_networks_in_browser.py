@@ -10,14 +10,16 @@ import pytest
 import models
 from catalog.likelihoods import LIKELIHOODS
 from catalog.models import MODELS
+from catalog.networks import ACTIVATIONS
 from catalog.priors import PRIORS
 from evaluation import report
 from report import graph, page
 from tests.models.sizes import SMALL_NETWORKS, small_settings
 
-SHAPE = (7, 6, 3)
-PARTS = [
+SHAPE = (8, 7, 3)  # the residual network halves it once, and crops what it doubles
+PARTS: list[dict[str, Any]] = [
     *({"network": name} for name in SMALL_NETWORKS),
+    *({"activation": (name,)} for name in ACTIVATIONS),
     *({"likelihood": name} for name in LIKELIHOODS),
     *({"prior": name} for name in PRIORS),
     *({"model": name} for name in MODELS),
@@ -33,7 +35,7 @@ RUN = """async ([inputs]) => {
 }"""
 
 
-def build(part: dict[str, str]) -> Any:
+def build(part: dict[str, Any]) -> Any:
     """Returns a small model with random weights."""
     others = {name: value for name, value in part.items() if name != "network"}
     settings = small_settings(part.get("network", "mlp"), latent_dim=3, **others)
@@ -44,7 +46,7 @@ def build(part: dict[str, str]) -> Any:
     return model
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: "-".join(*part.items()))
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: "-".join(map(str, *part.items())))
 def test_the_networks_in_the_page_equal_keras(part, browser, tmp_path):
     model = build(part)
     networks = report.make_networks(model, SHAPE)

@@ -172,6 +172,31 @@ def test_a_drawing_is_centered_encoded_and_placed_on_the_map(page, session):
     assert page.locator("#drawn").text_content() == "Nothing is drawn yet."
 
 
+def test_the_ink_contrasts_with_the_background_of_the_images(tmp_path, open_report):
+    session = save_untrained_run(tmp_path)
+    images, labels = session.test
+    session.loaded["digits", "test"] = (1 - images, labels)
+    (path,) = report.run(session)
+    page = open_report(path).page
+    draw(page)
+    drawn = pixels(page, "original")
+    assert drawn[0, 0] == 255
+    assert drawn.min() < 100
+
+
+def test_of_many_images_the_seed_draws_those_of_the_map(tmp_path):
+    session = save_untrained_run(tmp_path)
+    session.flags = {**session.flags, "num_points": 50}
+    arrays = report.measure_images(session)
+    images, labels = session.test
+    found = [
+        np.flatnonzero((255 * images == each).all(axis=(1, 2, 3))) for each in arrays["images"]
+    ]
+    assert len(found) == 50
+    assert all(label in labels[where] for where, label in zip(found, arrays["labels"], strict=True))
+    assert len(np.unique(arrays["labels"])) == 10
+
+
 def test_sampling_z_again_changes_z_and_the_loss(page):
     before = page.locator("#steps").text_content()
     page.click("#again")
