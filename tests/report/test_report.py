@@ -193,6 +193,7 @@ def test_of_many_images_the_seed_draws_those_of_the_map(tmp_path):
         np.flatnonzero((255 * images == each).all(axis=(1, 2, 3))) for each in arrays["images"]
     ]
     assert len(found) == 50
+    assert labels is not None
     assert all(label in labels[where] for where, label in zip(found, arrays["labels"], strict=True))
     assert len(np.unique(arrays["labels"])) == 10
 
