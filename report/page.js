@@ -193,15 +193,7 @@ class Page {
     }, "input");
     on("traverse", () => this.traverse());
     on("again", () => this.explain(true));
-    const root = document.documentElement.dataset;
-    root.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-    const nameTheme = () => { element("theme").textContent = root.theme === "dark" ? "Light theme" : "Dark theme"; };
-    nameTheme();
-    on("theme", () => {
-      root.theme = root.theme === "dark" ? "light" : "dark";
-      nameTheme();
-      this.map.draw();
-    });
+    connectTheme(() => this.map.draw());
   }
 
   sortedBy(key) {
@@ -308,35 +300,10 @@ class Page {
     return shown.join(", ") + (mean.length > 4 ? " and others" : "");
   }
 
-  /** Shows pixels → q(z|x) → z → pixels → loss, with z at the mean or sampled. */
   explain(isSampled) {
-    const { run, posterior } = this, { mean, logVar } = posterior;
-    const z = Array.from(mean, (value, index) =>
-      (logVar && isSampled ? value + Math.exp(logVar[index] / 2) * drawNormal() : value));
-    const { reconstruction, kl } = this.model.terms(this.pixels, posterior, z);
-    this.loss = kl === null ? reconstruction : reconstruction + run.beta * kl;
-    const picture = (pixels, label) => {
-      const canvas = make("canvas", { role: "img", "aria-label": label });
-      paint(canvas, pixels, run.image_shape);
-      return canvas;
-    };
-    const step = (title, text, ...shown) => make("li", {}, make("h3", {}, title), ...shown, make("p", {}, text));
-    const z_text = isSampled ? "Sampled: z = μ + σ · ε, with ε from N(0, I)." : "Here the mean, z = μ.";
-    const beta = run.beta === 1 ? "" : ` · ${run.beta}`;
-    const steps = [
-      step("x", `The image: ${run.image_shape.join(" × ")} pixels.`, picture(this.pixels, "the image")),
-      step(logVar ? "q(z|x)" : "z", logVar
-        ? "The encoder's Gaussian: μ (dot) and σ (line) of each dimension. Kingma and Welling, equation 9."
-        : "The encoder's code.", spreadChart(mean, logVar, run.order)),
-      ...(logVar ? [step("z", z_text, spreadChart(z, null, run.order))] : []),
-      step("E[x|z]", "The decoder's mean of p(x|z).", picture(this.model.decode(z), "the image decoded from z")),
-      kl === null
-        ? step("Loss", `−log p(x|z) = ${format(reconstruction)} nats: how unlikely x is, given z.`)
-        : step("Loss", `−log p(x|z) + KL${beta} = ${format(reconstruction)} + ${format(kl)}${beta} = `
-          + `${format(this.loss)} nats: how unlikely x is, given z, and how far q(z|x) is from the prior. `
-          + `Equation 3, with the opposite sign.${run.adds_loss ? " The classifier adds its own loss." : ""}`),
-    ];
-    element("again").hidden = !logVar;
+    const { steps, loss } = explainLoss(this.model, this.pixels, this.posterior, isSampled);
+    this.loss = loss;
+    element("again").hidden = !this.posterior.logVar;
     element("steps").replaceChildren(...steps);
   }
 }
