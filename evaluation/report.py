@@ -127,7 +127,7 @@ def _place(session: Session, mean: np.ndarray) -> np.ndarray:
     """Returns the places of images in the plane, (num_images, 2)."""
     if session.latent_dim == 1:
         return np.column_stack([mean, np.random.default_rng(0).uniform(-1, 1, len(mean))])
-    return mean if session.latent_dim == 2 else latent.embed(mean, session.seed)
+    return mean if session.latent_dim == 2 else latent.place(session, mean, "test")
 
 
 def _find_ranges(mean: np.ndarray, samples: np.ndarray | None) -> list[list[float]]:
