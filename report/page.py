@@ -13,7 +13,24 @@ from typing import Any
 import numpy as np
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("numbers.js", "engine.js", "run.js", "charts.js", "map.js", "pad.js", "page.js")
+_SCRIPTS = (
+    "theme.js",
+    "numbers.js",
+    "engine.js",
+    "run.js",
+    "charts.js",
+    "curves.js",
+    "equations.js",
+    "steps.js",
+    "map.js",
+    "map_controls.js",
+    "classes.js",
+    "pad.js",
+    "drawing.js",
+    "gallery.js",
+    "results.js",
+    "page.js",
+)
 
 
 def fill(run: Mapping[str, Any], arrays: Mapping[str, np.ndarray], networks: Any) -> str:
