@@ -118,6 +118,7 @@ def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, An
         "latent_dim": dimensions,
         "class_names": session.class_names and list(session.class_names),
         "colors": figures.class_colors(max(1, num_classes)),
+        "spread": _measure_spread(arrays["mean"]),
         "ranges": _find_ranges(arrays["mean"], arrays.get("samples")),
         "confusion": confusion,
         "map_text": f"{where} of {len(arrays['images']):,} test images"
@@ -134,6 +135,11 @@ def _place(session: Session, mean: np.ndarray) -> np.ndarray:
     if session.latent_dim == 1:
         return np.column_stack([mean, np.random.default_rng(0).uniform(-1, 1, len(mean))])
     return mean if session.latent_dim == 2 else latent.place(session, mean, "test")
+
+
+def _measure_spread(mean: np.ndarray) -> list[list[float]]:
+    """Returns the mean and the standard deviation, at least 0.001, of each dimension."""
+    return np.column_stack([mean.mean(axis=0), np.maximum(mean.std(axis=0), 1e-3)]).tolist()
 
 
 def _find_ranges(mean: np.ndarray, prior: np.ndarray | None) -> list[list[float]]:
