@@ -14,8 +14,9 @@ function make(tag, attributes = {}, ...children) {
   return made;
 }
 
-const format = (value, digits = 2) => value.toLocaleString("en",
-  { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212");
+/** Returns a number as text; null stands for one that is not finite. */
+const format = (value, digits = 2) => (value === null ? "not finite" : value.toLocaleString("en",
+  { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212"));
 
 /** Reads the run: its description, its arrays, and its networks. */
 async function readRun() {
