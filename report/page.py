@@ -13,11 +13,18 @@ from typing import Any
 import numpy as np
 
 _FOLDER = Path(__file__).parent
-_ENGINE = ("theme.js", "numbers.js", "engine.js", "run.js", "charts.js", "steps.js")
+_ENGINE = (
+    *("theme.js", "numbers.js", "engine.js", "run.js"),
+    *("charts.js", "equations.js", "steps.js"),
+)
+_EXPLORER = (
+    *("curves.js", "map.js", "map_controls.js", "classes.js"),
+    *("pad.js", "drawing.js", "gallery.js", "results.js", "page.js"),
+)
 # Template → its styles, and its scripts.
 _STYLES = {"page": ("page.css",), "compare": ("page.css", "sort.css", "compare.css")}
 _SCRIPTS = {
-    "page": (*_ENGINE, "map.js", "pad.js", "page.js"),
+    "page": (*_ENGINE, *_EXPLORER),
     "compare": (*_ENGINE, "sort.js", "compare_curves.js", "compare.js"),
 }
 
