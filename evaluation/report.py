@@ -134,6 +134,7 @@ def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any
         "prior": session.prior,
         "image_shape": list(session.info.image_shape),
         "latent_dim": session.latent_dim,
+        "spread": _measure_spread(session.test_posterior[0]),
     }
 
 
@@ -152,6 +153,11 @@ def _place(session: Session, mean: np.ndarray) -> np.ndarray:
     if session.latent_dim == 1:
         return np.column_stack([mean, np.random.default_rng(0).uniform(-1, 1, len(mean))])
     return mean if session.latent_dim == 2 else latent.place(session, mean, "test")
+
+
+def _measure_spread(mean: np.ndarray) -> list[list[float]]:
+    """Returns the mean and the standard deviation, at least 0.001, of each dimension."""
+    return np.column_stack([mean.mean(axis=0), np.maximum(mean.std(axis=0), 1e-3)]).tolist()
 
 
 def _find_ranges(mean: np.ndarray, prior: np.ndarray | None) -> list[list[float]]:

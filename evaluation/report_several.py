@@ -69,18 +69,9 @@ def write(sessions: Sequence[Session], labels: Sequence[str], tables: Tables) ->
 def _describe(session: Session, label: str, measured: dict[str, Any]) -> dict[str, Any]:
     """Returns what the page says about one run, for JSON."""
     mean, log_var = session.test_posterior
-    variance = mean.var(axis=0)
-    # Of the z of all test images; exp(−∞), an autoencoder's, is 0.
-    scale = np.sqrt(variance + np.exp(log_var).mean(axis=0))
-    return {
-        **report.describe_run(session, measured),
-        "label": label,
-        "is_variational": session.model.is_variational,
-        "likelihood": session.likelihood,
-        "prior": session.prior,
-        "scale": [float(each) for each in scale],
-        "spread": np.column_stack([mean.mean(axis=0), np.sqrt(variance)]).tolist(),
-    }
+    # Of the z of all test images; exp(−∞), an autoencoder's variance, is 0.
+    scale = np.sqrt(mean.var(axis=0) + np.exp(log_var).mean(axis=0))
+    return {**report.describe_run(session, measured), "label": label, "scale": scale.tolist()}
 
 
 def _draw_samples(session: Session, noise: np.ndarray, order: Sequence[int]) -> np.ndarray:

@@ -7,7 +7,7 @@ class ComparedRun {
     const prefix = `${number}/`;
     const own = (all) => Object.fromEntries(Object.entries(all)
       .filter(([name]) => name.startsWith(prefix)).map(([name, value]) => [name.slice(prefix.length), value]));
-    this.run = { ...described, image_shape: page.image_shape, arrays: own(page.arrays), networks: own(page.networks) };
+    this.run = { ...described, label: isolate(described.label), image_shape: page.image_shape, arrays: own(page.arrays), networks: own(page.networks) };
     this.number = number;
     this.model = new Model(this.run);
   }
@@ -18,11 +18,6 @@ class ComparedRun {
     this.z = Array.from(this.base);
     order.forEach((dimension, rank) => { this.z[dimension] += moves[rank] * scale[dimension]; });
     paint(this.canvas, this.model.decode(this.z), this.run.image_shape);
-  }
-
-  sample(row) {
-    const { data } = this.run.arrays.samples, size = this.run.latent_dim;
-    return data.subarray(row * size, (row + 1) * size);
   }
 }
 
@@ -53,7 +48,7 @@ class ComparePage {
     element("subtitle").textContent = this.page.subtitle;
     for (const { run, number } of this.runs) {
       element("runs").append(make("li", {}, badge(number), ` ${run.label}`,
-        ...(run.label === run.name ? [] : [make("span", { class: "note" }, ` run ${run.name}`)])));
+        ...(run.label === isolate(run.name) ? [] : [make("span", { class: "note" }, ` run ${isolate(run.name)}`)])));
       element("commands").append(make("p", {}, badge(number), ` ${run.label}`), make("pre", {}, run.command));
     }
   }
@@ -63,7 +58,7 @@ class ComparePage {
     const head = make("tr", {}, ...[["run", ""], ...columns].map(([heading, unit]) =>
       make("th", { scope: "col" }, heading, ...(unit ? [make("small", {}, unit)] : []))));
     const body = rows.map((cells, number) => make("tr", {},
-      make("th", { scope: "row" }, badge(number), ` ${this.page.runs[number].label}`),
+      make("th", { scope: "row" }, badge(number), ` ${this.runs[number].run.label}`),
       ...cells.map(([text, value]) => make("td", value === null ? {} : { "data-value": value }, text))));
     table.append(make("thead", {}, head), make("tbody", {}, ...body));
     makeSortable(table);
@@ -95,16 +90,15 @@ class ComparePage {
     element("cards").append(card(this.original, ["test image"]));
     for (const run of this.runs) {
       run.canvas = make("canvas", { role: "img", "aria-label": `Decoded by ${letterOf(run.number)}, ${run.run.label}` });
-      run.loss = make("p", { class: "loss" });
+      run.loss = make("p", { class: "parts" });
       run.bar = make("div", { class: "bar", "aria-hidden": "true" });
       element("cards").append(card(run.canvas, [badge(run.number), ` ${run.run.label}`], run.loss, run.bar));
     }
   }
 
   choose(index) {
-    const size = this.page.arrays.images.data.length / this.num;
     this.chosen = index;
-    this.pixels = this.page.arrays.images.data.subarray(index * size, (index + 1) * size);
+    this.pixels = imageOf(this.page, index);
     element("index").value = index + 1;
     paint(this.original, this.pixels, this.page.image_shape);
     for (const each of this.runs) {
@@ -137,16 +131,15 @@ class ComparePage {
 
   describe(index) {
     const { arrays, class_names: names } = this.page;
-    return `Image ${index + 1} of ${this.num}${arrays.labels ? `, class ${names[arrays.labels.data[index]]}` : ""}`;
+    return `Image ${index + 1} of ${this.num}${arrays.labels ? `, class ${isolate(names[arrays.labels.data[index]])}` : ""}`;
   }
 
   /** Shows the first images of a list as buttons. */
   showStrip(indices) {
-    const size = this.page.arrays.images.data.length / this.num;
     const buttons = indices.slice(0, 20).map((index) => {
       const canvas = make("canvas");
-      paint(canvas, this.page.arrays.images.data.subarray(index * size, (index + 1) * size), this.page.image_shape);
-      return make("button", { type: "button", "aria-label": this.describe(index), title: this.describe(index),
+      paint(canvas, imageOf(this.page, index), this.page.image_shape);
+      return make("button", { type: "button", class: "tile", "aria-label": this.describe(index), title: this.describe(index),
         onclick: () => this.choose(index) }, canvas);
     });
     element("strip").replaceChildren(...buttons);
@@ -200,7 +193,7 @@ class ComparePage {
       output.textContent = `${this.moves[rank] < 0 ? "" : "+"}${format(this.moves[rank])} σ`;
       places.textContent = this.runs.filter(({ run }) => rank < run.latent_dim).map(({ run, number, z }) => {
         const dimension = run.order[rank];
-        return `${letterOf(number)}: z${dimension + 1} = ${format(z[dimension])}`;
+        return `${letterOf(number)}: ${nameOf(dimension)} = ${format(z[dimension])}`;
       }).join("   ");
     });
   }
@@ -217,11 +210,12 @@ class ComparePage {
     element("different").hidden = !this.areComparable;
     on("different", () => this.showStrip(this.sortedByDifference()));
     on("reset", () => this.choose(this.chosen));
+    on("at-mean", () => this.explain(null));
     on("again", () => this.explain(Array.from({ length: this.moves.length }, drawNormal)));
     let row = 0, first = 0;
     const count = this.runs[0].run.arrays.samples.shape[0];
     on("random", () => {
-      for (const each of this.runs) each.base = each.sample(row % count);
+      for (const each of this.runs) each.base = rowOf(each.run.arrays.samples, row % count);
       row++;
       this.move(`Sample ${row}, decoded from the prior of each run, or N(0, I) for an autoencoder. `
         + "The losses are still those of the chosen image.");
@@ -245,7 +239,7 @@ class ComparePage {
   explain(noise, number = this.explained) {
     this.explained = number;
     const { run, model, posterior } = this.runs[number];
-    element("again").hidden = !run.is_variational;
+    element("noise").hidden = !run.is_variational;
     element("steps").replaceChildren(...explainLoss(model, this.pixels, posterior, noise).steps);
     element("story").textContent = run.is_variational
       ? "A variational autoencoder. The encoder gives a Gaussian instead of a point, training decodes a sample of it, "
@@ -256,14 +250,14 @@ class ComparePage {
 
   /** Decodes the same noise in every run. */
   showSamples(first) {
-    const images = ({ model, run, sample }, each) => Array.from({ length: 10 }, (_, row) => {
-      const canvas = make("canvas");
-      paint(canvas, model.decode(sample.call(each, first + row)), run.image_shape);
-      return canvas;
-    });
-    element("samples").replaceChildren(...this.runs.map((each) => make("div", { class: "samples" },
-      make("span", {}, badge(each.number), ` ${each.run.label}`),
-      make("div", { role: "img", "aria-label": `Ten random z decoded by ${each.run.label}` }, ...images(each, each)))));
+    element("samples").replaceChildren(...this.runs.map(({ run, model, number }) => make("div", { class: "samples" },
+      make("span", {}, badge(number), ` ${run.label}`),
+      make("div", { role: "img", "aria-label": `Ten random z decoded by ${run.label}` },
+        ...Array.from({ length: 10 }, (_, row) => {
+          const canvas = make("canvas");
+          paint(canvas, model.decode(rowOf(run.arrays.samples, first + row)), run.image_shape);
+          return canvas;
+        })))));
     const plain = this.runs.filter(({ run }) => !run.is_variational);
     const learned = this.runs.filter(({ run }) => run.is_variational && run.prior !== "standard_normal");
     element("prior-text").textContent = "Each column has the same noise from N(0, I) in all runs."
@@ -274,4 +268,7 @@ class ComparePage {
   }
 }
 
-readRun().then((run) => { window.page = new ComparePage(run); });
+readRun().then((run) => {
+  element("content").hidden = false;
+  window.page = new ComparePage(run);
+});

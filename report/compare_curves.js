@@ -23,7 +23,7 @@ function badge(number) {
     name: of the column.
     box, text: the elements to fill. */
 function overlayCurves(runs, name, box, text) {
-  const [width, height, left, right, top, bottom] = [760, 320, 64, 40, 10, 40];
+  const [width, height, left, right, top, bottom] = [widthOf(760), 320, 56, 36, 10, 40];
   const lines = runs.map(({ history }) => ({ epoch: history.epoch, series: history[name] ?? [] }));
   const lateValues = lines.flatMap(({ series }) =>
     series.slice(Math.floor(series.length / 10)).filter(Number.isFinite));
@@ -32,14 +32,13 @@ function overlayCurves(runs, name, box, text) {
   const x = (epoch) => left + (epoch - 1) / Math.max(1, last - 1) * (width - left - right);
   const y = (value) => top + (high - value) / (high - low || 1) * (height - bottom - top);
   const heading = runs.map(({ headings }) => headings[name]).find(Boolean);
-  const svg = makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", tabindex: 0,
+  const svg = makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart curves", role: "img", tabindex: 0,
     "aria-label": `${heading} over ${last} epochs; the arrow keys read it epoch by epoch` });
-  svg.style.maxWidth = `${width}px`;
   for (const tick of roundTicks(low, high, 5)) {
     svg.append(makeSvg("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "var(--line)" }),
       makeSvg("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, format(tick, high - low < 10 ? 1 : 0)));
   }
-  for (const tick of roundTicks(1, last, 8).filter(Number.isInteger)) {
+  for (const tick of roundTicks(1, last, width / 90).filter(Number.isInteger)) {
     svg.append(makeSvg("text", { x: x(tick), y: height - bottom + 18, "text-anchor": "middle" }, `${tick}`));
   }
   svg.append(makeSvg("text", { x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }, "epoch"));

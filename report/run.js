@@ -53,7 +53,6 @@ async function readRun() {
     }
     return [name, engine.network(graph)];
   }));
-  run.spread = measureSpread(run.arrays.mean);
   return run;
 }
 
@@ -124,16 +123,6 @@ function paintAt(canvas, pixels, [height, width, channels], left, top) {
     image.data[4 * pixel + 3] = 255;
   }
   context.putImageData(image, left, top);
-}
-
-/** Returns the mean and the standard deviation of each dimension of z over the test images. */
-function measureSpread({ shape: [count, size], data }) {
-  return Array.from({ length: size }, (_, dimension) => {
-    let [sum, squares] = [0, 0];
-    for (let index = dimension; index < data.length; index += size) sum += data[index];
-    for (let index = dimension; index < data.length; index += size) squares += (data[index] - sum / count) ** 2;
-    return [sum / count, Math.max(1e-3, Math.sqrt(squares / count))];
-  });
 }
 
 /** A standard normal number (Box and Muller, 1958). */

@@ -99,7 +99,7 @@ def test_the_losses_are_those_of_the_models(page, sessions):
         posterior = session.model.encode(pixels)
         z = np.asarray(posterior.mean)[None]
         expected = -float(session.model.log_likelihood(pixels, z, training=False)[0, 0])
-        text = page.locator(".loss").nth(number).text_content()
+        text = page.locator(".parts").nth(number).text_content()
         if session.model.is_variational:
             kl = float(np.sum(session.model.kl_by_dimension(posterior)))
             total = f"loss {expected + kl:.1f}"
@@ -172,10 +172,12 @@ def test_the_switch_shows_the_side_of_the_autoencoder(page):
     before = steps.text_content()
     page.click("#again")
     assert steps.text_content() != before
+    page.click("#at-mean")
+    assert steps.text_content() == before
     page.locator("#switch input").first.focus()
     page.keyboard.press("ArrowDown")
     assert page.evaluate("page.explained") == AUTOENCODER
-    assert "+ KL" not in steps.text_content()
+    assert "KL" not in steps.text_content()
     assert not page.locator("#again").is_visible()
     assert story.text_content().startswith("An autoencoder.")
     assert "B is an autoencoder" in page.locator("#prior-text").text_content()
