@@ -12,7 +12,7 @@ import figures
 import runs
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, NATS
-from evaluation import batching, curves, metrics, reconstruct
+from evaluation import batching, curves, metrics, reconstruct, report_several
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
@@ -51,6 +51,8 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     # Samples show the difference between models with different priors, or without one.
     if len({(session.model.is_variational, session.prior) for session in sessions}) > 1:
         written += _draw_samples(sessions, labels, subtitle)
+    if first.flags["report"]:
+        written += report_several.write(sessions, labels, tables)
     return written
 
 
