@@ -15,7 +15,13 @@ from figures.comparison import (
 )
 from figures.curves import draw_curves
 from figures.distributions import draw_loss_distributions
-from figures.grids import draw_images, draw_named_images, draw_reconstructions, tile
+from figures.grids import (
+    draw_images,
+    draw_named_images,
+    draw_reconstructions,
+    fill_rows,
+    tile,
+)
 from figures.latent import draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
 from figures.snapshots import draw_snapshot, save_animation
@@ -42,6 +48,7 @@ __all__ = [
     "draw_reconstructions",
     "draw_snapshot",
     "draw_traversals",
+    "fill_rows",
     "save",
     "save_animation",
     "tile",
