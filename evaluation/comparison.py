@@ -13,7 +13,7 @@ import runs
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, NATS
 from data.labels import choose_by_class
-from evaluation import batching, curves, metrics
+from evaluation import batching, curves, metrics, report_several
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
@@ -52,6 +52,8 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     # Samples show the difference between models with different priors, or without one.
     if len({(session.model.is_variational, session.prior) for session in sessions}) > 1:
         written += _draw_samples(sessions, labels, subtitle)
+    if first.flags["report"]:
+        written += report_several.write(sessions, labels, tables)
     return written
 
 

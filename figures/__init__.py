@@ -1,7 +1,7 @@
 """Figures: arrays in, a matplotlib figure out, in one style (``figures/style.py``).
 
-Images are (num_images, height, width, channels) in [0, 1]: one channel is drawn as ink on paper,
-three as RGB, four as RGBA on white paper, and the mean of any other number as ink on paper.
+Images are (num_images, height, width, channels) in [0, 1]: one channel is drawn in gray, from
+black to white, three as RGB, four as RGBA on white paper, and of any other number the mean in gray.
 """
 
 import figures.own_defaults  # noqa: F401  # before anything imports matplotlib

@@ -9,7 +9,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import FAINT, annotate, new_axes, new_figure, styled, write_name
+from figures.style import (
+    FAINT,
+    annotate,
+    new_axes,
+    new_figure,
+    styled,
+    to_colors,
+    write_name,
+)
 
 _INCHES = 0.4  # approximate width of one image
 _DOTS = 200  # per inch of a PNG file
@@ -18,27 +26,6 @@ _CHARACTER, _NAME = 0.056, 0.13  # a character's width, a line's height at 6 poi
 _MIN_WIDTH = 3.6  # of a figure, so that its title fits
 _MAX_CLASSES = 12  # with columns of pairs of their own
 _PAIRS = 10  # in a row, approximately
-
-
-def to_rgb(images: np.ndarray) -> np.ndarray:
-    """Returns the colors in which images of any number of channels are drawn.
-
-    Three channels are RGB, four RGBA on white paper. Any other number is drawn as ink on paper,
-    as dark as the mean of the channels is high.
-
-    Args:
-        images: (num_images, height, width, channels) in [0, 1].
-
-    Returns:
-        (num_images, height, width, 3) in [0, 1].
-    """
-    images = np.asarray(images)  # a model's own outputs are tensors
-    channels = images.shape[-1]
-    if channels == 3:
-        return images
-    if channels == 4:
-        return 1 - images[..., 3:] * (1 - images[..., :3])
-    return np.repeat(1 - images.mean(axis=-1, keepdims=True), 3, axis=-1)
 
 
 def tile(images: np.ndarray, num_columns: int, gap: int = 0) -> np.ndarray:
@@ -50,14 +37,14 @@ def tile(images: np.ndarray, num_columns: int, gap: int = 0) -> np.ndarray:
         gap: pixels of paper between neighbors.
 
     Returns:
-        (height, width, 3), float32 in [0, 1]; for the colors see ``to_rgb``.
+        (height, width, 3), float32 in [0, 1]; for the colors see ``to_colors``.
     """
     num_images, height, width, _ = images.shape
     num_rows = -(-num_images // num_columns)
     sheet = np.ones(
         (num_rows * (height + gap) - gap, num_columns * (width + gap) - gap, 3), np.float32
     )
-    for index, image in enumerate(to_rgb(images)):
+    for index, image in enumerate(to_colors(images)):
         row, column = divmod(index, num_columns)
         top, left = row * (height + gap), column * (width + gap)
         sheet[top : top + height, left : left + width] = image
@@ -142,7 +129,7 @@ def _draw_named(
     room_for_names = _CHARACTER * max(map(len, names)) + 0.04
     pixel = measure_pixel(images.shape[2], max(inches, room_for_names))
     room = int(np.ceil(_NAME / pixel))  # rows of pixels for the name
-    named = np.pad(to_rgb(images), ((0, 0), (room, 0), (0, 0), (0, 0)), constant_values=1)
+    named = np.pad(to_colors(images), ((0, 0), (room, 0), (0, 0), (0, 0)), constant_values=1)
     figure, axes = _draw_sheet(tile(named, num_columns, gap), pixel, title, subtitle)
     for index, name in enumerate(names):
         row, column = divmod(index, num_columns)
