@@ -95,7 +95,7 @@ def choose_run(flags, settings, workers: cluster.Cluster, read) -> runs.Run:
 def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share, rows) -> None:
     """Loads the data, builds the model, fits it, and prints the outcome."""
     import models
-    from data import loading
+    from data import labels, loading
     from training.divergence import Diverged
     from training.fit import fit
 
@@ -133,8 +133,9 @@ def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share,
         }
         run.start(record)
         run.write_skipped(info.skipped)
+    shown = labels.choose_by_class(len(held_out), held_out.labels, 10)
     try:
-        result = fit(model, training, validation, held_out.images[:16] / 255, job)
+        result = fit(model, training, validation, held_out.images[shown] / 255, job)
     except Diverged as diverged:
         run.give_up(diverged.step, time.perf_counter() - began)
         raise runs.RunError(diverged.describe(run.read_record(), settings)) from None
