@@ -73,11 +73,12 @@ def _draw_thumbnail(sessions: Sequence[Session]) -> str:
     """Returns test images over each run's reconstructions as a PNG image in base64."""
     import tensorflow as tf
 
-    from evaluation import batching, reconstruct
+    from data.labels import choose_by_class
+    from evaluation import batching
 
     images, labels = sessions[0].test
     count = min(_MOST_IMAGES, max(2, _PIXELS // images.shape[2]))
-    shown = images[reconstruct.choose_by_class(len(images), labels, count)]
+    shown = images[choose_by_class(len(images), labels, count)]
     rows = [shown, *(batching.reconstruct(session, shown) for session in sessions)]
     sprite = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
     png = tf.io.encode_png(np.round(sprite * 255).astype(np.uint8)).numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def summarize(per_image: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     return {name: summaries.summarize_mean(values) for name, values in per_image.items()}
 
 
-def find_measured(measured: dict[str, Any]) -> list[str]:
+def find_measured(measured: Mapping[str, Any]) -> list[str]:
     """Returns the metrics with a mean and standard error, in the order of the catalog."""
     return [name for name in METRICS if isinstance(measured.get(name), dict)]
 

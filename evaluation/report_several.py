@@ -10,7 +10,8 @@ import numpy as np
 
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS
-from evaluation import batching, index, metrics, reconstruct, report
+from data.labels import choose_by_class
+from evaluation import batching, index, metrics, report
 from evaluation.session import Session
 from report import graph, page
 from runs import normalize
@@ -32,7 +33,7 @@ def write(sessions: Sequence[Session], labels: Sequence[str], tables: Tables) ->
     """
     first = sessions[0]
     images, classes = first.test
-    chosen = reconstruct.choose_by_class(len(images), classes, _NUM_IMAGES)
+    chosen = choose_by_class(len(images), classes, _NUM_IMAGES)
     arrays = {"images": np.round(images[chosen] * 255).astype(np.uint8)}
     if classes is not None:
         arrays["labels"] = classes[chosen].astype(np.uint16)
