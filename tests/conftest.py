@@ -37,6 +37,7 @@ ROOMS = [
     "figures",
     "training",
     "evaluation",
+    "report",
     "configs",
     "notebooks",
 ]

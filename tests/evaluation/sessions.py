@@ -47,7 +47,7 @@ def make_session(
     chosen = {**defaults, **(settings or {})}
     session = Session(
         run=runs.Run(folder / "a_run"),
-        record={"flags": chosen, **(record or {})},
+        record={"flags": chosen, "started": "2026", **(record or {})},
         checkpoint=checkpoint,
         result_dir=folder,
         flags={**FLAGS, **flags},

@@ -157,6 +157,7 @@ def test_run_writes_what_it_measured_and_prints_it(session, measured, folder, ca
         folder / f"{name}_last{suffix}"
         for name, suffix in (
             ("metrics", ".json"),
+            ("index", ".json"),
             ("kl_per_dimension", ".png"),
             ("kl_per_dimension", ".pdf"),
         )
