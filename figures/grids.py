@@ -15,6 +15,7 @@ from figures.style import (
     new_figure,
     styled,
     to_colors,
+    to_scale,
     write_name,
 )
 
@@ -113,7 +114,7 @@ def _draw_named(
         row, column = divmod(index, num_columns)
         left = column * (named.shape[2] + gap) + (named.shape[2] - 1) / 2
         top = row * (named.shape[1] + gap) + room - 0.5
-        axes.text(left, top, name, ha="center", va="bottom", size=6)
+        axes.text(left, top, name, ha="center", va="bottom", size=to_scale(6))
     return figure
 
 
@@ -143,7 +144,7 @@ def draw_reconstructions(
     repeats = max(1, min(choose_columns(len(pairs)), 10) // len(column_names))
     column_names = [write_name(name, 14) for name in column_names] * repeats
     num_columns = len(column_names)
-    size = 6 if max(map(len, column_names)) > 11 else None
+    size = 6 if max(map(len, column_names)) > 11 else 8
     header = 0.42 if any(column_names) else 0.22
     sheet = tile(pairs, num_columns, gap)
     figure, axes = _draw_sheet(sheet, num_columns * 2 * _INCHES, title, subtitle, header)
