@@ -14,8 +14,9 @@ function make(tag, attributes = {}, ...children) {
   return made;
 }
 
-const format = (value, digits = 2) => value.toLocaleString("en",
-  { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212");
+/** Returns a number as text; null stands for one that is not finite. */
+const format = (value, digits = 2) => (value === null ? "not finite" : value.toLocaleString("en",
+  { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212"));
 
 /** Returns a name as text that cannot turn the text after it from right to left. */
 const isolate = (name) => (/[\u0590-\u08ff\u200e-\u202e\u2066-\u2069]/.test(name) ? `\u2068${name}\u2069` : name);

@@ -109,9 +109,7 @@ def test_hostile_names_stay_text(page):
     assert page.locator("img").count() == 0
 
 
-def test_hostile_names_stay_text_in_every_place_of_a_classifier(
-    tmp_path, open_report
-):
+def test_hostile_names_stay_text_in_every_place_of_a_classifier(tmp_path, open_report):
     session = save_untrained_run(tmp_path, model="classifier_vae")
     session.info = dataclasses.replace(session.info, class_names=HOSTILE)
     name = "</title><script>window.hacked=1</script>\"'\u202e😀"

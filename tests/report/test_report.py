@@ -9,6 +9,7 @@ from evaluation import report
 from tests.evaluation.sessions import save_untrained_run
 from tests.report.pages import pixels, screen_place
 
+
 def test_the_first_image_is_shown_with_its_reconstruction(page, session):
     images = session.test[0]
     reconstructed = np.asarray(session.model.reconstruct(images[:1]))
