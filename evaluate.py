@@ -14,7 +14,7 @@ import figures
 import runs
 from catalog.evaluations import EVALUATIONS
 from catalog.networks import NETWORKS
-from evaluation import RequestError
+from evaluation import RequestError, index
 from evaluation.session import Images, Session
 from training import device
 
@@ -23,6 +23,7 @@ def main(argv: list[str]) -> None:
     flags = cli.parse_evaluate(argv)
     with figures.use_style(flags.figure_style):
         written = compare(flags) if flags.compare else evaluate(flags)
+    written.append(index.write(cli.RESULT_DIR))
     print("\nwritten:", *written, sep="\n  ")
 
 

@@ -15,8 +15,14 @@ from figures.comparison import (
 )
 from figures.curves import draw_curves
 from figures.distributions import draw_loss_distributions
-from figures.grids import draw_images, draw_named_images, draw_reconstructions, tile
-from figures.latent import draw_latent_histograms, draw_latent_map
+from figures.grids import (
+    draw_images,
+    draw_named_images,
+    draw_reconstructions,
+    fill_rows,
+    tile,
+)
+from figures.latent import draw_latent_classes, draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
 from figures.snapshots import draw_snapshot, save_animation
 from figures.style import class_colors, save, use_style
@@ -34,6 +40,7 @@ __all__ = [
     "draw_images",
     "draw_interpolations",
     "draw_kl_per_dimension",
+    "draw_latent_classes",
     "draw_latent_histograms",
     "draw_latent_map",
     "draw_loss_distributions",
@@ -42,6 +49,7 @@ __all__ = [
     "draw_reconstructions",
     "draw_snapshot",
     "draw_traversals",
+    "fill_rows",
     "save",
     "save_animation",
     "tile",

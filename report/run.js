@@ -14,8 +14,17 @@ function make(tag, attributes = {}, ...children) {
   return made;
 }
 
-const format = (value, digits = 2) => value.toLocaleString("en",
-  { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212");
+/** Returns a number as text; null stands for one that is not finite. */
+const format = (value, digits = 2) => (value === null ? "not finite" : value.toLocaleString("en",
+  { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212"));
+
+/** Returns a name as text that cannot turn the text after it from right to left. */
+const isolate = (name) => (/[\u0590-\u08ff\u200e-\u202e\u2066-\u2069]/.test(name) ? `\u2068${name}\u2069` : name);
+
+const shorten = (name, length) => {
+  const letters = [...name];
+  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : name;
+};
 
 /** Reads the run: its description, its arrays, and its networks. */
 async function readRun() {
@@ -68,28 +77,43 @@ class Model {
   /** Returns the parameters of q(z|x), and what a classifier predicts. */
   encode(pixels) {
     const { z_mean: mean, z_log_var: logVar, class_probabilities: classes } =
-      this.run.networks.encoder({ images: this.imageOf(pixels) });
+      this.run.networks.encoder({ images: this.tensorOf(pixels) });
     return { mean: mean.data, logVar: logVar?.data ?? null, classes: classes?.data ?? null };
   }
 
   /** Returns −log p(x|z), and the KL as the loss has it; null for an autoencoder. */
   terms(pixels, { mean, logVar }, z) {
     const vector = (data) => ({ shape: [1, this.latentDim], data: Float32Array.from(data) });
-    const inputs = { images: this.imageOf(pixels), z: vector(z) };
+    const inputs = { images: this.tensorOf(pixels), z: vector(z) };
     if (logVar) Object.assign(inputs, { z_mean: vector(mean), z_log_var: vector(logVar) });
     const { reconstruction, kl } = this.run.networks.terms(inputs);
     return { reconstruction: reconstruction.data[0], kl: kl ? kl.data[0] : null };
   }
 
-  imageOf(pixels) {
+  tensorOf(pixels) {
     return { shape: [1, ...this.run.image_shape], data: Float32Array.from(pixels) };
   }
 }
 
+/** Returns the pixels of an image of the map, from 0 to 255. */
+function imageOf(run, index) {
+  return rowOf(run.arrays.images, index);
+}
+
+/** Returns what an array has at a position of its first axis. */
+function rowOf({ shape, data }, index) {
+  const size = shape.slice(1).reduce((product, each) => product * each, 1);
+  return data.subarray(index * size, (index + 1) * size);
+}
+
 /** Draws pixels from 0 to 255 on a canvas of their size; CSS enlarges it. */
-function paint(canvas, pixels, [height, width, channels]) {
-  canvas.width = width;
-  canvas.height = height;
+function paint(canvas, pixels, shape) {
+  if (canvas.width !== shape[1]) canvas.width = shape[1];
+  if (canvas.height !== shape[0]) canvas.height = shape[0];
+  paintAt(canvas, pixels, shape, 0, 0);
+}
+
+function paintAt(canvas, pixels, [height, width, channels], left, top) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   for (let pixel = 0; pixel < height * width; pixel++) {
@@ -98,7 +122,7 @@ function paint(canvas, pixels, [height, width, channels]) {
     }
     image.data[4 * pixel + 3] = 255;
   }
-  context.putImageData(image, 0, 0);
+  context.putImageData(image, left, top);
 }
 
 /** A standard normal number (Box and Muller, 1958). */

@@ -63,14 +63,21 @@ def _match(pieces: Sequence[str], names: Sequence[str]) -> set[str] | None:
 
 def check_comparable(records: Records) -> None:
     """Raises RunError if the runs were trained on different images."""
-    for flag in (
-        "dataset",
-        *(flag.name for source in SOURCES.values() for flag in source.flags),
-        "binarize",
-    ):
+    names = ["dataset", *(flag.name for source in SOURCES.values() for flag in source.flags)]
+    compared: dict[str, dict[str, Any]] = {
+        flag: {name: record["flags"].get(flag) for name, record in records.items()}
+        for flag in (*names, "binarize")
+    }
+    # Images of the same name or path may have been replaced by others. Old runs record no shape.
+    compared["image shape"] = {
+        name: "×".join(map(str, record["dataset"]["image_shape"]))
+        for name, record in records.items()
+        if "dataset" in record
+    }
+    for flag, value_of in compared.items():
         first: dict[Any, str] = {}  # value → the first run that has it
-        for name, record in records.items():
-            first.setdefault(record["flags"].get(flag), name)
+        for name, value in value_of.items():
+            first.setdefault(value, name)
         if len(first) > 1:
             values = ", ".join(f"{value} ({name})" for value, name in first.items())
             raise RunError(

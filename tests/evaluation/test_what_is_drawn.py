@@ -82,6 +82,7 @@ def drawn(monkeypatch):
     for name in (
         "draw_curves",
         "draw_images",
+        "draw_latent_classes",
         "draw_latent_histograms",
         "draw_latent_map",
         "draw_manifold",
@@ -183,6 +184,18 @@ def test_the_manifold_of_one_dimension_is_a_line(drawn, tmp_path):
         np.testing.assert_allclose(images.ravel(), z_x, rtol=1e-6)
 
 
+def test_ranges_of_the_manifold_that_agree_are_drawn_once(drawn, tmp_path):
+    pixels = random_images(90, 0)[0]
+    for scale, num_panels in ((2.0, 1), (1.0, 2)):
+        images = scale * (pixels - pixels.mean(axis=0)) / pixels.std(axis=0) / 2
+        session = make_session(tmp_path, FakeModel([1.0, 1.0]), test=(images, None))
+        manifold.run(session)
+        (panels, *_) = drawn["draw_manifold"][-1]
+        assert len(panels) == num_panels
+        np.testing.assert_allclose(panels[0][1][[0, -1]], [-2, 2])
+        assert ("about the same for test images" in panels[0][3]) == (num_panels == 1)
+
+
 # --------------------------------------------------------------------------- latent
 
 
@@ -228,6 +241,22 @@ def test_a_map_is_drawn_once_per_session(drawn, tmp_path):
     assert not set(first) & set(second)
 
 
+def test_a_map_of_several_classes_is_drawn_by_class_too(drawn, tmp_path):
+    session = make_session(tmp_path, FakeModel([1.0, 2.0]))
+    written = latent.draw_split(session, "test")
+    assert written == [Path("latent_test"), Path("latent_test_classes")]
+    (on_map,), (by_class,) = drawn["draw_latent_map"], drawn["draw_latent_classes"]
+    for one, other in zip(on_map[:4], by_class[:4], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert by_class[4] == "Posterior means of 90 test images, by class"
+
+
+def test_a_map_of_one_class_is_not_drawn_by_class(drawn, tmp_path):
+    images, labels = random_images(90, 0)
+    session = make_session(tmp_path, FakeModel([1.0, 2.0]), test=(images, labels * 0))
+    assert latent.draw_split(session, "test") == [Path("latent_test")]
+
+
 @pytest.mark.parametrize("latent_dim", [1, 2])
 def test_without_labels_a_map_has_no_classes(drawn, tmp_path, latent_dim):
     images = random_images(90, 0)[0]
@@ -239,6 +268,7 @@ def test_without_labels_a_map_has_no_classes(drawn, tmp_path, latent_dim):
     ((points, labels, class_names, *_),) = drawn[name]
     assert len(points) == 90
     assert labels is class_names is None
+    assert "draw_latent_classes" not in drawn
 
 
 def test_one_latent_dimension_is_drawn_as_histograms(drawn, tmp_path):
@@ -287,7 +317,7 @@ def test_every_column_of_reconstructions_holds_the_class_that_its_head_names(
 def test_reconstructions_stand_beside_the_images_that_they_are_of(drawn, tmp_path):
     reconstruct.run(make_session(tmp_path, FakeModel([1.0, 1.0]), num_gen=25))
     ((images, reconstructions, *_),) = drawn["draw_reconstructions"]
-    assert len(images) == 25
+    assert len(images) == 20, "two complete rows of ten classes"
     np.testing.assert_allclose(reconstructions, 1 - images)
 
 
