@@ -77,7 +77,7 @@ def session(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def written(session) -> Path:
-    (path,) = report.run(session)
+    path = report.run(session)[0]
     return path
 
 
@@ -102,5 +102,5 @@ def classifier_page(open_report, classifier_session, classifier_written) -> Page
 
 @pytest.fixture(scope="session")
 def classifier_written(classifier_session) -> Path:
-    (path,) = report.run(classifier_session)
+    path = report.run(classifier_session)[0]
     return path

@@ -19,7 +19,7 @@ def curves_path(tmp_path_factory):
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report.curves, "read_history", lambda session: (rows, session.record))
-        (path,) = report.run(session)
+        path = report.run(session)[0]
     return path
 
 
