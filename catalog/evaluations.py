@@ -239,7 +239,6 @@ _FIGURE_STYLE = Flag(
     "paper",
     "size of all figures' texts: for paper, or for the slides of a talk, at least 11 points",
     group="settings",
-    is_common=True,
 )
 
 # All flags of evaluate.py except those of train.py, by which a run is chosen.

@@ -44,8 +44,8 @@ def write(sessions: Sequence[Session], labels: Sequence[str], tables: Tables) ->
     for number, (session, label, table) in enumerate(zip(sessions, labels, tables, strict=True)):
         of_run = _describe(session, label, table)
         described.append(of_run)
-        models = report.make_networks(session.model, session.info.image_shape)
-        networks |= {f"{number}/{name}": graph.describe(each) for name, each in models.items()}
+        built = report.make_networks(session.model, session.info.image_shape)
+        networks |= {f"{number}/{name}": graph.describe(each) for name, each in built.items()}
         losses = batching.compute_losses(session, images[chosen])
         of_images = {
             "samples": _draw_samples(session, noise, of_run["order"]),

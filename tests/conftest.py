@@ -35,6 +35,7 @@ ROOMS = [
     "models",
     "runs",
     "figures",
+    "report",
     "training",
     "evaluation",
     "configs",

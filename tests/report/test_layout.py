@@ -14,13 +14,14 @@ CUT_OFF = """() => {
   for (const each of document.querySelectorAll("#content *")) {
     const box = each.getBoundingClientRect();
     if (!box.width || each.closest(".scroll") || each.closest("math")) continue;
-    if (box.right > wide || box.left < -0.5) found.push(`${each.tagName} ${each.id} ${each.className}`);
+    const name = `${each.tagName} ${each.id} ${each.className} ${each.textContent}`;
+    if (box.right > wide || box.left < -0.5) found.push(name);
     if (each.tagName === "text") {
       const chart = each.ownerSVGElement.getBoundingClientRect();
-      if (box.right > chart.right + 2 || box.left < chart.left - 2) found.push(`text ${each.textContent}`);
+      if (box.right > chart.right + 2 || box.left < chart.left - 2) found.push(name);
     }
-    if (["BUTTON", "TD", "TH", "P", "H1", "H2", "H3", "LABEL"].includes(each.tagName)
-        && each.scrollWidth > each.clientWidth + 1 && each.clientWidth) found.push(`${each.tagName}: ${each.textContent}`);
+    const isText = ["BUTTON", "TD", "TH", "P", "H1", "H2", "H3", "LABEL"].includes(each.tagName);
+    if (isText && each.clientWidth && each.scrollWidth > each.clientWidth + 1) found.push(name);
   }
   if (document.documentElement.scrollWidth > wide) found.push("the page scrolls sideways");
   return found;
@@ -68,7 +69,7 @@ def test_the_layout_does_not_shift(width, browser, written):
         }).observe({ type: "layout-shift", buffered: true });"""
     )
     page.goto(written.as_uri())
-    page.wait_for_function("window.page !== undefined")
+    page.locator("#content").wait_for()
     page.evaluate("page.queue.whenDone")
     for index in range(0, 40, 4):
         page.mouse.move(*screen_place(page, index))
@@ -139,7 +140,8 @@ def test_forced_colors_keep_the_classes_and_take_the_systems_ink(open_report, wr
     expected = tuple(int(known[at : at + 2], 16) for at in (1, 3, 5))
     assert color == f"rgb{expected}"
     ink, ground = page.evaluate(
-        "[getComputedStyle(page.map.canvas).color, getComputedStyle(page.map.canvas).backgroundColor]"
+        "[page.map.canvas].map((canvas) => getComputedStyle(canvas))"
+        ".flatMap((style) => [style.color, style.backgroundColor])"
     )
     system = page.evaluate("getComputedStyle(document.body).color")
     assert ink == system
