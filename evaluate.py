@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python 
 
 import cli
 import data
+import figures
 import runs
 from catalog.evaluations import EVALUATIONS
 from catalog.networks import NETWORKS
@@ -20,7 +21,8 @@ from training import device
 
 def main(argv: list[str]) -> None:
     flags = cli.parse_evaluate(argv)
-    written = compare(flags) if flags.compare else evaluate(flags)
+    with figures.use_style(flags.figure_style):
+        written = compare(flags) if flags.compare else evaluate(flags)
     written.append(index.write(cli.RESULT_DIR))
     print("\nwritten:", *written, sep="\n  ")
 
@@ -53,7 +55,7 @@ def evaluate(flags) -> list[Path]:
 
 def compare(flags) -> list[Path]:
     """Draws several runs side by side; returns the paths of the results."""
-    found = runs.find_several(cli.TRAINED_MODEL_DIR, flags.compare)
+    found = runs.find_several(cli.TRAINED_MODEL_DIR, flags.compare, cli.read_record)
     records = {run.name: cli.read_record(run) for run in found}
     runs.check_comparable(records)
     folder, values = cli.RESULT_DIR / runs.name_comparison(records), flags.flag_values_dict()

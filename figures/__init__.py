@@ -25,7 +25,7 @@ from figures.grids import (
 from figures.latent import draw_latent_classes, draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
 from figures.snapshots import draw_snapshot, save_animation
-from figures.style import class_colors, save
+from figures.style import class_colors, save, use_style
 from figures.traversals import draw_interpolations, draw_traversals
 
 __all__ = [
@@ -53,4 +53,5 @@ __all__ = [
     "save",
     "save_animation",
     "tile",
+    "use_style",
 ]

@@ -19,7 +19,9 @@ from figures.style import (
     class_colors,
     new_axes,
     new_figure,
+    panel,
     styled,
+    to_scale,
     write_name,
 )
 
@@ -29,7 +31,6 @@ _FEW_NAMED = 10  # of more classes: as many as there are colors that everybody c
 _MAX_ROWS = 20  # histograms, or panels of one class each
 _PANEL = 1.75  # side of a panel, in inches
 _UNNAMED = "#d5d5d5"  # color of the points of the other classes
-_HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
 
 
 @styled
@@ -59,9 +60,10 @@ def draw_latent_map(
     if len(named) > _FEW_NAMED:
         subtitle += f" · {present} classes: after ten, hues repeat, lighter or darker"
     low, high, outside = _find_limits(points)
-    figure = new_figure(_SIDE + 0.85, _SIDE + 0.5, title, subtitle + outside)
+    side = panel(_SIDE)
+    figure = new_figure(side + 0.85, side + 0.5, title, subtitle + outside)
     left, bottom = (0.65, 0.42) if axis_names else (0.35, 0.25)
-    axes = new_axes(figure, left, bottom, _SIDE, _SIDE)
+    axes = new_axes(figure, left, bottom, side, side)
     classes = np.zeros(len(points), np.int64) if labels is None or not named else labels
     colors = np.array(class_colors(len(class_names or [""])))
     if len(named) < present:
@@ -96,11 +98,12 @@ def draw_latent_map(
         size, longest, least = 6.5, 10, 0.05
     names = [write_name(name, longest) for name in named.values()]
     # A label's width and height in parts of the map.
-    room = np.array([max(least, 0.0172 * max(map(len, names))), 0.05]) * size / 10
+    room = np.array([max(least, 0.0172 * max(map(len, names))), 0.05]) * to_scale(size) / 10
     spots = _spread(np.array([_densest(points[classes == index]) for index in named]), room, axes)
+    halo = [patheffects.withStroke(linewidth=to_scale(2.5), foreground="white")]
     for index, name, (x, y) in zip(named, names, spots, strict=True):
-        look: dict[str, Any] = {"color": _darken(colors[index]), "path_effects": _HALO}
-        axes.text(x, y, name, size=size, weight="bold", ha="center", va="center", **look)
+        look: dict[str, Any] = {"color": _darken(colors[index]), "path_effects": halo}
+        axes.text(x, y, name, size=to_scale(size), weight="bold", ha="center", va="center", **look)
     return figure
 
 
@@ -219,15 +222,15 @@ def draw_latent_histograms(
         (write_name(name, 13), colors[index], z[labels == index]) for index, name in named.items()
     ]
     rows = rows or [("", colors[0], z)]
-    height = 0.42 * max(len(rows), 2)
-    figure = new_figure(6.4, height + 0.6, title, subtitle)
-    axes = new_axes(figure, 1.15, 0.45, 5.0, height)
+    width, height = panel(5.0), max(panel(0.42), 0.28) * max(len(rows), 2)
+    figure = new_figure(width + 1.4, height + 0.6, title, subtitle)
+    axes = new_axes(figure, 1.15, 0.45, width, height)
     edges = np.histogram_bin_edges(z, bins=80)
     tallest = max(np.histogram(values, edges)[0].max() for _, _, values in rows)
     for place, (name, color, values) in enumerate(reversed(rows)):
         tops = place + 0.9 * np.histogram(values, edges)[0] / tallest
         axes.stairs(tops, edges, baseline=place, fill=True, color=color)
-        axes.axhline(place, color=FAINT, linewidth=0.4)
+        axes.axhline(place, color=FAINT, linewidth=to_scale(0.4))
         look = {"ha": "right", "va": "center", "weight": "bold", "color": _darken(color)}
         annotate(axes, name, (0, place + 0.3), (-6, 0), xycoords=("axes fraction", "data"), **look)
     axes.set_ylim(0, len(rows))

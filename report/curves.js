@@ -9,7 +9,7 @@ class LossCurves {
     Object.assign(this, { run, text, epoch: run.history.epoch });
     this.svg = makeSvg("svg", { viewBox: `0 0 ${CURVES.width} ${CURVES.height}`, class: "chart curves", role: "img", tabindex: 0 });
     this.reset = make("button", { type: "button", disabled: "", onclick: () => this.show(0, this.epoch.length - 1) }, "Show all epochs");
-    const help = make("p", { class: "note" }, "Point at an epoch to read its numbers. Drag over epochs to enlarge "
+    const help = make("p", { class: "note screen" }, "Point at an epoch to read its numbers. Drag over epochs to enlarge "
       + "them; a double click shows all. Keys: left and right choose an epoch, plus and minus zoom, 0 shows all.");
     help.hidden = this.epoch.length < 3;
     this.reset.hidden = help.hidden;

@@ -213,9 +213,14 @@ class Page {
     element("drawn-buttons").hidden = !run.is_variational;
     if (!run.is_variational) element("drawn-heading").textContent = "Its z";
     if (run.latent_dim > 2) element("landing-caption").textContent = "where it lands: among the five images nearest in z";
-    connectTheme(() => {
-      for (const map of [this.map, this.drawing?.map]) map?.drawNow();
+    matchMedia("print").addEventListener("change", ({ matches: isPrinting }) => {
+      if (isPrinting) element("all-settings").open = true;
     });
+    connectTheme(() => {
+      colorClasses(run);
+      for (const map of [this.map, this.drawing?.map]) map?.drawLayerNow();
+    });
+    colorClasses(run);
   }
 
   /** Returns the images by their loss, the highest first. */

@@ -46,7 +46,7 @@ class OpenPage:
         self.page.on("console", lambda message: self._note(message.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(report.as_uri())
-        self.page.wait_for_function("window.page !== undefined")
+        self.page.locator("#content").wait_for()
 
     def _note(self, text: str) -> None:
         if "willReadFrequently" not in text:  # tests read canvases that the page never reads
@@ -77,8 +77,7 @@ def session(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def written(session) -> Path:
-    (path,) = report.run(session)
-    return path
+    return report.run(session)[0]
 
 
 @pytest.fixture
@@ -102,5 +101,4 @@ def classifier_page(open_report, classifier_session, classifier_written) -> Page
 
 @pytest.fixture(scope="session")
 def classifier_written(classifier_session) -> Path:
-    (path,) = report.run(classifier_session)
-    return path
+    return report.run(classifier_session)[0]

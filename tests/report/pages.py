@@ -39,6 +39,11 @@ def screen_place(page, index: int) -> tuple[float, float]:
     return box["x"] + left, box["y"] + top
 
 
+def wait_for_frame(page) -> None:
+    """Waits until the page has drawn what it was asked for."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def draw(page) -> None:
     """Draws a stroke with the mouse, and waits until the model has seen it."""
     page.locator("#pad").scroll_into_view_if_needed()
@@ -47,4 +52,4 @@ def draw(page) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + 140, box["y"] + 200, steps=5)
     page.mouse.up()
-    page.wait_for_function("page.drawing.pixels !== null && page.drawing.pad.pending === null")
+    wait_for_frame(page)

@@ -19,8 +19,7 @@ def curves_path(tmp_path_factory):
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report.curves, "read_history", lambda session: (rows, session.record))
-        (path,) = report.run(session)
-    return path
+        return report.run(session)[0]
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_the_ink_contrasts_with_the_background_of_the_images(tmp_path, open_repo
     session = save_untrained_run(tmp_path)
     images, labels = session.test
     session.loaded["digits", "test"] = (1 - images, labels)
-    (path,) = report.run(session)
+    path = report.run(session)[0]
     page = open_report(path).page
     draw(page)
     drawn = pixels(page, "original")

@@ -88,7 +88,7 @@ def test_equations_are_mathematics_with_indices(page):
 def test_the_explanation_is_that_of_the_kind_of_model(
     settings, says, says_not, tmp_path, open_report
 ):
-    (path,) = report.run(save_untrained_run(tmp_path, **settings))
+    path = report.run(save_untrained_run(tmp_path, **settings))[0]
     text = open_report(path).page.locator("#steps").text_content()
     assert says in text
     assert says_not not in text

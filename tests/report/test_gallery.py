@@ -134,6 +134,6 @@ def test_a_run_without_labels_or_prior_has_the_figures_that_apply(tmp_path, open
     session = save_untrained_run(tmp_path, model="autoencoder", latent_dim=1)
     images, _ = session.test
     session.loaded["digits", "test"] = (images, None)
-    (path,) = report.run(session)
+    path = report.run(session)[0]
     headings = open_report(path).page.locator("#figures h3").all_text_contents()
     assert headings == ["Loss of each test image", "Reconstructions", "Worst reconstructed"]

@@ -126,7 +126,7 @@ def test_the_interpolation_ends_at_both_images(page):
 )
 def test_every_kind_of_run_can_be_explored(settings, tmp_path, open_report):
     session = save_untrained_run(tmp_path, **settings)
-    (path,) = report.run(session)
+    path = report.run(session)[0]
     page = open_report(path).page
     for button in ("worst", "traverse", "set-a", "set-b", "fit", "mean"):
         page.click(f"#{button}")

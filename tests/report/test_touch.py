@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.report.pages import screen_place
+from tests.report.pages import screen_place, wait_for_frame
 
 Points = Sequence[tuple[float, float]]
 
@@ -116,7 +116,7 @@ def test_a_finger_draws_and_a_second_one_does_not(phone):
     for step in range(10):
         fingers.send("touchMove", [(x, y - 60 + 12 * step), (x + 110, y + 110 - 3 * step)])
     fingers.send("touchEnd", [])
-    page.wait_for_function("page.drawing.pixels !== null && page.drawing.pad.pending === null")
+    wait_for_frame(page)
     assert page.evaluate("scrollY") == scroll
     ink = page.evaluate(
         "[...page.drawing.pad.context.getImageData(245, 0, 35, 280).data]"
@@ -143,7 +143,7 @@ def test_a_pen_draws(page):
                 "force": 0.5,
             },
         )
-    page.wait_for_function("page.drawing.pixels !== null")
+    wait_for_frame(page)
     assert "Loss" in page.locator("#drawn").text_content()
 
 
@@ -152,4 +152,5 @@ def test_a_finger_beside_map_and_pad_scrolls_the_page(phone):
     page.evaluate("scrollTo(0, 0)")
     x, y = center_of(page, "#map-text")
     fingers.move(((x, y), (x, y - 80)), steps=10)
-    page.wait_for_function("scrollY > 30")
+    wait_for_frame(page)
+    assert page.evaluate("scrollY") > 30
