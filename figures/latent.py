@@ -150,14 +150,18 @@ def draw_latent_classes(
             *(side, side),
         )
         look: dict[str, Any] = {"linewidths": 0, "rasterized": True}
-        axes.scatter(*points.T, c=_UNNAMED, s=size / 4, **look)
+        axes.scatter(points[:, 0], points[:, 1], c=_UNNAMED, s=size / 4, **look)
         of_class = points[labels == index]
         area = np.clip(1500 / len(of_class), size / 2, 8)  # a few points must be seen, too
-        axes.scatter(*of_class.T, c=colors[index], s=area, alpha=CLASS_OPACITY, **look)
+        x, y = of_class.T
+        axes.scatter(x, y, c=colors[index], s=area, alpha=CLASS_OPACITY, **look)
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         axes.spines[:].set(visible=True, color=_UNNAMED)
         is_lowest, is_first = place + num_columns >= count, column == 0
-        ticks = {"labelbottom": bool(is_lowest and axis_names), "labelleft": bool(is_first)}
+        ticks: dict[str, Any] = {
+            "labelbottom": bool(is_lowest and axis_names),
+            "labelleft": bool(is_first),
+        }
         axes.tick_params(length=2 if axis_names else 0, color=_UNNAMED, **ticks)
         if not axis_names:
             axes.set(xticks=[], yticks=[])
@@ -165,7 +169,7 @@ def draw_latent_classes(
             axes.set_xlabel(axis_names[0])
         if axis_names and is_first:
             axes.set_ylabel(axis_names[1])
-        heading = {"xycoords": "axes fraction", "va": "bottom"}
+        heading: dict[str, Any] = {"xycoords": "axes fraction", "va": "bottom"}
         name = write_name(name, 14)
         annotate(axes, name, (0, 1), (0, 3), weight="bold", color=_darken(colors[index]), **heading)
         number = f"n = {len(of_class):,}"
@@ -231,7 +235,12 @@ def draw_latent_histograms(
         tops = place + 0.9 * np.histogram(values, edges)[0] / tallest
         axes.stairs(tops, edges, baseline=place, fill=True, color=color)
         axes.axhline(place, color=FAINT, linewidth=to_scale(0.4))
-        look = {"ha": "right", "va": "center", "weight": "bold", "color": _darken(color)}
+        look: dict[str, Any] = {
+            "ha": "right",
+            "va": "center",
+            "weight": "bold",
+            "color": _darken(color),
+        }
         annotate(axes, name, (0, place + 0.3), (-6, 0), xycoords=("axes fraction", "data"), **look)
     axes.set_ylim(0, len(rows))
     axes.set_xlim(edges[0], edges[-1])

@@ -160,8 +160,8 @@ def test_each_panel_shows_one_class_in_its_color_over_all_points():
     assert len(figure.axes) == 7
     for index, axes in enumerate(figure.axes):
         below, above = axes.collections
-        np.testing.assert_allclose(below.get_offsets(), points)
-        np.testing.assert_allclose(above.get_offsets(), points[labels == index])
+        np.testing.assert_allclose(np.asarray(below.get_offsets()), points)
+        np.testing.assert_allclose(np.asarray(above.get_offsets()), points[labels == index])
         assert to_hex(above.get_facecolor()[0]) == figures.class_colors(7)[index]
         heading, number = (text.get_text() for text in axes.texts)
         assert (heading, number) == (f"class {index}", f"n = {(labels == index).sum()}")
