@@ -2,11 +2,12 @@
 # make test     lint, type check and tests
 # make figures  the figures of the README, from MNIST and Fashion-MNIST
 # make results  docs/results.md: the results of every recipe compared with the published ones
+# make screenshots  the pictures of the page of a run, in docs/figures/report/
 # make notebooks   the notebooks, with their outputs
 # make bench    docs/speed.md: seconds per epoch, compared with Keras' fit, PyTorch and JAX
 # make speedrun seconds from Enter to a test ELBO of −100 nats, compared with PyTorch and JAX
 # make clean    remove .venv
-.PHONY: demo test figures results notebooks bench speedrun clean
+.PHONY: demo test figures results screenshots notebooks bench speedrun clean
 
 # The first Python 3.11 to 3.13 found on this machine; PYTHON=/path/to/python overrides it.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -41,6 +42,13 @@ figures: .venv/requirements.installed
 
 results: .venv/requirements.installed
 	$(BIN)/python -m reports.results --collect
+
+screenshots: .venv/requirements-dev.installed
+	$(BIN)/python train.py --latent_dim 10 --num_epochs 20 --run_name mnist10 --overwrite
+	$(BIN)/python train.py --latent_dim 2 --num_epochs 20 --run_name mnist2 --overwrite
+	$(BIN)/python evaluate.py --run_name mnist10 --report 1
+	$(BIN)/python evaluate.py --run_name mnist2 --report 1
+	$(BIN)/python -m reports.screenshots mnist10 mnist2
 
 notebooks: .venv/requirements-dev.installed
 	$(BIN)/jupyter execute --inplace notebooks/*.ipynb

@@ -1,14 +1,20 @@
 /* The classes of a run: buttons that show them, hide them, and decode samples of them. */
 "use strict";
 
+/** Colors the dots of the classes as the map has them, in the present theme. */
+function colorClasses(run) {
+  for (const dot of document.querySelectorAll("#classes i")) {
+    dot.style.background = `rgb(${colorOf(run, Number(dot.dataset.group)).join(" ")})`;
+  }
+}
+
 /** Fills the buttons of the classes, where the run has any. */
 function makeClassButtons(page) {
   const { run, map } = page;
   if (!run.arrays.labels) return;
   element("classes-row").hidden = false;
   run.class_names.forEach((name, group) => {
-    const dot = make("i");
-    dot.style.background = run.colors[group % run.colors.length];
+    const dot = make("i", { "data-group": group });
     const button = make("button", { type: "button", "aria-pressed": "true", onclick: () => {
       const isShown = map.hidden.delete(group) || !map.hidden.add(group);
       button.setAttribute("aria-pressed", `${isShown}`);

@@ -53,7 +53,7 @@ class MapControls {
       this.map.zoom(distance(before) / distance(at), ...other);
       this.map.pan(move[0] / 2, move[1] / 2);
     } else if (this.followsDrag) {
-      this.onMove(null, this.map.toPlane(...at));
+      this.onMove(this.map.nearest(...at, 12), this.map.toPlane(...at));
     } else {
       this.map.pan(...move);
     }

@@ -217,8 +217,10 @@ class Page {
       if (isPrinting) element("all-settings").open = true;
     });
     connectTheme(() => {
-      for (const map of [this.map, this.drawing?.map]) map?.drawNow();
+      colorClasses(run);
+      for (const map of [this.map, this.drawing?.map]) map?.drawLayerNow();
     });
+    colorClasses(run);
   }
 
   /** Returns the images by their loss, the highest first. */

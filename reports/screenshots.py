@@ -83,7 +83,7 @@ def record(browser: Browser, run: str) -> list[Image.Image]:
         "addEventListener('pointermove', (event) => {"
         " window.pointerX = event.clientX; window.pointerY = event.clientY; }, true)"
     )
-    page.evaluate("document.getElementById('map').scrollIntoView(); scrollBy(0, -16)")
+    page.evaluate("document.getElementById('map').scrollIntoView(); scrollBy(0, -10)")
     shoot(8)
     for _ in drag_over_plane(page, 44):
         shoot()
@@ -129,16 +129,14 @@ def drag_slider(page: Page, steps: int) -> Iterator[None]:
 
 
 def draw_digit(page: Page, steps: int) -> Iterator[None]:
-    """Draws a three."""
+    """Draws a seven."""
     page.locator("#pad").scroll_into_view_if_needed()
     box: Any = page.locator("#pad").bounding_box()
+    corners = [(0.3, 0.28), (0.7, 0.28), (0.44, 0.8)]
     for step in range(steps + 1):
-        part = 2 * step / steps  # the upper arc, then the lower one
-        lower = part > 1
-        angle = math.radians((150 - 230 * part) if not lower else (80 - 230 * (part - 1)))
-        radius = 0.19 if lower else 0.16
-        x = 0.5 + radius * math.cos(angle)
-        y = (0.66 if lower else 0.32) - radius * math.sin(angle)
+        line, part = divmod(2 * step / steps, 1) if step < steps else (1, 1)
+        (x, y), (right, below) = corners[int(line) : int(line) + 2]
+        x, y = x + part * (right - x), y + part * (below - y)
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         if step == 0:
             page.mouse.down()

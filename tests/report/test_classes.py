@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -40,6 +41,24 @@ def colors_on_map(page) -> dict[str, int]:
         return counts; }"""
     )
     return counts
+
+
+def test_every_class_is_seen_in_the_dark_theme(open_report, written):
+    page = open_report(written, color_scheme="dark").page
+
+    def luminance(color: str) -> float:
+        """Returns the relative luminance of WCAG 2."""
+        values = np.array([int(each) for each in re.findall(r"\d+", color)]) / 255
+        linear = np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    style = "(each) => getComputedStyle(each).backgroundColor"
+    ground = luminance(page.locator("#map").evaluate(style))
+    colors = [dot.evaluate(style) for dot in page.locator("#classes i").all()]
+    assert len(set(colors)) == 10
+    assert min(luminance(color) + 0.05 for color in colors) / (ground + 0.05) >= 2.9
+    page.click("#theme")
+    assert [dot.evaluate(style) for dot in page.locator("#classes i").all()] != colors
 
 
 @pytest.mark.parametrize("by", ["pointer", "keyboard"])
