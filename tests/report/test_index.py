@@ -130,7 +130,7 @@ def test_a_damaged_folder_is_listed_with_the_reason(result, content, reason):
     text = content if isinstance(content, str) else json.dumps(content)
     (folder / "index.json").write_bytes(text.encode(errors="surrogateescape"))
     written = index.write(result).read_text()
-    assert f"<td>cannot be read: {reason}</td>" in written
+    assert f">cannot be read: {reason}</td>" in written
     assert "−1,234.57" in written
 
 
