@@ -55,7 +55,7 @@ def evaluate(flags) -> list[Path]:
 
 def compare(flags) -> list[Path]:
     """Draws several runs side by side; returns the paths of the results."""
-    found = runs.find_several(cli.TRAINED_MODEL_DIR, flags.compare)
+    found = runs.find_several(cli.TRAINED_MODEL_DIR, flags.compare, cli.read_record)
     records = {run.name: cli.read_record(run) for run in found}
     runs.check_comparable(records)
     folder, values = cli.RESULT_DIR / runs.name_comparison(records), flags.flag_values_dict()

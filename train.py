@@ -95,7 +95,7 @@ def choose_run(flags, settings, workers: cluster.Cluster, read) -> runs.Run:
 def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share, rows) -> None:
     """Loads the data, builds the model, fits it, and prints the outcome."""
     import models
-    from data import loading
+    from data import labels, loading
     from training.divergence import Diverged
     from training.fit import fit
 
@@ -138,8 +138,9 @@ def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share,
         from training.board import Board
 
         callbacks = [Board(run, settings, held_out.images, held_out.labels, info.class_names)]
+    shown = labels.choose_by_class(len(held_out), held_out.labels, 10)
     try:
-        result = fit(model, training, validation, held_out.images[:16] / 255, job, callbacks)
+        result = fit(model, training, validation, held_out.images[shown] / 255, job, callbacks)
     except Diverged as diverged:
         run.give_up(diverged.step, time.perf_counter() - began)
         raise runs.RunError(diverged.describe(run.read_record(), settings)) from None

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from catalog.flags import Flag
-from catalog.values import COUNT, PATH, RUN_NAME, SIZE, Auto, Boolean, Choice, Number, Sweep
+from catalog.values import (
+    COUNT,
+    PATH,
+    RUN_NAME,
+    SIZE,
+    Auto,
+    Boolean,
+    Choice,
+    Number,
+    Spacing,
+    Sweep,
+)
 
 INITIALIZERS = ("glorot_uniform", "he_normal", "normal")
 
@@ -149,9 +160,10 @@ RUNNING = (
     ),
     Flag(
         "snapshot_every",
-        COUNT,
+        Spacing(int, 1, 10**9),
         None,
-        "steps between pictures of reconstructions and samples, which become an animation",
+        "steps between pictures of reconstructions and samples, which become an animation; log: "
+        "after 1, 2, 3, 4, 6, 8, 11, 16 … steps; always also before the first and after the last",
         group="running",
     ),
     Flag(

@@ -124,6 +124,22 @@ class Number(Value):
 
 
 @dataclasses.dataclass(frozen=True)
+class Spacing(Number):
+    """A number of steps, or ``log`` for growing distances."""
+
+    @property
+    def accepted(self) -> str:  # type: ignore[override]
+        return f"{super().accepted}, or log"
+
+    @property
+    def syntax(self) -> str:  # type: ignore[override]
+        return "integer|log"
+
+    def parse(self, text: str) -> Any:
+        return text if text == "log" else super().parse(text)
+
+
+@dataclasses.dataclass(frozen=True)
 class Choice(Value):
     """One of a few names; errors suggest the closest ones."""
 

@@ -5,6 +5,8 @@
     trained_model     a model loaded from its run's folder
     statistics/       arrays in, numbers out
     comparison        several runs side by side: --compare
+    report_several    several runs as one page: --compare with --report
+    index             the list of all results: result/index.html
 
 Each row of ``catalog.evaluations`` is a flag and a module here of the same name, with
 

@@ -313,8 +313,8 @@ def _draw(
     figure = figures.draw_accuracy(
         lines,
         f"Accuracy on {measured['num_images']:,} test images with few labels",
-        f"{session.subtitle} · mean and standard deviation over {over} · z: "
-        f"{'posterior mean' if measured['features'] == 'mean' else 'a sample of the posterior'}",
+        f"{session.subtitle} · mean and standard deviation over {over}"
+        + ("" if measured["features"] == "mean" else " · z: a sample of the posterior"),
     )
     written = session.save_figure(figure, "accuracy_by_labels")
     for count, matrix in confusions.items():

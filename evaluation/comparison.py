@@ -33,7 +33,8 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     first = sessions[0]
     labels = runs.label({session.run.name: session.record for session in sessions})
     likelihoods = _choose_likelihoods(sessions)
-    subtitle = f"{first.dataset_name} · {len(sessions)} runs · {first.checkpoint} epoch"
+    subtitle = f"{first.dataset_name} · {len(sessions)} runs"
+    subtitle += " · last epoch" if first.checkpoint == "last" else ""
     tables = [_measure(session) for session in sessions]
     written = _write_tables(first, labels, tables)
     print(_format(labels, tables))
@@ -137,7 +138,7 @@ def _draw_curves(sessions: Sequence[Session], labels: Sequence[str]) -> list[Pat
         [curves.read_history(session)[0] for session in sessions],
         labels,
         "Losses over epochs",
-        f"{first.dataset_name} · {len(sessions)} runs · the first epochs may lie beyond the axes",
+        f"{first.dataset_name} · {len(sessions)} runs",
     )
     return first.save_figure(figure, "curves")
 
@@ -162,7 +163,7 @@ def _draw_metrics(
         labels,
         "On the test images, and the KL of each latent dimension",
         f"{subtitle} · {tables[0]['num_images']:,} test images, ± standard error · arrows: what is "
-        f"better · active: its posterior mean varies by more than {summaries.ACTIVE_VARIANCE}",
+        f"better · active: variance of the posterior means above {summaries.ACTIVE_VARIANCE}",
     )
     return session.save_figure(figure, "measures")
 
@@ -194,6 +195,6 @@ def _draw_samples(sessions: Sequence[Session], labels: Sequence[str], subtitle: 
     title = "Samples from the prior, decoded"
     if not all(session.model.is_variational for session in sessions):
         title += "; autoencoders have none and were not trained to decode N(0, I)"
-    subtitle = f"{subtitle} · seed {sessions[0].seed}"
+    subtitle += sessions[0].seed_note
     figure = figures.draw_compared_samples(samples, labels, title, subtitle)
     return sessions[0].save_figure(figure, "samples")

@@ -27,6 +27,7 @@ def run(session: Session) -> list[Path]:
     count = session.flags["export_samples"]
     z = batching.sample_prior(session, count)
     predicted, probability = samples.predict(session, z)
+    print(f"  classes are assigned by {samples.describe_classifier(session)}")
     folders = png_folder.make_names(names, "class", taken=[_TABLE])
     digits = len(str(count - 1))
     rows = [

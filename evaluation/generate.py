@@ -19,11 +19,11 @@ def run(session: Session) -> list[Path]:
     if not session.model.is_variational:
         title = "Samples from N(0, I), decoded"
         subtitle += " · the autoencoder was not trained to decode these"
-    images, subtitle = batching.decode(session, z), f"{subtitle} · seed {session.seed}"
+    images, subtitle = batching.decode(session, z), subtitle + session.seed_note
     if session.model.uses_labels and session.class_names:
         predicted, _ = samples.predict(session, z)
         names = [session.class_names[label] for label in predicted]
-        subtitle += " · named by the classifier"
+        subtitle += f" · named by {samples.describe_classifier(session)}"
         figure = figures.draw_named_images(images, names, title, subtitle)
     else:
         figure = figures.draw_images(images, title, subtitle)

@@ -47,8 +47,8 @@ def run(session: Session) -> list[Path]:
     name = name.replace("$", r"\$")  # not mathematics
     figure = figures.draw_images(
         batching.decode(session, z),
-        f"Samples classified as {name}",
-        f"{session.subtitle} · from the prior, those that the classifier assigns to {name}: "
-        f"{found} · seed {session.seed}",
+        f"Samples from the prior classified as {name}",
+        f"{session.subtitle} · by {samples.describe_classifier(session)} · {found}"
+        + session.seed_note,
     )
     return session.save_figure(figure, f"generated_class_{wanted}")

@@ -64,9 +64,8 @@ def run(session: Session) -> list[Path]:
     figure = figures.draw_loss_distributions(
         rows,
         "Loss of out-of-distribution images",
-        f"{session.subtitle} · box: median and quartiles, whiskers: 1 % and 99 % of the images · "
-        "AUC: how well the loss separates them from test images; ½: chance, below ½: scored as "
-        f"more likely than test images · samples: {measured['samples_are']} · seed {session.seed}",
+        f"{session.subtitle} · box: quartiles, whiskers: 1 % to 99 % · AUC: ½ chance, below ½ more "
+        f"likely than test images · samples: {measured['samples_are']}{session.seed_note}",
     )
     return [path, *session.save_figure(figure, "ood")]
 

@@ -13,7 +13,7 @@ from catalog.metrics import METRICS
 from data.labels import choose_by_class
 from evaluation import batching, index, metrics, report
 from evaluation.session import Session
-from report import graph, page
+from report import page
 from runs import normalize
 
 _NUM_IMAGES = 200  # in the page, of alternating classes
@@ -44,8 +44,8 @@ def write(sessions: Sequence[Session], labels: Sequence[str], tables: Tables) ->
     for number, (session, label, table) in enumerate(zip(sessions, labels, tables, strict=True)):
         of_run = _describe(session, label, table)
         described.append(of_run)
-        built = report.make_networks(session.model, session.info.image_shape)
-        networks |= {f"{number}/{name}": graph.describe(each) for name, each in built.items()}
+        graphs = report.describe_networks(session)
+        networks |= {f"{number}/{name}": each for name, each in graphs.items()}
         losses = batching.compute_losses(session, images[chosen])
         of_images = {
             "samples": _draw_samples(session, noise, of_run["order"]),

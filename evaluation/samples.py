@@ -34,6 +34,17 @@ def predict(session: Session, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return probabilities.argmax(axis=1), probabilities.max(axis=1)
 
 
+def describe_classifier(session: Session) -> str:
+    """Returns ``the classifier``, and its accuracy on the test images if they have labels."""
+    from evaluation import batching
+
+    images, labels = session.test
+    if labels is None:
+        return "the classifier"
+    accuracy = np.mean(batching.classify(session, images).argmax(axis=1) == labels)
+    return f"the classifier, right for {100 * accuracy:.1f} % of test images"
+
+
 def draw_class(session: Session, wanted: int, count: int) -> tuple[np.ndarray, int]:
     """Draws from the prior until the classifier has assigned ``count`` samples to one class.
 

@@ -16,6 +16,7 @@ import numpy as np
 import data
 import figures
 import runs
+from catalog import read_by
 from catalog.datasets import is_known, is_path, short_name
 from evaluation import RequestError
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from data.new_images import NewImages
     from models import VAE, DiagonalGaussian
+
+# Settings without which a figure cannot be understood.
+_SHOWN = ("likelihood", "prior", "objective", "beta", "num_labels", "binarize")
 
 Images = tuple[np.ndarray, np.ndarray | None]  # images in [0, 1] and labels, None without
 
@@ -82,6 +86,11 @@ class Session:
         """Seed of samples, subsets and t-SNE."""
         return self.flags["seed"]
 
+    @property
+    def seed_note(self) -> str:
+        """The seed, to follow a subtitle, if it is not the default."""
+        return f" · seed {self.seed}" if self.seed else ""
+
     @functools.cached_property
     def data_dir(self) -> str | None:
         """Folder of prepared datasets: the flag's, or the one that the run was trained from."""
@@ -127,12 +136,27 @@ class Session:
 
     @property
     def caption(self) -> str:
-        """Dataset and run, for the line below a figure's title."""
-        return f"{self.dataset_name} · run {self.run.name}".replace("$", r"\$")
+        """What a figure's reader must know of the run, for the line below its title.
+
+        Settings of the model show if they are not at their default. The name shows if it is not
+        made from the settings.
+        """
+        defaults = {name: flag.default for name, flag in read_by(self.settings).items()}
+        parts = [self.dataset_name, self.settings["model"]]
+        parts.append(f"latent_dim {runs.format_value(self.latent_dim)}")
+        parts += [
+            f"{name} {runs.format_value(self.settings[name])}"
+            for name in _SHOWN
+            if name in self.settings and self.settings[name] != defaults.get(name)
+        ]
+        name = self.run.name
+        if not name.startswith(f"{self.dataset_name}_{self.settings['model']}_"):
+            parts.append(f"run {name if len(name) <= 32 else f'{name[:20]}…{name[-11:]}'}")
+        return " · ".join(parts).replace("$", r"\$")
 
     @property
     def subtitle(self) -> str:
-        """Dataset, run and the epoch of its model, for the line below a figure's title."""
+        """``caption`` and the epoch of the model, for the line below a figure's title."""
         return f"{self.caption} · epoch {self.epoch}"
 
     def check_model(self) -> None:

@@ -53,10 +53,12 @@ def run(session: Session) -> list[Path]:
     start = f"test image {first}"
     if labels is not None and session.class_names:
         start += f": {session.class_names[labels[first]]}"
-    title = "Images decoded along each latent dimension"
+    title, subtitle = "Images decoded along each latent dimension", session.subtitle
     if session.latent_dim > _ROWS:
         which = "which vary most" if kl is None else "with the most KL"
         title = f"Images decoded along the {_ROWS} of {session.latent_dim} dimensions {which}"
+        if kl is not None:
+            subtitle += f" · with {importance[dims].sum():.2f} of {importance.sum():.2f} nats of KL"
     figure = figures.draw_traversals(
         decoded.reshape(len(dims), len(_STEPS), *images.shape[1:]),
         [(f"$z_{{{dim + 1}}}$", float(importance[dim])) for dim in dims],
@@ -64,7 +66,7 @@ def run(session: Session) -> list[Path]:
         (_STEPS, reach),
         (images[first], batching.reconstruct(session, images[[first]])[0], start),
         title,
-        session.subtitle,
+        subtitle,
     )
     return session.save_figure(figure, "traversal")
 

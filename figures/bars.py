@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from catalog.metrics import METRICS
-from figures.style import CLASS_COLORS, FAINT, INK, annotate, new_axes, new_figure, styled
+from figures.style import CLASS_COLORS, FAINT, INK, annotate, new_axes, new_figure, panel, styled
 
 
 @styled
@@ -19,12 +19,13 @@ def draw_kl_per_dimension(kl: np.ndarray, active: np.ndarray, title: str, subtit
     """
     order = np.argsort(-kl, kind="stable")
     num_dims = len(kl)
-    width = float(np.clip(0.3 * num_dims, 2.8, 8.0))
-    figure = new_figure(width + 0.9, 2.9, title, subtitle)
-    axes = new_axes(figure, 0.6, 0.5, width, 2.2)
+    width = float(np.clip(0.3 * num_dims, 2.8, panel(8.0)))
+    height = panel(2.2)
+    figure = new_figure(width + 0.9, height + 0.7, title, subtitle)
+    axes = new_axes(figure, 0.6, 0.5, width, height)
     colors = [CLASS_COLORS[0] if active[index] else FAINT for index in order]
     axes.bar(np.arange(num_dims), kl[order], width=0.8, color=colors)
-    if num_dims <= 30:
+    if 0.2 * num_dims <= width:
         axes.set_xticks(np.arange(num_dims), [str(index + 1) for index in order])
         axes.set_xlabel("latent dimension, sorted by KL")
     else:

@@ -17,7 +17,9 @@ from figures.style import (
     keep_apart,
     new_axes,
     new_figure,
+    panel,
     styled,
+    to_scale,
     write_name,
 )
 
@@ -38,8 +40,9 @@ def draw_accuracy(
         lines: method → (number of labels, mean, standard deviation) for each number of labels;
             at most as many methods as there are ``LINE_LOOKS``.
     """
-    figure = new_figure(6.5, 3.7, title, subtitle)
-    axes = new_axes(figure, 0.65, 0.5, 3.6, 3.0)
+    width, height = panel(3.6), panel(3.0)
+    figure = new_figure(width + 2.9, height + 0.7, title, subtitle)
+    axes = new_axes(figure, 0.65, 0.5, width, height)
     axes.set_xscale("log")
     numbers = sorted({point[0] for points in lines.values() for point in points})
     axes.set_xlim(numbers[0] / 1.25, numbers[-1] * 1.25)
@@ -47,15 +50,16 @@ def draw_accuracy(
     looks = LINE_LOOKS[: len(lines)]
     for look, (name, points) in zip(looks, lines.items(), strict=True):
         labels, means, spreads = np.array(points).T
-        axes.errorbar(labels, means, spreads, **look, markersize=5, linewidth=1.3, capsize=3)
+        sizes = {"markersize": to_scale(5), "linewidth": to_scale(1.3), "capsize": to_scale(3)}
+        axes.errorbar(labels, means, spreads, **look, **sizes)
         ends.append((means[-1], name, look["color"]))
     low, high = axes.get_ylim()
     margin = max(0.06 - (high - low), 0) / 2  # the axis spans 0.06 at least
     low, high = low - margin, high + margin
     axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(7 if height > 2.5 else 5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter("{x:.2f}")
-    places = keep_apart([end[0] for end in ends], 0.065 * (high - low))
+    places = keep_apart([end[0] for end in ends], 0.195 / height * (high - low))
     for place, (_, name, color) in zip(places, ends, strict=True):
         right = {"xycoords": ("axes fraction", "data"), "va": "center"}
         annotate(axes, name, (1, place), (8, 0), color=color, **right)
@@ -63,7 +67,7 @@ def draw_accuracy(
     axes.set_xticks(numbers, [f"{number:,}" for number in numbers])
     axes.set_xlabel("labels")
     axes.set_ylabel("accuracy")
-    axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.5)
+    axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=to_scale(0.5))
     return figure
 
 
@@ -82,6 +86,7 @@ def draw_confusions(
     """
     count, names = len(class_names), [write_name(name) for name in class_names]
     side = min(_CELL * count, _MAX_SIDE)
+    side = max(panel(side), min(side, 0.29 * count))  # numbers still fit
     cell = side / count
     bar = 0.0 if cell > _NUMBER else 0.6
     longest = max(0.075 * max(map(len, names)), 0.45 - side / 2)  # 0.075 inches per character

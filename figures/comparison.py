@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,18 @@ from matplotlib.ticker import MaxNLocator
 from catalog.metrics import METRICS
 from figures.curves import select_metrics
 from figures.grids import add_sheet, choose_columns, choose_gap, tile
-from figures.style import FAINT, INK, annotate, new_axes, new_figure, styled
+from figures.style import (
+    FAINT,
+    INK,
+    LINE_LOOKS,
+    annotate,
+    new_axes,
+    new_figure,
+    panel,
+    styled,
+    to_scale,
+    wrap,
+)
 
 _CHARACTER, _LINE = 0.075, 0.14  # inches: a wide character and a line, at the style's 8 points
 _LABEL = 24  # characters in a line of a run's label
@@ -44,8 +54,8 @@ def draw_compared_curves(
     metrics = select_metrics({name for history in histories for name in history[0]})
     shown = {name: metric for name, metric in metrics.items() if metric.is_validated}
     legend = _Legend(labels)
-    width, beside, below = 2.1, 0.6, 0.7
-    height = max(1.9, (legend.height - below) / 2)
+    width, beside, below = panel(2.1), 0.6, 0.7
+    height = max(panel(1.9), (legend.height - below) / 2)
     total = 0.7 + len(shown) * (width + beside) + legend.width
     figure = new_figure(total, 2 * (height + below), title, subtitle)
     unit = ""
@@ -59,9 +69,12 @@ def draw_compared_curves(
                     epochs = [entry["epoch"] for entry in history]
                     values = [entry[prefix + name] for entry in history]
                     look = _choose_line(place, len(labels))
-                    axes.plot(epochs, values, marker="o" if len(epochs) == 1 else "", **look)
+                    # A few markers on each line, at other epochs than those of its neighbors.
+                    every = max(1, len(epochs) // 5)
+                    look["markevery"] = (place * every // len(labels), every)
+                    axes.plot(epochs, values, **look)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-            axes.set_title(f"{metric.heading}, {split}", loc="left", y=1, pad=13)
+            axes.set_title(f"{metric.heading}, {split}", loc="left", y=1, pad=to_scale(13))
             axes.set_ylim(*limits)
             if row == 0:
                 axes.set_xlabel("epoch")
@@ -114,7 +127,7 @@ def draw_compared_measures(
     """
     count = len(labels)
     wrapped, label_width = _wrap(labels, 2)
-    width, beside, row, with_kl = 1.5, 0.2, 0.3, any(of_one is not None for of_one in kl)
+    width, beside, row, with_kl = panel(1.5), 0.2, 0.3, any(of_one is not None for of_one in kl)
     height = row * count
     legend = _Legend(
         [
@@ -122,7 +135,7 @@ def draw_compared_measures(
             for text, of_one in zip(labels, kl, strict=True)
         ]
     )
-    kl_height = max(2.1, legend.height - 0.3)
+    kl_height = max(panel(2.1), legend.height - 0.3)
     below = kl_height + 0.75 if with_kl else 0.0
     if not with_kl:
         subtitle += " · no KL by dimension for these models and priors"
@@ -134,13 +147,15 @@ def draw_compared_measures(
         panels[METRICS["active_units"].heading] = [
             of_one and (of_one[0], 0.0, f"{of_one[0]} of {of_one[1]}") for of_one in active
         ]
+    headings = [wrap(heading, int(width / 0.065)) for heading in panels]
+    above = 0.6 + _LINE * (max(map(len, headings), default=1) - 1)
     total = max(label_width + 0.3 + len(panels) * (width + beside), 3.6)
-    figure = new_figure(total, height + below + 0.6, title, subtitle)
-    for column, (heading, values) in enumerate(panels.items()):
+    figure = new_figure(total, height + below + above, title, subtitle)
+    for column, (heading, values) in enumerate(zip(headings, panels.values(), strict=True)):
         left = label_width + 0.2 + column * (width + beside)
         axes = new_axes(figure, left, below + 0.25, width, height)
         _draw_dots(axes, values, count)
-        axes.set_title(heading, loc="left", pad=5)
+        axes.set_title("\n".join(heading), loc="left", pad=to_scale(5))
         if column == 0:
             axes.set_yticks(np.arange(count), wrapped)
             axes.tick_params(axis="y", length=0)
@@ -167,11 +182,12 @@ def _draw_dots(axes: Axes, values: Sequence[tuple[float, float, str] | None], co
     axes.set_xticks([])
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
-    for place, (value, color) in enumerate(zip(values, _shades(count), strict=True)):
-        axes.axhline(place, color=FAINT, linewidth=0.3, zorder=0)
+    for place, value in enumerate(values):
+        axes.axhline(place, color=FAINT, linewidth=to_scale(0.3), zorder=0)
         middle, error, text = value or (low, 0.0, "none")
         if value is not None:
-            axes.errorbar(middle, place, xerr=error, fmt="o", ms=5, color=color, elinewidth=1)
+            look = _choose_line(place, count) | {"linewidth": to_scale(1), "linestyle": ""}
+            axes.errorbar(middle, place, xerr=error, **look)
         color = INK if value is not None else FAINT
         paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
         annotate(axes, text, (middle + error, place), (6, 0), va="center", color=color, bbox=paper)
@@ -187,8 +203,7 @@ def _draw_sorted_kl(axes: Axes, kl: Sequence[np.ndarray | None]) -> None:
         longest = max(longest, len(ordered))
         reach = max(reach, int((ordered > 0.01).sum()))
         ranks = np.arange(1, len(ordered) + 1)
-        look = _choose_line(place, len(kl))
-        axes.plot(ranks, ordered, marker="o", markersize=2 + look["linewidth"], **look)
+        axes.plot(ranks, ordered, **_choose_line(place, len(kl)))
     end = min(longest, max(reach + 10, int(1.5 * reach)))
     axes.set_xlim(0.5, end + 0.5)
     axes.set_ylim(bottom=0)
@@ -196,7 +211,9 @@ def _draw_sorted_kl(axes: Axes, kl: Sequence[np.ndarray | None]) -> None:
     beyond = f"; all below 0.01 from {end + 1} to {longest}" if end < longest else ""
     axes.set_xlabel(f"latent dimensions of each run, sorted by KL{beyond}")
     axes.set_ylabel(METRICS["kl"].unit)
-    axes.set_title("KL of each latent dimension, the largest first", loc="left", y=1, pad=13)
+    axes.set_title(
+        "KL of each latent dimension, the largest first", loc="left", y=1, pad=to_scale(13)
+    )
 
 
 @styled
@@ -245,7 +262,7 @@ def draw_compared_samples(
     sheets = [tile(images, across, gap) for images in samples]
     width = max(2.4, 0.32 * across)
     height = width * sheets[0].shape[0] / sheets[0].shape[1]
-    lines = [textwrap.wrap(text, int(width / _CHARACTER)) for text in labels]
+    lines = [wrap(text, int(width / _CHARACTER)) for text in labels]
     heading = 0.1 + _LINE * max(map(len, lines))
     rows = -(-len(labels) // columns)
     figure = new_figure(
@@ -268,36 +285,40 @@ class _Legend:
     """
 
     def __init__(self, labels: Sequence[str]):
-        self.lines = [textwrap.wrap(text, _LABEL) for text in labels]
-        self.width = 0.4 + _CHARACTER * max(len(line) for lines in self.lines for line in lines)
+        self.lines = [wrap(text, _LABEL) for text in labels]
+        self.width = 0.5 + _CHARACTER * max(len(line) for lines in self.lines for line in lines)
         self.height = sum(_LINE * len(lines) + 0.08 for lines in self.lines)
 
     def draw(self, figure: Figure, left: float, top: float | None = None) -> None:
         """Draws the legend down from ``top``, in inches; from the top of the figure by default."""
-        width, height = figure.get_size_inches()
+        width, height = figure.get_size_inches() / to_scale(1)
         y = height - 0.85 if top is None else top
-        for lines, color in zip(self.lines, _shades(len(self.lines)), strict=True):
-            x = np.array([left, left + 0.2]) / width
-            line = Line2D(x, np.full(2, y - 0.07) / height, color=color, lw=2.5)
-            figure.add_artist(line)
-            figure.text((left + 0.28) / width, y / height, "\n".join(lines), va="top")
+        for place, lines in enumerate(self.lines):
+            x, middle = np.linspace(left, left + 0.3, 3) / width, np.full(3, y - 0.07) / height
+            look = _choose_line(place, len(self.lines))
+            figure.add_artist(Line2D(x, middle, markevery=[1], **look))
+            figure.text((left + 0.38) / width, y / height, "\n".join(lines), va="top")
             y -= _LINE * len(lines) + 0.08
 
 
 def _wrap(labels: Sequence[str], num_lines: int) -> tuple[list[str], float]:
     """Returns the labels in at most ``num_lines`` lines, and their width in inches."""
-    length = max(8, -(-max(map(len, labels)) // num_lines), min(_LABEL, max(map(len, labels))))
-    wrapped = [textwrap.wrap(text, length) for text in labels]
-    for index, text in enumerate(labels):
-        if len(wrapped[index]) > num_lines:  # too many lines if broken between words
-            wrapped[index] = [text[at : at + length] for at in range(0, len(text), length)]
+    length = max(8, min(_LABEL, max(map(len, labels))))
+    while any(len(wrap(text, length)) > num_lines for text in labels):
+        length += 1
+    wrapped = [wrap(text, length) for text in labels]
     longest = max(len(line) for lines in wrapped for line in lines)
     return ["\n".join(lines) for lines in wrapped], 0.1 + _CHARACTER * longest
 
 
 def _choose_line(place: int, count: int) -> dict[str, Any]:
-    """Returns a line's color and width: later lines are thinner, so that all can be seen."""
-    return {"color": _shades(count)[place], "linewidth": 1 + 1.4 * (count - 1 - place) / count}
+    """Returns a run's color, marker and width: later lines are thinner, so that all can be seen."""
+    return {
+        "color": _shades(count)[place],
+        "linewidth": to_scale(1 + 1.4 * (count - 1 - place) / count),
+        "marker": LINE_LOOKS[place % len(LINE_LOOKS)]["marker"],
+        "markersize": to_scale(4.5),
+    }
 
 
 def _shades(count: int) -> list[Any]:

@@ -17,7 +17,9 @@ from figures.style import (
     keep_apart,
     new_axes,
     new_figure,
+    panel,
     styled,
+    to_scale,
 )
 
 _BESIDE = 1.15  # inches between columns, for the names of the curves and the axis' numbers
@@ -43,13 +45,17 @@ def select_metrics(columns: Iterable[str]) -> dict[str, Metric]:
     }
 
 
+def _select(history: Sequence[Mapping[str, float]], name: str) -> list[float]:
+    return [row.get(name, np.nan) for row in history]
+
+
 @styled
 def draw_curves(
     history: Sequence[Mapping[str, float]], best_epoch: int | None, title: str, subtitle: str
 ) -> Figure:
     """Draws a panel for each metric, with the curves of training and validation images.
 
-    The objective, which is measured on training images only, is omitted if it equals the loss.
+    The objective and the reconstruction are omitted if they equal the loss in every epoch.
 
     Args:
         history: one row per epoch: ``epoch``, the metrics and those of the validation images,
@@ -59,11 +65,12 @@ def draw_curves(
     Raises:
         ValueError: if the history has a metric that ``catalog.metrics`` does not declare.
     """
-    width, height = 1.95, 2.0
+    width, height = panel(1.95), panel(2.0)
     panels = select_metrics(history[0])
-    objective, loss = ([row.get(name, np.nan) for row in history] for name in ("objective", "loss"))
-    if np.array_equal(objective, loss, equal_nan=True):
-        panels.pop("objective", None)
+    losses = _select(history, "loss")
+    for name in {"objective", "reconstruction"} & set(panels):
+        if np.array_equal(_select(history, name), losses, equal_nan=True):
+            del panels[name]
     num_columns = len(panels) if len(panels) <= 4 else 3
     num_rows = -(-len(panels) // num_columns)
     figure = new_figure(
@@ -71,8 +78,8 @@ def draw_curves(
     )
     epochs = [row["epoch"] for row in history]
     unit = ""
-    for panel, (name, metric) in enumerate(panels.items()):
-        row, column = divmod(panel, num_columns)
+    for index, (name, metric) in enumerate(panels.items()):
+        row, column = divmod(index, num_columns)
         left, bottom = column * (width + _BESIDE), (num_rows - 1 - row) * (height + _BELOW)
         axes = new_axes(figure, 0.6 + left, 0.45 + bottom, width, height)
         ends = []
@@ -80,16 +87,17 @@ def draw_curves(
             if prefix + name in history[0]:
                 values = [of_epoch[prefix + name] for of_epoch in history]
                 marker = "o" if len(epochs) == 1 else ""
-                axes.plot(epochs, values, color=color, linewidth=1.3, marker=marker)
+                axes.plot(epochs, values, color=color, linewidth=to_scale(1.3), marker=marker)
                 ends.append((values[-1], label, color))
         low, high = axes.get_ylim()
-        places = keep_apart([end[0] for end in ends], 0.075 * (high - low))
+        places = keep_apart([end[0] for end in ends], 0.15 / height * (high - low))
         for place, (_, label, color) in zip(places, ends, strict=True):
             annotate(axes, label, (epochs[-1], place), (5, 0), color=color, va="center")
         if best_epoch is not None:
-            axes.axvline(best_epoch, color=FAINT, linewidth=0.6, linestyle=":", zorder=0)
+            axes.axvline(best_epoch, color=FAINT, linewidth=to_scale(0.6), linestyle=":", zorder=0)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        axes.set_title(metric.heading, loc="left", y=1, pad=13)  # above the axis' exponent, if any
+        above = to_scale(13)  # above the axis' exponent, if any
+        axes.set_title(metric.heading, loc="left", y=1, pad=above)
         axes.set_xlabel("epoch")
         if column == 0 or metric.unit != unit:
             axes.set_ylabel(metric.unit)

@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from catalog.metrics import METRICS
-from figures.style import CLASS_COLORS, FAINT, INK, annotate, new_axes, new_figure, styled
+from figures.style import (
+    CLASS_COLORS,
+    FAINT,
+    INK,
+    annotate,
+    new_axes,
+    new_figure,
+    panel,
+    styled,
+    to_scale,
+)
 
 _WHISKERS = (0.01, 0.99)
 _ROW = 0.5  # a group's height, in inches
@@ -33,7 +43,7 @@ def draw_loss_distributions(
     """
     height = _ROW * len(rows)
     label_width = 0.072 * max(len(title) for title, _, _ in rows) + 0.2
-    width = 3.9
+    width = panel(3.9)
     figure = new_figure(label_width + width + 1.35, height + 0.75, title, subtitle)
     axes = new_axes(figure, label_width, 0.45, width, height)
     places = np.arange(len(rows))[::-1]  # the first on top
@@ -41,13 +51,13 @@ def draw_loss_distributions(
         color = CLASS_COLORS[0] if auc is None else CLASS_COLORS[1]
         low, high = np.quantile(losses, _WHISKERS)
         first, median, third = np.quantile(losses, [0.25, 0.5, 0.75])
-        line: dict[str, Any] = {"color": color, "linewidth": 1.2, "zorder": 2}
+        line: dict[str, Any] = {"color": color, "linewidth": to_scale(1.2), "zorder": 2}
         axes.plot([low, high], [place, place], **line)
         for end in (low, high):
             axes.plot([end, end], [place - 0.12, place + 0.12], **line)
         reach = [place - 0.26, place + 0.26]
         axes.fill_betweenx(reach, first, third, facecolor=color, edgecolor=color, zorder=3)
-        axes.plot([median, median], reach, color=INK, linewidth=1.6, zorder=4)
+        axes.plot([median, median], reach, color=INK, linewidth=to_scale(1.6), zorder=4)
         if auc is not None:
             text = f"{auc['area']:.3f} ± {auc['standard_error']:.3f}"
             right = {"xycoords": ("axes fraction", "data"), "va": "center"}
@@ -58,7 +68,7 @@ def draw_loss_distributions(
     axes.set_yticks(places, [title for title, _, _ in rows])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=FAINT, alpha=0.25, linewidth=0.5)
+    axes.grid(axis="x", color=FAINT, alpha=0.25, linewidth=to_scale(0.5))
     axes.set_axisbelow(True)
     axes.set_xlabel(f"loss, {METRICS['loss'].unit}", color=INK)
     return figure

@@ -221,9 +221,9 @@ def draw_latent_histograms(
         (write_name(name, 13), colors[index], z[labels == index]) for index, name in named.items()
     ]
     rows = rows or [("", colors[0], z)]
-    height = 0.42 * max(len(rows), 2)
-    figure = new_figure(6.4, height + 0.6, title, subtitle)
-    axes = new_axes(figure, 1.15, 0.45, 5.0, height)
+    width, height = panel(5.0), max(panel(0.42), 0.28) * max(len(rows), 2)
+    figure = new_figure(width + 1.4, height + 0.6, title, subtitle)
+    axes = new_axes(figure, 1.15, 0.45, width, height)
     edges = np.histogram_bin_edges(z, bins=80)
     tallest = max(np.histogram(values, edges)[0].max() for _, _, values in rows)
     for place, (name, color, values) in enumerate(reversed(rows)):

@@ -15,10 +15,11 @@ from figures.grids import add_sheet, choose_gap, tile
 from figures.style import FAINT, annotate, new_figure, styled, to_scale
 
 _COLUMNS = 10
-_INCHES = 0.36  # the width of an image
+_WIDTH, _MARGIN = 3.9, 0.12  # inches: 780 pixels
 _HEADING = 0.3
 _CHARACTERS = 62  # in a line of losses
-_MAX_FRAMES = 200
+_MAX_FRAMES = 60
+_COLORS = 32
 _SECONDS = 10.0  # approximate duration of an animation
 _LAST_SECONDS = 2.0  # for which its last frame is shown
 
@@ -32,7 +33,9 @@ def draw_snapshot(
     title: str,
     subtitle: str,
 ) -> Figure:
-    """Draws images above their reconstructions, and samples below; the size never changes.
+    """Draws images above their reconstructions, and samples below, 780 pixels wide.
+
+    The size is the same for all losses and steps.
 
     Args:
         images: (at most ten, height, width, channels) in [0, 1].
@@ -49,29 +52,29 @@ def draw_snapshot(
         tile(samples, min(len(samples), _COLUMNS), gap),
     ]
     headings = ["images, and their reconstructions below", "samples, always from the same z"]
-    per_inch = (samples.shape[2] + gap) / _INCHES  # pixels
+    of_ten = _COLUMNS * (samples.shape[2] + gap) - gap  # pixels
+    per_inch = of_ten / (_WIDTH - 2 * _MARGIN)
     heights = [sheet.shape[0] / per_inch for sheet in sheets]
-    width = max(_COLUMNS * _INCHES + 0.3, 3.6)
-    figure = new_figure(width, sum(heights) + 2 * _HEADING + 0.3, title, subtitle)
+    figure = new_figure(_WIDTH, sum(heights) + 2 * _HEADING + 0.3, title, subtitle)
     bottoms = [0.3 + heights[1] + _HEADING, 0.3]
     for sheet, heading, bottom in zip(sheets, headings, bottoms, strict=True):
-        axes = add_sheet(figure, sheet, 0.12, bottom, sheet.shape[1] / per_inch)
+        axes = add_sheet(figure, sheet, _MARGIN, bottom, sheet.shape[1] / per_inch)
         annotate(axes, heading, (0, 1), (0, 3), xycoords="axes fraction", va="bottom")
     metrics = select_metrics(losses).items()
     values = [f"{metric.heading} {losses[name]:.{metric.digits}f}" for name, metric in metrics]
     lines = textwrap.wrap(f"epoch so far: {', '.join(values)}", _CHARACTERS) if values else [""]
     below = (0.1, "baseline") if len(lines) == 1 else (0.02, "bottom")  # two lines at most
-    place = (0.1 / width, below[0] / figure.get_figheight())
+    place = (0.1 / _WIDTH, below[0] / figure.get_figheight())
     figure.text(*place, "\n".join(lines), va=below[1], size=to_scale(7), color=FAINT)
     return figure
 
 
 def save_animation(paths: Sequence[Path], path: Path) -> None:
-    """Writes a looping GIF of PNG files of one size, at half their size.
+    """Writes a looping GIF of PNG files of one size; it stops for two seconds at the last one.
 
     Args:
-        paths: in the order of time; of more than 200, 200 evenly spaced ones are shown, the
-            last among them.
+        paths: in the order of time; of more than 60, 60 evenly spaced ones are shown, the
+            first and the last among them.
         path: of the GIF.
     """
     count = min(len(paths), _MAX_FRAMES)
@@ -79,8 +82,7 @@ def save_animation(paths: Sequence[Path], path: Path) -> None:
     frames = []
     for frame in chosen:
         with Image.open(frame) as opened:
-            small = opened.convert("RGB").reduce(2)
-        frames.append(small.convert("P", palette=Image.Palette.ADAPTIVE, colors=64))
+            frames.append(opened.convert("RGB").quantize(_COLORS))
     milliseconds = int(np.clip(1000 * _SECONDS / count, 50, 500) // 10 * 10)
     durations = [*[milliseconds] * (count - 1), int(1000 * _LAST_SECONDS)]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)

@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import functools
 import itertools
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -48,8 +49,8 @@ LINE_LOOKS: tuple[dict[str, Any], ...] = (
     {"color": CLASS_COLORS[1], "marker": "v", "linestyle": (0, (8, 2, 1, 2, 1, 2))},
 )
 # A character's width and a line's height, in inches: of a title at 10 points, a subtitle at 7.
-_TITLE_CHARACTER, _TITLE_LINE = 0.1, 0.17
-_CHARACTER, _LINE = 0.066, 0.13
+_TITLE_CHARACTER, _TITLE_LINE = 0.09, 0.17
+_CHARACTER, _LINE = 0.064, 0.13
 INK, FAINT = "#222222", "#757575"
 
 _scale = contextvars.ContextVar("scale", default=FIGURE_STYLES["paper"])
@@ -76,7 +77,7 @@ _STYLE |= {
 
 _SIZES = [  # settings in points
     *("font.size", "axes.titlesize", "axes.linewidth", "axes.labelpad", "axes.titlepad"),
-    *("lines.linewidth", "lines.markersize", "patch.linewidth", "errorbar.capsize"),
+    *("lines.linewidth", "lines.markersize", "patch.linewidth"),
     *(
         f"{axis}tick.{which}.{what}"
         for axis in "xy"
@@ -139,7 +140,7 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
         subtitle: the run, the dataset and whatever else a reader must know.
     """
     titles = textwrap.wrap(title, int((width - 0.2) / _TITLE_CHARACTER)) or [""]
-    lines = textwrap.wrap(subtitle, int((width - 0.2) / _CHARACTER)) or [""]
+    lines = wrap(subtitle, int((width - 0.2) / _CHARACTER))
     below = 0.31 + _TITLE_LINE * (len(titles) - 1)
     total = height + below + 0.24 + _LINE * (len(lines) - 1)
     figure = Figure(figsize=(to_scale(width), to_scale(total)))
@@ -176,6 +177,20 @@ def annotate(
     """
     offset, kwargs["size"] = (to_scale(offset[0]), to_scale(offset[1])), to_scale(size)
     axes.annotate(text, place, offset, textcoords="offset points", annotation_clip=False, **kwargs)
+
+
+def wrap(text: str, length: int) -> list[str]:
+    """Returns lines of at most ``length`` characters.
+
+    They are broken after commas and dots (·) if that needs no more lines, and otherwise at spaces,
+    hyphens and underscores.
+    """
+    lines = textwrap.wrap(text.replace("_", "_ "), length)
+    joined = re.sub(r"(?<![,·]) (?!\()", "\u00a0", text)
+    parts = textwrap.wrap(joined, length, break_long_words=False, break_on_hyphens=False)
+    if len(parts) <= len(lines) and max(map(len, parts), default=0) <= length:
+        lines = parts
+    return [line.replace("_ ", "_").replace("\u00a0", " ") for line in lines] or [""]
 
 
 def keep_apart(values: Sequence[float], gap: float) -> list[float]:

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.grids import add_sheet, choose_gap, tile
+from figures.grids import add_sheet, choose_gap, measure_pixel, tile
 from figures.style import FAINT, annotate, new_figure, styled, write_name
 
-_INCHES = 0.44  # the width of one image
+_INCHES = 0.42  # approximate width of one image
 _MARGIN = 0.12
 _APART = 0.14  # inches between the originals and what is decoded
 _LINE = 0.16  # inches of a line of text
@@ -32,19 +32,20 @@ def draw_interpolations(
         names: of the originals, (2 · pairs,), above the ends of the rows.
     """
     num_pairs, steps = decoded.shape[:2]
-    left = _MARGIN + _INCHES + _APART
-    width = _width(decoded[0], steps, _INCHES)
+    side = measure_pixel(decoded.shape[3], _INCHES) * decoded.shape[3]
+    left = _MARGIN + side + _APART
+    width = _width(decoded[0], steps, side)
     right = left + width + _APART
-    height = _INCHES * decoded.shape[2] / decoded.shape[3]
+    height = side * decoded.shape[2] / decoded.shape[3]
     row_height = height + 1.4 * _LINE
     figure = new_figure(
-        right + _INCHES + _MARGIN, num_pairs * row_height + 2.6 * _LINE, title, subtitle
+        right + side + _MARGIN, num_pairs * row_height + 2.6 * _LINE, title, subtitle
     )
     for pair in range(num_pairs):
         bottom = 2.6 * _LINE + (num_pairs - 1 - pair) * row_height
         for place, end, align in ((0, _MARGIN, "left"), (1, right, "right")):
             sheet = tile(originals[pair, place : place + 1], 1)
-            axes = add_sheet(figure, sheet, end, bottom, _INCHES)
+            axes = add_sheet(figure, sheet, end, bottom, side)
             name = write_name(names[2 * pair + place], _MAX_NAME)
             annotate(axes, name, (place, 1), (0, 2), xycoords="axes fraction", ha=align, size=7)
         sheet = tile(decoded[pair], steps, choose_gap(decoded[0]))
@@ -79,7 +80,8 @@ def draw_traversals(
     num_rows, num_columns, image_height, image_width = decoded.shape[:4]
     gap = choose_gap(decoded[0])
     # Flat images are drawn larger, so that the names of the rows stay apart.
-    side = max(_INCHES, _LINE * image_width / image_height)
+    inches = max(_INCHES, _LINE * image_width / image_height)
+    side = measure_pixel(image_width, inches) * image_width
     width = _width(decoded[0], num_columns, side)
     sheet = tile(decoded.reshape(-1, *decoded.shape[2:]), num_columns, gap)
     height, bottom = width * sheet.shape[0] / sheet.shape[1], 2.6 * _LINE

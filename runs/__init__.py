@@ -21,7 +21,7 @@ from runs.files import open_regular, remove_leftovers, replace_folder, write_ato
 from runs.history import COLUMNS, read_history, write_history
 from runs.lock import check_unlocked, locked
 from runs.model_file import check_config, check_weights, read_model
-from runs.naming import name_run, normalize
+from runs.naming import format_value, name_run, normalize
 from runs.origin import describe_origin
 from runs.record import BIT_FOR_BIT, UP_TO_ROUNDING
 from runs.run import (
@@ -59,6 +59,7 @@ __all__ = [
     "find_run",
     "find_several",
     "find_stopped",
+    "format_value",
     "label",
     "locked",
     "make_printable",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,22 @@ _LONG = 40  # characters of a label
 Records = Mapping[str, Mapping[str, Any]]  # run name → run.json
 
 
-def find_several(root: Path, words: str) -> list[Run]:
+def find_several(
+    root: Path, words: str, read: Callable[[Run], dict[str, Any]] = Run.read_record
+) -> list[Run]:
     """Returns the runs that ``--compare`` names, sorted by latent_dim and then by name.
+
+    Runs that only a pattern matches are left out, with a message, if they cannot be read.
 
     Args:
         root: the folder of runs.
         words: names, or patterns such as ``mnist_vae_*``, separated by commas. A name may
             itself contain commas.
+        read: reads run.json.
 
     Raises:
-        RunError: if a name matches no run, or there are fewer than two runs.
+        RunError: if a name matches no run or one that cannot be read, or there are fewer than two
+            runs.
     """
     names = sorted(path.parent.name for path in root.glob("*/run.json"))
     pieces = [piece.strip() for piece in words.split(",")]
@@ -35,29 +41,43 @@ def find_several(root: Path, words: str) -> list[Run]:
         wrong = next((piece for piece in pieces if not fnmatch.filter(names, piece)), words)
         known = ", ".join(names[:10]) + (f", {len(names) - 10} more" if len(names) > 10 else "")
         raise RunError(f"no run in {root} is called {wrong}: there are {known or 'none'}")
-    if len(chosen) < 2:
+    sizes = {}
+    for name, is_named in sorted(chosen.items()):
+        try:
+            sizes[name] = read(Run(root / name))["flags"].get("latent_dim")
+        except RunError as error:
+            if is_named:
+                raise
+            print(f"left out  {error}", flush=True)
+    if not sizes:
+        raise RunError(f"--compare {words} matches no run that can be read: name two or more")
+    if len(sizes) < 2:
+        (name,) = sizes
         raise RunError(
-            f"--compare {words} names one run, {min(chosen)}: name two or more, or evaluate this "
-            f"one with python evaluate.py --run_name {min(chosen)} --all 1"
+            f"--compare {words} names one run, {name}: name two or more, or evaluate this "
+            f"one with python evaluate.py --run_name {name} --all 1"
         )
-    found = [Run(root / name) for name in chosen]
-    sizes = {run.name: run.read_record()["flags"].get("latent_dim") for run in found}
-    return sorted(found, key=lambda run: (_sizes_to_sort(sizes[run.name]), run.name))
+    return [Run(root / name) for name in sorted(sizes, key=lambda name: _sort_key(sizes, name))]
 
 
-def _sizes_to_sort(latent_dim: Any) -> tuple[float, ...]:
-    return tuple(size if isinstance(size, int | float) else 0 for size in normalize(latent_dim))
+def _sort_key(sizes: Mapping[str, Any], name: str) -> tuple[Any, ...]:
+    latent_dim = normalize(sizes[name])
+    return tuple(size if isinstance(size, int | float) else 0 for size in latent_dim), name
 
 
-def _match(pieces: Sequence[str], names: Sequence[str]) -> set[str] | None:
-    """Returns the names that the pieces match; pieces are joined if a name contains commas."""
+def _match(pieces: Sequence[str], names: Sequence[str]) -> dict[str, bool] | None:
+    """Returns the names that the pieces match, and whether a piece is the name itself.
+
+    Pieces are joined if a name contains commas.
+    """
     if not pieces:
-        return set()
+        return {}
     for end in range(1, len(pieces) + 1):
-        matched = fnmatch.filter(names, ",".join(pieces[:end]))
+        piece = ",".join(pieces[:end])
+        matched = fnmatch.filter(names, piece)
         rest = _match(pieces[end:], names) if matched else None
         if rest is not None:
-            return {*matched, *rest}
+            return {**rest, **{name: name == piece or rest.get(name, False) for name in matched}}
     return None
 
 

@@ -49,6 +49,12 @@ VALUES = [
     ("train", "--dropout 1", "^flag --dropout=1: expected a number of at least 0, at most 0.99"),
     ("train", "--seed -1", "^flag --seed=-1: expected an integer of at least 0"),
     ("train", "--seed 2147483648", "at most 2147483647"),
+    (
+        "train",
+        "--snapshot_every 0",
+        "^flag --snapshot_every=0: expected an integer of at least 1",
+    ),
+    ("train", "--snapshot_every often", "^flag --snapshot_every=often: expected an integer"),
     ("train", "--checkpoint_minutes -1", "^flag --checkpoint_minutes=-1: expected a number"),
     ("train", "--verbose 3", "^flag --verbose=3: expected an integer of at least 0, at most 2"),
     ("train", "--dataset mnits", "; did you mean mnist"),

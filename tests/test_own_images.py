@@ -244,7 +244,7 @@ def test_images_are_encoded_and_decoded_where_those_of_the_training_are_gone(
     path.rename(tmp_path / "elsewhere")
     forget()
     in_process("evaluate", "--encode", str(tmp_path / "elsewhere"))
-    result = next((tmp_path / "result").iterdir())
+    (result,) = (path for path in (tmp_path / "result").iterdir() if path.is_dir())
     in_process("evaluate", "--decode", str(result / "encoded.npz"))
     in_process("evaluate", "--export", "keras")
     assert "prepared first: " in (result / "export" / "README.md").read_text(encoding="utf-8")
@@ -269,7 +269,7 @@ def test_arrays_are_encoded_as_those_of_the_run_were_scaled(tmp_path, in_process
     z = []
     for name in ("dark.npy", "x.npy"):
         in_process("evaluate", "--encode", str(tmp_path / name))
-        (result,) = (tmp_path / "result").iterdir()
+        (result,) = (path for path in (tmp_path / "result").iterdir() if path.is_dir())
         z.append(np.load(result / "encoded.npz")["z_mean"])
     assert "uint16, of which 1,023 becomes white" in capsys.readouterr().out
     folder_of_files = tmp_path / "files"

@@ -163,8 +163,10 @@ def test_a_model_that_does_not_fit_into_memory_is_reported_in_one_line(
 def test_everything_is_drawn_as_png_and_pdf_and_named(tree, evaluated):
     folder = tree / "result" / NAME
     expected = [folder / f"{name}{ending}" for name in FIGURES for ending in (".png", ".pdf")]
-    expected += [folder / "metrics.json", folder / "ood.json"]
-    assert sorted(written(evaluated.stdout)) == sorted(expected)
+    expected += [folder / "metrics.json", folder / "index.json", folder / "ood.json"]
+    index = tree / "result" / "index.html"
+    assert sorted(written(evaluated.stdout)) == sorted([*expected, index])
+    assert f">{NAME}</" in index.read_text()
     assert sorted(folder.iterdir()) == sorted(expected)
     for path in expected:
         start = {".png": b"\x89PNG", ".pdf": b"%PDF-", ".json": b"{"}[path.suffix]

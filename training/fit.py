@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from training.divergence import Diverged, StopAtDivergence
 from training.job import Job
 from training.loop import Batches, BeginEpochs, CompiledLoop, count_calls
 from training.progress import Progress
-from training.snapshots import Snapshots
+from training.snapshots import Snapshots, find_next
 
 
 def fit(
@@ -96,7 +97,9 @@ def fit(
             training.steps_per_epoch,
             jit_compile=job.strategy is None and execution["jit_compile"] is not False,
         )
-        loop.pause_every(execution["snapshot_every"], snapshots.take)
+        last = settings["num_epochs"] * training.steps_per_epoch
+        next_step = functools.partial(find_next, execution["snapshot_every"], last)
+        loop.pause_at(next_step, snapshots.take)
         if not progress["position"]:
             snapshots.take(0)
     verbose = execution["verbose"]

@@ -16,6 +16,7 @@ bit of the result.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -73,7 +74,7 @@ class CompiledLoop:
         self.mode = mode
         self.steps_per_call = 1
         self.position = 0  # steps run since the beginning of training
-        self._pause_steps = 0
+        self._find_pause: Callable[[int], float] = lambda position: math.inf
         self._on_pause: Callable[[int], Any] = lambda position: None
         self._steps_run = 0  # in the current call
         self._names: tuple[str, ...] = ()  # of the means that a step returns
@@ -146,7 +147,7 @@ class CompiledLoop:
             self.position = stack.first_step + stack.num_steps
             self._steps_run += stack.num_steps
             ends_call, self.epoch_ended = stack.ends_call, stack.ends_epoch
-            pauses = self._pause_steps and self.position % self._pause_steps == 0
+            pauses = self.position == self._find_pause(stack.first_step)
             if pauses and not self._count_nonfinite().any():
                 self._on_pause(self.position)
         return {metric.name: metric.result() for metric in self.model.metrics}
@@ -181,17 +182,22 @@ class CompiledLoop:
 
     def _next_stack(self) -> Stack:
         if not self._stacks:
-            steps = (self.capacity, self.steps_per_call, self._pause_steps)
-            self._stacks = Stacks(self.batches, *steps, *self._start)
+            ends = (self.capacity, self.steps_per_call, self._find_pause)
+            self._stacks = Stacks(self.batches, *ends, *self._start)
         return next(self._stacks)
 
-    def pause_every(self, steps: int, on_pause: Callable[[int], Any]) -> None:
-        """Makes the loop call ``on_pause(position)`` after every multiple of ``steps`` steps.
+    def pause_at(self, find_pause: Callable[[int], float], on_pause: Callable[[int], Any]) -> None:
+        """Makes the loop call ``on_pause(position)`` after certain numbers of steps.
 
         It is not called if a loss is not finite. Stacks end at pauses, which does not change the
         result.
+
+        Args:
+            find_pause: a function of the steps done so far, which returns the number of steps
+                after which the next pause is, or infinity.
+            on_pause: called at each pause.
         """
-        self._pause_steps, self._on_pause = steps, on_pause
+        self._find_pause, self._on_pause = find_pause, on_pause
 
     def begin_epoch(self) -> None:
         """Lets the next call begin a new epoch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
@@ -54,7 +54,8 @@ class Stacks:
         batches: of the images.
         capacity: steps of the largest stack.
         steps_per_call: a stack ends with its call, after this many steps or at the epoch's end.
-        pause_steps: a stack also ends after every multiple of this number of steps; 0 for none.
+        find_pause: a function of the steps done so far, which returns the number of steps after
+            which the next pause is. A stack also ends at each pause.
         epoch, step: where to begin, from 0.
     """
 
@@ -63,14 +64,14 @@ class Stacks:
         batches: Batches,
         capacity: int,
         steps_per_call: int,
-        pause_steps: int,
+        find_pause: Callable[[int], float],
         epoch: int,
         step: int,
     ):
         self._batches = batches
         self._capacity = capacity
         self._steps_per_call = steps_per_call
-        self._pause_steps = pause_steps
+        self._find_pause = find_pause
         self._stacks = self._read(epoch, step)
         self._is_closed = threading.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stacks")
@@ -92,10 +93,8 @@ class Stacks:
         batches = self._batches.epoch(epoch, step)
         left = self._steps_per_call  # steps of the call
         while True:
-            num_steps = min(left, total - step)
-            if self._pause_steps:
-                since_pause = (epoch * total + step) % self._pause_steps
-                num_steps = min(num_steps, self._pause_steps - since_pause)
+            done = epoch * total + step
+            num_steps = int(min(left, total - step, self._find_pause(done) - done))
             num_full = min(num_steps, self._batches.full_batches - step)
             stacked = np.zeros((self._capacity, *element.shape), element.dtype.as_numpy_dtype)
             for index in range(num_full):
@@ -103,11 +102,11 @@ class Stacks:
                     return
                 stacked[index] = next(batches)
             partial = tf.constant(next(batches)) if num_full < num_steps else None
-            first, step = epoch * total + step, step + num_steps
+            step += num_steps
             ends_epoch = step == total
             ends_call = ends_epoch or num_steps == left
             left = self._steps_per_call if ends_call else left - num_steps
             if ends_epoch:  # some batches read ahead: let them begin with the next epoch
                 epoch, step = epoch + 1, 0
                 batches = self._batches.epoch(epoch)
-            yield Stack(tf.constant(stacked), num_full, partial, first, ends_call, ends_epoch)
+            yield Stack(tf.constant(stacked), num_full, partial, done, ends_call, ends_epoch)

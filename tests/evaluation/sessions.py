@@ -14,7 +14,14 @@ from data.sources import digits
 from evaluation.session import Session
 from tests.settings import make_settings
 
-FLAGS = {"num_gen": 20, "num_points": 1000, "seed": 0, "data_dir": None, "ood_dataset": None}
+FLAGS = {
+    "num_gen": 20,
+    "num_points": 1000,
+    "seed": 0,
+    "data_dir": None,
+    "ood_dataset": None,
+    "report": False,
+}
 
 
 def load_digits(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +54,7 @@ def make_session(
     chosen = {**defaults, **(settings or {})}
     session = Session(
         run=runs.Run(folder / "a_run"),
-        record={"flags": chosen, **(record or {})},
+        record={"flags": chosen, "started": "2026", **(record or {})},
         checkpoint=checkpoint,
         result_dir=folder,
         flags={**FLAGS, **flags},

@@ -121,7 +121,7 @@ def test_each_row_changes_one_dimension_of_a_typical_test_image(
     session = open_session(tmp_path, {"model": model, "prior": prior, "latent_dim": latent_dim})
     written = traverse.run(session)
     assert [path.name for path in written] == ["traversal.png", "traversal.pdf"]
-    decoded, rows, measure, (values, meaning), start, title, _ = drawn["draw_traversals"]
+    decoded, rows, measure, (values, meaning), start, title, subtitle = drawn["draw_traversals"]
     images, labels = load_test()
     z_mean, z_log_var = map(np.asarray, session.model.encode(images))
     if prior == "standard_normal" and model != "autoencoder":
@@ -153,6 +153,11 @@ def test_each_row_changes_one_dimension_of_a_typical_test_image(
     np.testing.assert_allclose(start[1], expected, atol=1e-5)
     assert start[2] == f"test image {place}: {labels[place]}"
     assert ("12 of 15" in title) == (latent_dim == 15)
+    found = re.search(r"with ([\d.]+) of ([\d.]+) nats of KL", subtitle)
+    assert (found is not None) == (latent_dim == 15 and measure == "KL, nats")
+    if found:
+        sums = importance[dims].sum(), importance.sum()
+        np.testing.assert_allclose([float(text) for text in found.groups()], sums, atol=0.006)
 
 
 def test_colors_without_classes_are_traversed(tmp_path, drawn):

@@ -157,6 +157,7 @@ def test_run_writes_what_it_measured_and_prints_it(session, measured, folder, ca
         folder / f"{name}_last{suffix}"
         for name, suffix in (
             ("metrics", ".json"),
+            ("index", ".json"),
             ("kl_per_dimension", ".png"),
             ("kl_per_dimension", ".pdf"),
         )
@@ -181,9 +182,10 @@ def test_without_a_kl_by_dimension_it_is_omitted_with_a_message(
     monkeypatch.setattr(model, "kl_by_dimension", lambda posterior: None)
     session = open_session()
     session.result_dir = session.result_dir / "other"
-    (path,) = metrics.run(session)
+    path, noted = metrics.run(session)
     expected = {name: value for name, value in measured.items() if name != "kl_per_dimension"}
     assert json.loads(path.read_text()) == expected
+    assert noted.name == "index_last.json"
     assert "KL by dimension    not known for this prior" in capsys.readouterr().out
 
 

@@ -71,6 +71,51 @@ def test_missing_runs_and_single_runs_are_reported_in_one_line(root, words, told
     assert "\n" not in str(error.value)
 
 
+@pytest.fixture
+def unreadable(root):
+    for name, text in (("mnist_damaged", "{"), ("mnist_of_tomorrow", '{"format": 99}')):
+        (root / name).mkdir()
+        (root / name / "run.json").write_text(text)
+    return root
+
+
+def test_a_pattern_leaves_out_what_cannot_be_read_and_says_so(unreadable, capsys):
+    assert names(unreadable, "mnist*") == ["mnist_ld2", "mnist_ld20", "mnist_ld100"]
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"left out  {unreadable / 'mnist_damaged' / 'run.json'} cannot be read")
+    assert "mnist_of_tomorrow" in second
+    assert "is not of format 1" in second
+
+
+@pytest.mark.parametrize("words", ["mnist_damaged,mnist*", "mnist*,mnist_damaged"])
+def test_a_run_that_is_named_and_cannot_be_read_is_an_error(unreadable, words):
+    with pytest.raises(runs.RunError, match=r"mnist_damaged.*cannot be read"):
+        names(unreadable, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("mnist_da*", "matches no run that can be read"),
+        ("mnist_d*,mnist_ld2", "one run, mnist_ld2"),
+    ],
+)
+def test_too_few_runs_that_can_be_read_are_reported(unreadable, words, told):
+    with pytest.raises(runs.RunError, match=told):
+        names(unreadable, words)
+
+
+def test_a_run_whose_flags_are_refused_is_left_out(root, capsys):
+    def read(run):
+        if run.name == "mnist_ld20":
+            raise runs.RunError("its flags are refused")
+        return run.read_record()
+
+    found = runs.find_several(root, "mnist*", read)
+    assert [run.name for run in found] == ["mnist_ld2", "mnist_ld100"]
+    assert capsys.readouterr().out == "left out  its flags are refused\n"
+
+
 def test_an_empty_folder_of_runs_is_reported(tmp_path):
     with pytest.raises(runs.RunError, match="there are none"):
         names(tmp_path, "a,b")

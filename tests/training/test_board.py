@@ -257,8 +257,8 @@ def test_the_projector_has_posterior_means_classes_and_thumbnails(model, tmp_pat
     assert list(embedding.sprite.single_image_dim) == [8, 8]
     sprite = np.asarray(Image.open(run.logs_dir / embedding.sprite.image_path))
     assert sprite.shape == (4 * 8, 5 * 8, 3)  # 20 images in rows of 5
-    paper = 255 - IMAGES[7, :, :, 0].astype(int)  # ink on paper
-    np.testing.assert_allclose(sprite[8:16, 16:24, 0], paper, atol=1)
+    expected = figures.tile(IMAGES[7:8] / np.float32(255), 1)
+    np.testing.assert_allclose(sprite[8:16, 16:24] / 255, expected, atol=1.01 / 255)
 
 
 def test_hostile_class_names_stay_in_their_cell(model, tmp_path):

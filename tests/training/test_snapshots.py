@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import keras
@@ -20,7 +21,7 @@ from training.fit import fit
 from training.job import Job
 from training.loop import CompiledLoop
 from training.signals import Stopped, StopSignals
-from training.snapshots import Snapshots
+from training.snapshots import Snapshots, find_next
 
 SETTINGS = make_settings(
     dataset="digits",
@@ -57,8 +58,9 @@ def run_loop(images, mode, steps, every, position=0) -> tuple[dict[str, np.ndarr
     loop.steps_per_call = steps
     pauses: list[tuple[int, int]] = []
     if every:
-        loop.pause_every(
-            every, lambda at: pauses.append((at, int(model.optimizer.iterations) + position))
+        loop.pause_at(
+            lambda at: (at // every + 1) * every,
+            lambda at: pauses.append((at, int(model.optimizer.iterations) + position)),
         )
     loop.seek(*divmod(position, STEPS))
     ends = []
@@ -123,7 +125,7 @@ def make_snapshots(folder, images, **changes) -> Snapshots:
     arguments = {
         "model": FakeModel(),
         "run": run,
-        "images": images[:12] / np.float32(255),
+        "images": images[:10] / np.float32(255),
         "seed": 0,
         "steps_per_epoch": STEPS,
         "jit_compile": True,
@@ -197,11 +199,32 @@ def test_the_animation_has_the_snapshots_in_their_order(tmp_path, images):
     assert path == tmp_path / "run" / "snapshots" / "snapshots.gif"
     for step, frame in zip((0, 5, 100, 1000), frames_of(path), strict=True):
         with Image.open(path.with_name(f"step_{step:09d}.png")) as picture:
-            expected = np.asarray(picture.convert("RGB").reduce(2))
+            expected = np.asarray(picture.convert("RGB"))
         assert frame.shape == expected.shape
+        assert frame.shape[1] == 780
         difference = np.abs(frame.astype(int) - expected.astype(int))
-        assert difference.mean() < 2, "apart from its 64 colors"
+        assert difference.mean() < 2, "apart from its 32 colors"
     assert path.read_bytes() == snapshots.animate().read_bytes()
+
+
+# Powers of the square root of two, rounded: computed with integers, as round(sqrt(2^k)).
+LOG = sorted({(1 + math.isqrt(4 * 2**exponent)) // 2 for exponent in range(40)})
+
+
+@pytest.mark.parametrize("last", [1, 2, 13, 32, 27_500])
+@pytest.mark.parametrize("every", ["log", 1, 5, 13, 100])
+def test_snapshots_are_taken_at_chosen_steps_and_after_the_last(every, last):
+    found = [0]
+    while (step := find_next(every, last, found[-1])) < math.inf:
+        found.append(int(step))
+    chosen = LOG if every == "log" else range(every, last + 1, every)
+    assert found == sorted({0, *(step for step in chosen if step <= last), last})
+
+
+def test_steps_of_log_grow_by_the_root_of_two_and_a_long_training_has_few():
+    assert LOG[:10] == [1, 2, 3, 4, 6, 8, 11, 16, 23, 32]
+    assert sum(step <= 100_000 for step in LOG) == 33
+    assert [find_next("log", 100, step) for step in (0, 5, 6, 90, 99)] == [1, 6, 8, 91, 100]
 
 
 # ------------------------------------------------------------------------- training runs
@@ -239,7 +262,7 @@ def train(folder, num_epochs, every, resume=False, stop_at=0) -> runs.Run:
             make_model(),
             batches.ResidentBatches(training.images, 100, 0, models.noise.uniform),
             batches.ResidentBatches(validation.images, 72),
-            validation.images[:16] / np.float32(255),
+            validation.images[:10] / np.float32(255),
             Job(run, settings, execution, signals),
         )
     return run
@@ -259,10 +282,10 @@ def uninterrupted(tmp_path_factory) -> runs.Run:
     return train(tmp_path_factory.mktemp("uninterrupted") / "run", 2, 5)
 
 
-def test_snapshots_are_taken_from_the_beginning_at_every_multiple(uninterrupted):
-    names = [f"step_{step:09d}.png" for step in (0, 5, 10, 15, 20, 25)]
+def test_snapshots_are_taken_from_the_beginning_at_every_multiple_and_at_the_end(uninterrupted):
+    names = [f"step_{step:09d}.png" for step in (0, 5, 10, 15, 20, 25, 26)]
     assert sorted(snapshots_of(uninterrupted)) == ["snapshots.gif", *names]
-    assert len(frames_of(uninterrupted.snapshots_dir / "snapshots.gif")) == 6
+    assert len(frames_of(uninterrupted.snapshots_dir / "snapshots.gif")) == 7
     assert uninterrupted.snapshots_dir in uninterrupted.files()
 
 
@@ -285,6 +308,15 @@ def test_a_resumed_run_has_every_snapshot_once_and_identical(uninterrupted, tmp_
     assert "snapshots.gif" not in before
     train(tmp_path / "run", 2, 5, resume=True)
     assert snapshots_of(run) == snapshots_of(uninterrupted)
+
+
+def test_a_resumed_run_has_every_log_spaced_snapshot_once_and_identical(tmp_path):
+    expected = snapshots_of(train(tmp_path / "uninterrupted" / "run", 2, "log"))
+    steps = (0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 26)
+    assert sorted(expected) == ["snapshots.gif", *(f"step_{step:09d}.png" for step in steps)]
+    with pytest.raises(Stopped):
+        train(tmp_path / "run", 2, "log", stop_at=11)
+    assert snapshots_of(train(tmp_path / "run", 2, "log", resume=True)) == expected
 
 
 def test_a_run_that_starts_again_removes_its_snapshots_and_no_other_file(tmp_path):

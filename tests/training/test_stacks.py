@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator
 
@@ -43,6 +44,10 @@ class Numbered:
         return batch
 
 
+def never(done: int) -> float:
+    return math.inf
+
+
 def steps_of(stack: Stack) -> list[list[list[int]]]:
     partial = [] if stack.partial is None else [stack.partial.numpy().tolist()]
     return [*stack.batches.numpy()[: stack.num_full].tolist(), *partial]
@@ -56,7 +61,8 @@ def test_stacks_hold_each_batch_once_and_end_at_calls_pauses_and_epochs(
 ):
     batches = Numbered()
     expected = [batch.tolist() for epoch in range(3) for batch in batches.epoch(epoch)][start:]
-    stacks = Stacks(Numbered(), 6, steps_per_call, pause_steps, 0, start)
+    find_pause = never if not pause_steps else lambda done: (done // pause_steps + 1) * pause_steps
+    stacks = Stacks(Numbered(), 6, steps_per_call, find_pause, 0, start)
     position, of_call, found = start, 0, []
     with contextlib.closing(stacks):
         while position < 18:
@@ -79,7 +85,7 @@ def test_stacks_hold_each_batch_once_and_end_at_calls_pauses_and_epochs(
 def test_the_next_stack_is_read_while_one_is_used():
     batches = Numbered()
     batches.waits_before = 3
-    with contextlib.closing(Stacks(batches, 6, 2, 0, 0, 0)) as stacks:
+    with contextlib.closing(Stacks(batches, 6, 2, never, 0, 0)) as stacks:
         stack = next(stacks)
         assert batches.is_waiting.wait(60)  # in the next stack, without being asked for it
         assert steps_of(stack) == [[[0, 0], [0, 1]], [[0, 2], [0, 3]]]
@@ -90,7 +96,7 @@ def test_the_next_stack_is_read_while_one_is_used():
 def test_closing_stops_after_the_batch_that_is_being_read():
     batches = Numbered()
     batches.waits_before = 1
-    stacks = Stacks(batches, 6, 5, 0, 0, 0)
+    stacks = Stacks(batches, 6, 5, never, 0, 0)
     assert batches.is_waiting.wait(60)
     closing = threading.Thread(target=stacks.close)
     closing.start()
@@ -110,7 +116,7 @@ def test_an_error_of_the_batches_is_raised_where_the_stack_is_used(monkeypatch):
         raise OSError("a damaged file")
 
     monkeypatch.setattr(batches, "epoch", epoch)
-    with contextlib.closing(Stacks(batches, 6, 2, 0, 0, 0)) as stacks:
+    with contextlib.closing(Stacks(batches, 6, 2, never, 0, 0)) as stacks:
         assert next(stacks).num_steps == 2
         with pytest.raises(OSError, match="a damaged file"):
             next(stacks)
