@@ -152,7 +152,8 @@ def draw_latent_classes(
         look: dict[str, Any] = {"linewidths": 0, "rasterized": True}
         axes.scatter(*points.T, c=_UNNAMED, s=size / 4, **look)
         of_class = points[labels == index]
-        axes.scatter(*of_class.T, c=colors[index], s=size / 2, alpha=CLASS_OPACITY, **look)
+        area = np.clip(1500 / len(of_class), size / 2, 8)  # a few points must be seen, too
+        axes.scatter(*of_class.T, c=colors[index], s=area, alpha=CLASS_OPACITY, **look)
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         axes.spines[:].set(visible=True, color=_UNNAMED)
         is_lowest, is_first = place + num_columns >= count, column == 0
