@@ -165,7 +165,7 @@ class ComparePage {
       input.addEventListener("input", () => {
         this.moves[rank] = Number(input.value);
         this.decode();
-        element("chosen").textContent = `${this.source}, moved by the sliders.`;
+        element("chosen").textContent = `${this.source}, moved by the sliders. The losses are still those of the chosen image.`;
       });
       element("sliders").append(make("label", {}, make("span", {}, `${rank + 1}`), input, output, places));
       return { input, output, places };

@@ -8,7 +8,7 @@ from typing import Any
 
 from report import page
 
-_COLUMNS = ("run", "", "dataset", "model", "settings", "trained")  # before the metrics
+_COLUMNS = ("run", "", "figures", "dataset", "model", "settings", "trained")  # before the metrics
 
 
 def fill(rows: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:
@@ -21,7 +21,7 @@ def fill(rows: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:
             its address.
         headings: of the metrics.
     """
-    columns = [*_COLUMNS, *headings, "figures"]
+    columns = [*_COLUMNS, *headings]
     head = "".join(
         f'<th scope="col">{html.escape(each)}</th>' if each else "<td></td>" for each in columns
     )
@@ -45,9 +45,9 @@ def _write_row(row: Mapping[str, Any]) -> str:
         picture = f'<img src="{source}" alt="test images over their reconstructions">'
     texts = [html.escape(row[each]) for each in ("dataset", "model", "settings", "trained")]
     cells = [f"<td>{text}</td>" for text in (picture, *texts)]
+    cells.insert(1, f'<td data-value="{len(row["figures"])}">{_write_files(row)}</td>')
     for text, value in row["metrics"]:
         cells.append("<td></td>" if value is None else f'<td data-value="{value}">{text}</td>')
-    cells.append(f"<td>{_write_files(row)}</td>")
     return f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>'
 
 
@@ -58,7 +58,9 @@ def _write_files(row: Mapping[str, Any]) -> str:
     count = len(row["figures"])
     if not links:
         return ""
-    return f"<details><summary>{count}</summary><ul>{links}</ul></details>"
+    return (
+        f"<details><summary>{count} figure{'s' * (count != 1)}</summary><ul>{links}</ul></details>"
+    )
 
 
 def _link(text: str, address: str) -> str:

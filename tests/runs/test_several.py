@@ -136,6 +136,16 @@ def test_runs_of_other_images_are_refused_in_one_line(flag, value):
     assert "\n" not in told
 
 
+def test_runs_on_images_of_another_shape_are_reported_in_one_line():
+    ours = records(a={}, b={}, c={})
+    ours["a"]["dataset"] = {"image_shape": [8, 8, 1]}  # an old run, b, has no description
+    ours["c"]["dataset"] = {"image_shape": [8, 8, 3]}
+    with pytest.raises(runs.RunError) as error:
+        runs.check_comparable(ours)
+    assert "differ in image shape: 8×8×1 (a), 8×8×3 (c)" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 # ------------------------------------------------------------------------ labels
 
 
