@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -34,6 +36,11 @@ def draw_kl_per_dimension(kl: np.ndarray, active: np.ndarray, title: str, subtit
     axes.set_ylabel(f"KL, {METRICS['kl'].unit}")
     if not active.all():
         text = f"gray: {int((~active).sum())} not active"
-        corner = {"xycoords": "axes fraction", "ha": "right", "va": "top", "color": INK}
+        corner: dict[str, Any] = {
+            "xycoords": "axes fraction",
+            "ha": "right",
+            "va": "top",
+            "color": INK,
+        }
         annotate(axes, text, (1, 1), (0, -4), **corner)
     return figure

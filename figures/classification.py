@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
@@ -50,7 +51,11 @@ def draw_accuracy(
     looks = LINE_LOOKS[: len(lines)]
     for look, (name, points) in zip(looks, lines.items(), strict=True):
         labels, means, spreads = np.array(points).T
-        sizes = {"markersize": to_scale(5), "linewidth": to_scale(1.3), "capsize": to_scale(3)}
+        sizes: dict[str, Any] = {
+            "markersize": to_scale(5),
+            "linewidth": to_scale(1.3),
+            "capsize": to_scale(3),
+        }
         axes.errorbar(labels, means, spreads, **look, **sizes)
         ends.append((means[-1], name, look["color"]))
     low, high = axes.get_ylim()
@@ -61,7 +66,7 @@ def draw_accuracy(
     axes.yaxis.set_major_formatter("{x:.2f}")
     places = keep_apart([end[0] for end in ends], 0.195 / height * (high - low))
     for place, (_, name, color) in zip(places, ends, strict=True):
-        right = {"xycoords": ("axes fraction", "data"), "va": "center"}
+        right: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
         annotate(axes, name, (1, place), (8, 0), color=color, **right)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(numbers, [f"{number:,}" for number in numbers])

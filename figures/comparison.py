@@ -268,7 +268,7 @@ def draw_compared_samples(
     figure = new_figure(
         max(0.12 + columns * (width + 0.25), 3.6), rows * (height + heading + 0.12), title, subtitle
     )
-    above = {"xycoords": "axes fraction", "va": "bottom", "weight": "bold"}
+    above: dict[str, Any] = {"xycoords": "axes fraction", "va": "bottom", "weight": "bold"}
     for index, sheet in enumerate(sheets):
         row, column = divmod(index, columns)
         bottom = 0.12 + (rows - 1 - row) * (height + heading + 0.12)

@@ -60,7 +60,7 @@ def draw_loss_distributions(
         axes.plot([median, median], reach, color=INK, linewidth=to_scale(1.6), zorder=4)
         if auc is not None:
             text = f"{auc['area']:.3f} ± {auc['standard_error']:.3f}"
-            right = {"xycoords": ("axes fraction", "data"), "va": "center"}
+            right: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
             annotate(axes, text, (1, place), (10, 0), **right)
     annotate(axes, "AUC", (1, 1), (10, 2), xycoords="axes fraction", weight="bold")
     _set_scale(axes, np.array([np.quantile(losses, _WHISKERS) for _, losses, _ in rows]), width)

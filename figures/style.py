@@ -145,12 +145,12 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
     total = height + below + 0.24 + _LINE * (len(lines) - 1)
     figure = Figure(figsize=(to_scale(width), to_scale(total)))
     FigureCanvasAgg(figure)
-    for text, top, size, more in (
-        (titles, 0.1, 10, {"weight": "bold"}),
-        (lines, below, 7, {"color": FAINT}),
+    for text, top, size, weight, color in (
+        (titles, 0.1, 10, "bold", INK),
+        (lines, below, 7, "normal", FAINT),
     ):
-        place = (0.1 / width, 1 - top / total)
-        figure.text(*place, "\n".join(text), va="top", size=to_scale(size), **more)
+        look: dict[str, Any] = {"size": to_scale(size), "weight": weight, "color": color}
+        figure.text(0.1 / width, 1 - top / total, "\n".join(text), va="top", **look)
     return figure
 
 

@@ -24,7 +24,9 @@ FIGURES = (
     "generated",
     "kl_per_dimension",
     "latent_test",
+    "latent_test_classes",
     "latent_train",
+    "latent_train_classes",
     "manifold",
     "ood",
     "reconstruction",
@@ -167,7 +169,8 @@ def test_everything_is_drawn_as_png_and_pdf_and_named(tree, evaluated):
     index = tree / "result" / "index.html"
     assert sorted(written(evaluated.stdout)) == sorted([*expected, index])
     assert f">{NAME}</" in index.read_text()
-    assert sorted(folder.iterdir()) == sorted(expected)
+    kept = [folder / "tsne_test.bin", folder / "tsne_train.bin"]
+    assert sorted(folder.iterdir()) == sorted([*expected, *kept])
     for path in expected:
         start = {".png": b"\x89PNG", ".pdf": b"%PDF-", ".json": b"{"}[path.suffix]
         assert path.read_bytes().startswith(start)
@@ -294,6 +297,6 @@ def test_images_that_are_not_available_are_reported_without_tensorflow(tree, run
 def test_curves_need_no_tensorflow(tree, run_script, trained):
     result = run_script("evaluate.py", "--curves", "1", "--run_name", NAME)
     assert (result.returncode, result.stderr) == (0, "")
-    folder = tree / "result" / NAME
-    assert written(result.stdout) == [folder / "curves.png", folder / "curves.pdf"]
+    folder, index = tree / "result" / NAME, tree / "result" / "index.html"
+    assert written(result.stdout) == [folder / "curves.png", folder / "curves.pdf", index]
     assert all(path.is_file() for path in written(result.stdout))
