@@ -55,7 +55,7 @@ def draw_curves(
 ) -> Figure:
     """Draws a panel for each metric, with the curves of training and validation images.
 
-    The objective and the reconstruction are omitted if they equal the loss in every epoch.
+    The objective is omitted if it equals the loss, and so is an autoencoder's reconstruction.
 
     Args:
         history: one row per epoch: ``epoch``, the metrics and those of the validation images,
@@ -68,7 +68,8 @@ def draw_curves(
     width, height = panel(1.95), panel(2.0)
     panels = select_metrics(history[0])
     losses = _select(history, "loss")
-    for name in {"objective", "reconstruction"} & set(panels):
+    same = {"objective"} if "kl" in panels else {"objective", "reconstruction"}
+    for name in same & set(panels):
         if np.array_equal(_select(history, name), losses, equal_nan=True):
             del panels[name]
     num_columns = len(panels) if len(panels) <= 4 else 3

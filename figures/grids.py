@@ -75,8 +75,9 @@ def measure_pixel(width: int, inches: float) -> float:
     Args:
         width: of an image, in pixels.
     """
-    dots = inches * _DOTS / width
-    return float(np.ceil(dots - 1e-6) if dots > 1.8 else dots) / _DOTS
+    per_inch = to_scale(_DOTS)
+    dots = inches * per_inch / width
+    return float(np.ceil(dots - 1e-6) if dots > 1.8 else dots) / per_inch
 
 
 def _choose_inches(num_columns: int, inches: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures.grids import choose_gap, measure_pixel, show, tile
-from figures.style import new_axes, new_figure, styled
+from figures.style import new_axes, new_figure, panel, styled
 
 _INCHES = 0.26  # approximate width of one image
 _APART = 0.75  # inches between panels, for the numbers of the axis
@@ -32,7 +32,7 @@ def draw_manifold(
     rows = len(panels[0][2])
     columns = len(panels[0][1])
     gap = choose_gap(panels[0][0])
-    pixel = measure_pixel(panels[0][0].shape[2], _INCHES)
+    pixel = measure_pixel(panels[0][0].shape[2], panel(_INCHES))
     sheets = [tile(images, columns, gap) for images, *_ in panels]
     height, width = np.array(sheets[0].shape[:2]) * pixel
     figure = new_figure(len(panels) * (width + _APART), height + 0.8, title, subtitle)

@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.grids import add_sheet, choose_gap, measure_pixel, tile
-from figures.style import FAINT, annotate, new_figure, styled, write_name
+from figures.style import FAINT, annotate, new_figure, panel, styled, write_name
 
 _INCHES = 0.42  # approximate width of one image
 _MARGIN = 0.12
 _APART = 0.14  # inches between the originals and what is decoded
 _LINE = 0.16  # inches of a line of text
 _MAX_NAME = 30  # characters; two names fit above a row
+_START = 2.5  # inches for the words beside the start
 _LABELS = 1.0  # inches for the names of the rows
 
 
@@ -80,15 +81,15 @@ def draw_traversals(
     num_rows, num_columns, image_height, image_width = decoded.shape[:4]
     gap = choose_gap(decoded[0])
     # Flat images are drawn larger, so that the names of the rows stay apart.
-    inches = max(_INCHES, _LINE * image_width / image_height)
+    inches = max(panel(_INCHES), _LINE * image_width / image_height)
     side = measure_pixel(image_width, inches) * image_width
     width = _width(decoded[0], num_columns, side)
     sheet = tile(decoded.reshape(-1, *decoded.shape[2:]), num_columns, gap)
     height, bottom = width * sheet.shape[0] / sheet.shape[1], 2.6 * _LINE
     above = bottom + height + 1.5 * _LINE
-    figure = new_figure(
-        _LABELS + width + _MARGIN, above + side * image_height / image_width, title, subtitle
-    )
+    width_of_start = _width(decoded[0], 2, side)
+    total = _LABELS + max(width + _MARGIN, width_of_start + _START)
+    figure = new_figure(total, above + side * image_height / image_width, title, subtitle)
     look: dict[str, Any] = {"xycoords": "axes fraction", "va": "center"}
     axes = add_sheet(figure, sheet, _LABELS, bottom, width)
     for row, (name, value) in enumerate(rows):
@@ -101,7 +102,7 @@ def draw_traversals(
     _name_columns(axes, decoded[0], texts, meaning)
     image, reconstruction, name = start
     sheet = tile(np.stack([image, reconstruction]), 2, gap)
-    axes = add_sheet(figure, sheet, _LABELS, above, _width(decoded[0], 2, side))
+    axes = add_sheet(figure, sheet, _LABELS, above, width_of_start)
     name = write_name(name, _MAX_NAME)
     text = f"{name}, and its reconstruction\neach row changes one dimension of its z"
     annotate(axes, text, (1, 0.5), (6, 0), size=7, **look)

@@ -35,15 +35,29 @@ def test_names_of_results_of_the_last_epoch_end_in_last(tmp_path, checkpoint, na
 
 def test_the_subtitle_names_the_epoch_of_the_model_that_is_drawn(tmp_path):
     session = make_session(tmp_path, record=RECORD)
-    assert session.subtitle == "digits · run a_run · epoch 3"
+    assert session.subtitle == "digits · vae · latent_dim 2 · run a_run · epoch 3"
     session = make_session(tmp_path, record=RECORD, checkpoint="last")
-    assert session.subtitle == "digits · run a_run · epoch 8"
+    assert session.subtitle == "digits · vae · latent_dim 2 · run a_run · epoch 8"
+
+
+def test_the_caption_has_what_is_not_at_its_default_and_not_a_name_made_from_settings(tmp_path):
+    settings = {"beta": 4.0, "prior": "standard_normal", "likelihood": "gaussian", "seed": 3}
+    session = make_session(tmp_path, settings=settings)
+    session.run = runs.Run(tmp_path / "digits_vae_hd500_ld2_e50_beta4_like-gaussian_s3")
+    assert session.caption == "digits · vae · latent_dim 2 · likelihood gaussian · beta 4"
+    session.run = runs.Run(tmp_path / ("a_long_name_" * 20))
+    assert session.caption.endswith(" · run a_long_name_a_long_n…_long_name_")
+
+
+def test_the_seed_is_named_if_it_is_not_the_default(tmp_path):
+    assert make_session(tmp_path).seed_note == ""
+    assert make_session(tmp_path, seed=3).seed_note == " · seed 3"
 
 
 def test_dollar_signs_in_a_name_are_not_mathematics_in_a_figure(tmp_path):
     session = make_session(tmp_path)
     session.run = runs.Run(tmp_path / "a$b$")
-    assert session.caption == r"digits · run a\$b\$"
+    assert session.caption.endswith(r" · run a\$b\$")
 
 
 # -------------------------------------------------------------------------- loading

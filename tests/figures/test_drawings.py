@@ -336,6 +336,13 @@ def test_the_objective_is_drawn_where_it_is_not_the_loss_and_of_training_alone(o
         np.testing.assert_allclose(drawn, 150 * (1 + 1 / np.arange(1, 6)))
 
 
+def test_an_autoencoders_reconstruction_is_its_loss_and_drawn_once():
+    history = [{"epoch": 1.0, "loss": 3.0, "val_loss": 4.0}]
+    history[0] |= {"reconstruction": 3.0, "val_reconstruction": 4.0}
+    figure = figures.draw_curves(history, None, "Losses over epochs", SHORT)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss"]
+
+
 def test_a_diverged_run_has_no_objective_of_its_own():
     nan = dict.fromkeys([*LOSSES, *(f"val_{name}" for name in LOSSES), "objective"], np.nan)
     figure = figures.draw_curves([{"epoch": 1.0, **nan}], None, "Losses over epochs", SHORT)
