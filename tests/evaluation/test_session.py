@@ -176,7 +176,7 @@ def test_runs_of_one_name_in_two_folders_have_results_of_their_own(tmp_path, in_
     for folder in ("one", "two"):
         run = save_untrained_run(tmp_path / folder).run
         in_process("evaluate", "--curves", "--saved_path", str(run.folder))
-    folders = list((tmp_path / "result").iterdir())
+    folders = [path for path in (tmp_path / "result").iterdir() if path.is_dir()]
     assert len(folders) == 2
     for folder in folders:
         assert folder.name.startswith("untrained-")
