@@ -24,7 +24,7 @@ def test_texts_of_axes_have_at_least_11_points(name):
     for axes in DRAWN[name].axes:
         texts = [*axes.xaxis.findobj(Text), *axes.yaxis.findobj(Text), *axes.texts]
         shown = [text for text in texts if text.get_text() and axes.axison]
-        assert all(text.get_fontsize() >= 11 for text in shown)
+        assert all(float(text.get_fontsize()) >= 11 for text in shown)
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -44,7 +44,9 @@ def test_texts_are_larger_in_proportion_to_the_figure(name):
     ratio = DRAWN[name].get_size_inches() / PAPER[name].get_size_inches()
     assert (ratio >= 1 - 1e-9).all()
     assert (ratio <= 1.6 + 1e-9).all(), "no panel grows more than the texts"
-    sizes = [max(text.get_fontsize() for text in drawn[name].texts) for drawn in (DRAWN, PAPER)]
+    sizes = [
+        max(float(text.get_fontsize()) for text in drawn[name].texts) for drawn in (DRAWN, PAPER)
+    ]
     assert sizes[0] == pytest.approx(1.6 * sizes[1])
 
 
