@@ -157,6 +157,13 @@ EVALUATIONS = {
         "losses over epochs, training and validation", needs_model=False, needs_images=False
     ),
     "metrics": Evaluation("ELBO, KL by dimension, active units, accuracy: a table and JSON"),
+    "nll": Evaluation(
+        "−log p(x) of the test images, estimated by importance sampling with this many samples of z "
+        "per image, such as 5000; takes minutes to hours",
+        COUNT,
+        in_all=False,
+        checks=True,
+    ),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbors on z, SVM on pixels; takes minutes",
         flags=_CLASSIFY,
