@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
 
 import figures
+import runs
 from evaluation import batching
 from evaluation.session import Session
 
 _NAMES = {"test": "test images", "train": "training images"}
+_LONG = 2.0  # seconds that t-SNE takes, from which on a line says so
 
 
 def run(session: Session) -> list[Path]:
@@ -47,7 +50,7 @@ def draw_split(session: Session, split: str) -> list[Path]:
         if session.latent_dim > 2 and len(z_mean) >= 4:
             subtitle += f" · t-SNE of {session.latent_dim} dimensions"
             axis_names = None
-            z_mean = embed(z_mean, session.seed)
+            z_mean = place(session, z_mean, split)
         figure = figures.draw_latent_map(z_mean[:, :2], *classes, axis_names, title, subtitle)
     return session.save_figure(figure, f"latent_{split}")
 
@@ -64,8 +67,55 @@ def choose_points(session: Session, num_images: int) -> np.ndarray:
     return np.sort(generator.choice(num_images, num_points, replace=False))
 
 
+def place(session: Session, points: np.ndarray, split: str) -> np.ndarray:
+    """Returns the map that ``embed`` makes of a split's points, computed once and then kept.
+
+    The file ``tsne_<split>.bin`` among the results is a SHA-256 and the map. The hash is that of
+    the map and of all that determines it: the algorithm, the seed and the points, which depend on
+    the checkpoint and the images. A file of another map, or a damaged one, is replaced.
+
+    Args:
+        session: its seed is that of the map.
+        points: (num_points, num_dims).
+        split: ``"test"`` or ``"train"``.
+
+    Returns:
+        float32 (num_points, 2).
+    """
+    from evaluation.statistics import tsne
+
+    name = f"tsne_{split}.bin"
+    origin = hashlib.sha256(Path(tsne.__file__).read_bytes())
+    origin.update(f"{session.seed} {points.dtype.str} {points.shape}".encode())
+    origin.update(points.tobytes())
+
+    def sign(content: bytes) -> bytes:
+        signature = origin.copy()
+        signature.update(content)
+        return signature.digest()
+
+    num_bytes = len(points) * 2 * 4
+    try:
+        with runs.open_regular(session.path(name), origin.digest_size + num_bytes) as file:
+            signature, content = file.read(origin.digest_size), file.read()
+    except OSError:  # not kept yet, or not a file; what stands in the way, ``write`` reports
+        signature, content = b"", b""
+    if len(content) == num_bytes and signature == sign(content):
+        kept = np.frombuffer(content, "<f4").reshape(-1, 2)
+        if np.isfinite(kept).all():
+            return kept.astype(np.float32)
+    y = embed(points, session.seed)
+    content = y.astype("<f4").tobytes()
+    with session.write(name) as path:
+        path.write_bytes(sign(content) + content)
+    return y
+
+
 def embed(points: np.ndarray, seed: int) -> np.ndarray:
-    """Maps points to the plane by t-SNE; shows its progress on a terminal.
+    """Maps points to the plane by t-SNE; says beforehand if this takes long.
+
+    Its progress is shown on a terminal. Fewer than 4 points, which have no neighborhoods, and
+    points that all coincide are placed by their first two coordinates.
 
     Args:
         points: (num_points, num_dims).
@@ -76,13 +126,17 @@ def embed(points: np.ndarray, seed: int) -> np.ndarray:
     """
     from evaluation.statistics import tsne
 
-    if np.ptp(points, axis=0).max() == 0:  # a collapsed posterior: nothing to map
+    if len(points) < 4 or np.ptp(points, axis=0).max() == 0:  # the posterior may have collapsed
         return points[:, :2]
+    is_live = sys.stdout.isatty()
+    heading = f"t-SNE of {len(points):,} points"
+    if (seconds := tsne.estimate_seconds(len(points))) >= _LONG:
+        print(f"{heading}: about {seconds:.0f} s on two cores; the map is kept", flush=True)
 
     def report(step: int) -> None:
         done = step == tsne.NUM_STEPS
-        if done or (step % 10 == 0 and sys.stdout.isatty()):
-            line = f"\rt-SNE of {len(points):,} points: {step} of {tsne.NUM_STEPS} steps"
+        if is_live and (done or step % 10 == 0):
+            line = f"\r{heading}: {step} of {tsne.NUM_STEPS} steps"
             print(line, end="\n" if done else "", flush=True)
 
     return tsne.embed(points, seed, report)

@@ -12,13 +12,13 @@ import numpy as np
 
 import figures
 from catalog.metrics import METRICS
-from evaluation import batching, curves, latent, metrics
+from evaluation import batching, curves, latent, metrics, samples
 from evaluation.session import Session
 from evaluation.statistics import classification
 from models import VAE, DiagonalGaussian, functional
 from report import graph, page
 
-_NUM_SAMPLES = 200
+_NUM_SAMPLES = 1000
 _SPREAD = 4.0  # of a slider, in standard deviations
 
 
@@ -35,7 +35,8 @@ def measure_images(session: Session) -> dict[str, np.ndarray]:
 
     ``images`` (num_images, height, width, channels) from 0 to 255; ``labels``; ``predicted``
     classes; ``mean`` of q(z|x), (num_images, latent_dim); ``map`` (num_images, 2); ``loss`` in
-    nats; and ``samples`` of the prior, (num_samples, latent_dim). What is not known is left out.
+    nats; ``samples`` of the prior, (num_samples, latent_dim); and ``sample_classes``, which the
+    classifier assigns to them. What is not known is left out.
     """
     images, labels = session.test
     chosen = latent.choose_points(session, len(images))
@@ -57,6 +58,8 @@ def measure_images(session: Session) -> dict[str, np.ndarray]:
         if session.model.uses_labels:
             predicted = batching.classify(session, images[chosen]).argmax(axis=1)
             arrays["predicted"] = predicted.astype(np.uint16)
+            sample_classes, _ = samples.predict(session, arrays["samples"])
+            arrays["sample_classes"] = sample_classes.astype(np.uint16)
     return arrays
 
 
@@ -108,6 +111,9 @@ def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, An
         "headings": headings,
         "beta": session.settings.get("beta", 1.0),
         "adds_loss": session.model.uses_labels,
+        "is_variational": session.model.is_variational,
+        "likelihood": session.likelihood,
+        "prior": session.prior,
         "image_shape": list(session.info.image_shape),
         "latent_dim": dimensions,
         "class_names": session.class_names and list(session.class_names),
@@ -127,12 +133,12 @@ def _place(session: Session, mean: np.ndarray) -> np.ndarray:
     """Returns the places of images in the plane, (num_images, 2)."""
     if session.latent_dim == 1:
         return np.column_stack([mean, np.random.default_rng(0).uniform(-1, 1, len(mean))])
-    return mean if session.latent_dim == 2 else latent.embed(mean, session.seed)
+    return mean if session.latent_dim == 2 else latent.place(session, mean, "test")
 
 
-def _find_ranges(mean: np.ndarray, samples: np.ndarray | None) -> list[list[float]]:
+def _find_ranges(mean: np.ndarray, prior: np.ndarray | None) -> list[list[float]]:
     """Returns the low and high end of each dimension's slider, which differ."""
-    values = mean if samples is None else np.concatenate([mean, samples])
+    values = mean if prior is None else np.concatenate([mean, prior])
     center, spread = values.mean(axis=0), values.std(axis=0)
     return [
         [math.floor(10 * (m - _SPREAD * s)) / 10, math.ceil(10 * (m + _SPREAD * s)) / 10 + 0.1]

@@ -38,7 +38,7 @@ def draw_loss_distributions(
     axes = new_axes(figure, label_width, 0.45, width, height)
     places = np.arange(len(rows))[::-1]  # the first on top
     for place, (_, losses, auc) in zip(places, rows, strict=True):
-        color = CLASS_COLORS[0] if auc is None else CLASS_COLORS[8]
+        color = CLASS_COLORS[0] if auc is None else CLASS_COLORS[1]
         low, high = np.quantile(losses, _WHISKERS)
         first, median, third = np.quantile(losses, [0.25, 0.5, 0.75])
         line: dict[str, Any] = {"color": color, "linewidth": 1.2, "zorder": 2}

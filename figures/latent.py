@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from figures.style import (
+    CLASS_OPACITY,
     FAINT,
     annotate,
     class_colors,
@@ -72,7 +73,7 @@ def draw_latent_map(
         points[order, 1],
         c=colors[classes[order]],
         s=np.clip(30_000 / len(points), 2, 16),
-        alpha=0.75,
+        alpha=CLASS_OPACITY,
         linewidths=0,
         rasterized=True,
     )

@@ -1,25 +1,19 @@
 /* The map of the test images. */
 "use strict";
 
-/** The test images at their places in the plane, with pan and zoom. */
+/** The test images at their places in the plane. `MapControls` lets one move and enlarge it. */
 class LatentMap {
-  constructor(canvas, run, onChoose, onMove) {
-    Object.assign(this, { canvas, run, onChoose, onMove });
+  constructor(canvas, run) {
+    Object.assign(this, { canvas, run });
     this.points = run.arrays.map.data;
     this.labels = run.arrays.labels?.data ?? null;
     this.count = this.points.length / 2;
-    this.hidden = new Set();
+    this.hidden = new Set(); // classes
+    this.highlighted = null; // the class that the others stand behind
     this.chosen = 0;
-    this.pointers = new Map();
+    this.place = null; // in the plane, where it is not that of the chosen image
     this.fit();
     new ResizeObserver(() => this.draw()).observe(canvas);
-    canvas.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
-    canvas.addEventListener("pointerdown", (event) => this.onDown(event));
-    canvas.addEventListener("pointermove", (event) => this.onPointer(event));
-    for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, (event) => this.onUp(event));
-    }
-    canvas.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   /** Shows all points. */
@@ -32,7 +26,7 @@ class LatentMap {
       high = Math.max(high, this.points[2 * index + 1]);
     }
     this.center = [(left + right) / 2, (low + high) / 2];
-    this.span = 1.08 * Math.max(right - left, high - low, 1e-6);
+    this.firstSpan = this.span = 1.08 * Math.max(right - left, high - low, 1e-6);
     this.draw();
   }
 
@@ -51,71 +45,73 @@ class LatentMap {
   isShown(index) { return !this.labels || !this.hidden.has(this.labels[index]); }
 
   draw() {
-    if (this.pending) return;
-    this.pending = requestAnimationFrame(() => {
+    this.pending ??= requestAnimationFrame(() => {
       this.pending = null;
-      const ratio = window.devicePixelRatio || 1, size = this.size();
-      this.canvas.width = this.canvas.height = Math.round(size * ratio);
-      const context = this.canvas.getContext("2d");
-      context.scale(ratio, ratio);
-      const radius = Math.min(5, Math.max(1.5, 2.2 * Math.sqrt(2000 / this.count) * Math.sqrt(this.zoomFactor())));
-      const groups = this.labels ? this.run.class_names.length : 1;
-      for (let group = 0; group < groups; group++) {
-        if (this.hidden.has(group)) continue;
-        context.fillStyle = this.run.colors[group % this.run.colors.length];
-        context.globalAlpha = 0.8;
-        context.beginPath();
-        for (let index = 0; index < this.count; index++) {
-          if (this.labels && this.labels[index] !== group) continue;
-          const [left, top] = this.toScreen(this.points[2 * index], this.points[2 * index + 1]);
-          if (left < -9 || top < -9 || left > size + 9 || top > size + 9) continue;
-          context.moveTo(left + radius, top);
-          context.arc(left, top, radius, 0, 2 * Math.PI);
-        }
-        context.fill();
-      }
-      context.globalAlpha = 1;
-      this.drawClassNames(context);
-      const chosen = [this.points[2 * this.chosen], this.points[2 * this.chosen + 1]];
-      this.drawCircle(context, ...this.toScreen(...(this.place ?? chosen)));
+      this.drawNow();
     });
   }
 
-  zoomFactor() {
-    this.firstSpan ??= this.span;
-    return Math.max(1, this.firstSpan / this.span);
+  drawNow() {
+    const ratio = window.devicePixelRatio || 1, size = this.size(), pixels = Math.round(size * ratio);
+    if (this.canvas.width !== pixels) this.canvas.width = this.canvas.height = pixels;
+    const context = this.canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, size, size);
+    const groups = [...Array(this.labels ? this.run.class_names.length : 1).keys()]
+      .filter((group) => !this.hidden.has(group))
+      .sort((one, other) => (one === this.highlighted) - (other === this.highlighted)); // on top
+    for (const group of groups) this.drawPoints(context, group, size);
+    context.globalAlpha = 1;
+    this.drawClassNames(context, groups);
+    const place = this.place ?? [this.points[2 * this.chosen], this.points[2 * this.chosen + 1]];
+    this.drawCircle(context, ...this.toScreen(...place));
   }
 
-  /** Writes each class's name at the median of its points. */
-  drawClassNames(context) {
+  drawPoints(context, group, size) {
+    const zoom = Math.sqrt(Math.max(1, this.firstSpan / this.span));
+    const radius = Math.min(5, Math.max(1.4, Math.min(2.4, size / 260) * Math.sqrt(2000 / this.count) * zoom));
+    context.fillStyle = this.run.colors[group % this.run.colors.length];
+    context.globalAlpha = this.highlighted === null ? 0.85 : this.highlighted === group ? 1 : 0.08;
+    context.beginPath();
+    for (let index = 0; index < this.count; index++) {
+      if (this.labels && this.labels[index] !== group) continue;
+      const [left, top] = this.toScreen(this.points[2 * index], this.points[2 * index + 1]);
+      if (left < -9 || top < -9 || left > size + 9 || top > size + 9) continue;
+      context.moveTo(left + radius, top);
+      context.arc(left, top, radius, 0, 2 * Math.PI);
+    }
+    context.fill();
+  }
+
+  /** Writes each class's name where its points are densest. */
+  drawClassNames(context, groups) {
     if (!this.labels || this.run.class_names.length > 30) return;
-    this.medians ??= this.run.class_names.map((_, group) => {
-      const members = [...this.labels.keys()].filter((index) => this.labels[index] === group);
-      const median = (axis) => members.map((index) => this.points[2 * index + axis])
-        .sort((a, b) => a - b)[members.length >> 1];
-      return members.length ? [median(0), median(1)] : null;
-    });
-    const style = getComputedStyle(document.documentElement);
-    context.font = "600 14px system-ui, sans-serif";
+    this.densest ??= findDensest(this.points, this.labels, this.run.class_names.length, this.firstSpan);
+    const style = getComputedStyle(this.canvas), fontSize = Math.min(17, Math.max(11, this.size() / 36));
+    context.font = `700 ${fontSize}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.lineWidth = 4;
-    context.strokeStyle = style.getPropertyValue("--panel");
-    context.fillStyle = style.getPropertyValue("--ink");
-    this.medians.forEach((place, group) => {
-      if (!place || this.hidden.has(group)) return;
-      const [left, top] = this.toScreen(...place);
-      context.strokeText(this.run.class_names[group], left, top);
-      context.fillText(this.run.class_names[group], left, top);
-    });
+    context.lineJoin = "round";
+    context.lineWidth = 5;
+    context.strokeStyle = style.backgroundColor;
+    context.fillStyle = style.color;
+    for (const group of groups) {
+      if (!this.densest[group] || (this.highlighted !== null && this.highlighted !== group)) continue;
+      const [left, top] = this.toScreen(...this.densest[group]), name = shorten(this.run.class_names[group], 14);
+      context.strokeText(name, left, top);
+      context.fillText(name, left, top);
+    }
   }
 
   drawCircle(context, left, top) {
-    context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink");
-    context.lineWidth = 2;
-    context.beginPath();
-    context.arc(left, top, 8, 0, 2 * Math.PI);
-    context.stroke();
+    const style = getComputedStyle(this.canvas);
+    for (const [color, width] of [[style.backgroundColor, 6], [style.color, 2.5]]) {
+      context.strokeStyle = color;
+      context.lineWidth = width;
+      context.beginPath();
+      context.arc(left, top, 9, 0, 2 * Math.PI);
+      context.stroke();
+    }
   }
 
   /** Returns the shown point nearest to a place on the screen, or null beyond a distance. */
@@ -136,13 +132,28 @@ class LatentMap {
     this.draw();
   }
 
+  mark(place) {
+    this.place = place;
+    this.draw();
+  }
+
+  highlight(group) {
+    this.highlighted = group;
+    this.draw();
+  }
+
   zoom(factor, left, top) {
     const [x, y] = this.toPlane(left, top);
-    this.zoomFactor();
     this.span = Math.min(4 * this.firstSpan, Math.max(this.firstSpan / 500, this.span * factor));
     const [movedX, movedY] = this.toPlane(left, top);
     this.center = [this.center[0] + x - movedX, this.center[1] + y - movedY];
     this.draw();
+  }
+
+  /** Zooms towards the circle. */
+  zoomToPlace(factor) {
+    this.center = [...(this.place ?? [this.points[2 * this.chosen], this.points[2 * this.chosen + 1]])];
+    this.zoom(factor, this.size() / 2, this.size() / 2);
   }
 
   pan(right, down) {
@@ -150,66 +161,29 @@ class LatentMap {
     this.center = [this.center[0] - right * scale, this.center[1] + down * scale];
     this.draw();
   }
+}
 
-  placeOf(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
+/** Returns, for each class, where its points are densest; null for a class without points.
 
-  onWheel(event) {
-    event.preventDefault();
-    this.zoom(Math.exp(event.deltaY * 0.0015), ...this.placeOf(event));
-  }
-
-  onDown(event) {
-    this.canvas.setPointerCapture(event.pointerId);
-    this.pointers.set(event.pointerId, this.placeOf(event));
-    this.travel = 0;
-  }
-
-  onPointer(event) {
-    const at = this.placeOf(event), before = this.pointers.get(event.pointerId);
-    if (!before) {
-      if (event.pointerType === "mouse") this.onMove(this.nearest(...at, 12), this.toPlane(...at));
-      return;
+Names keep some distance from each other: a class takes its densest free place. */
+function findDensest(points, labels, numClasses, span) {
+  const cell = span / 36, chosen = [];
+  const cells = Array.from({ length: numClasses }, () => new Map());
+  labels.forEach((label, index) => {
+    const [column, row] = [Math.round(points[2 * index] / cell), Math.round(points[2 * index + 1] / cell)];
+    for (let right = -1; right <= 1; right++) {
+      for (let up = -1; up <= 1; up++) { // each point also counts for the cells beside its own
+        const key = `${column + right},${row + up}`;
+        cells[label].set(key, (cells[label].get(key) ?? 0) + (right || up ? 1 : 2));
+      }
     }
-    const others = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
-    if (others.length) {
-      const distance = (one, other) => Math.hypot(one[0] - other[0], one[1] - other[1]);
-      this.zoom(distance(before, others[0]) / Math.max(1, distance(at, others[0])), ...others[0]);
-    } else if (this.run.latent_dim === 2) {
-      this.travel += 1;
-      this.onMove(null, this.toPlane(...at));
-    } else {
-      this.travel += Math.abs(at[0] - before[0]) + Math.abs(at[1] - before[1]);
-      this.pan(at[0] - before[0], at[1] - before[1]);
-    }
-    this.pointers.set(event.pointerId, at);
-  }
-
-  onUp(event) {
-    if (this.pointers.delete(event.pointerId) && event.type === "pointerup" && this.travel < 5) {
-      const index = this.nearest(...this.placeOf(event), 30);
-      if (index !== null) this.onChoose(index);
-    }
-  }
-
-  onKey(event) {
-    const step = this.size() / 10, middle = this.size() / 2;
-    const actions = {
-      ArrowLeft: () => this.pan(step, 0),
-      ArrowRight: () => this.pan(-step, 0),
-      ArrowUp: () => this.pan(0, step),
-      ArrowDown: () => this.pan(0, -step),
-      "+": () => this.zoom(0.8, middle, middle),
-      "-": () => this.zoom(1.25, middle, middle),
-      n: () => this.onChoose((this.chosen + 1) % this.count),
-      p: () => this.onChoose((this.chosen + this.count - 1) % this.count),
-    };
-    const action = actions[event.key] ?? actions[event.key.toLowerCase()];
-    if (action && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      action();
-    }
-  }
+  });
+  return cells.map((counts) => {
+    const byCount = [...counts].sort((one, other) => other[1] - one[1])
+      .map(([key]) => key.split(",").map((number) => Number(number) * cell));
+    const isFree = ([x, y]) => chosen.every((other) => Math.hypot(x - other[0], y - other[1]) > 1.8 * cell);
+    const place = byCount.find(isFree) ?? byCount[0] ?? null;
+    if (place) chosen.push(place);
+    return place;
+  });
 }

@@ -2,31 +2,34 @@
 "use strict";
 
 class Pad {
-  /** onDraw receives the pixels, from 0 to 255, after each stroke. */
+  /** onDraw receives the pixels, from 0 to 255, at most once per frame of the screen. */
   constructor(canvas, run, onDraw) {
     Object.assign(this, { canvas, run, onDraw });
     canvas.width = canvas.height = this.size = 280;
     const values = run.arrays.images.data; // the ink contrasts with most pixels of the images
     const isDark = values.reduce((sum, value) => sum + value, 0) < 127.5 * values.length;
     [this.paper, this.ink] = isDark ? ["#000", "#fff"] : ["#fff", "#000"];
+    canvas.style.background = this.paper;
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.clear();
     canvas.addEventListener("pointerdown", (event) => {
+      if (this.pointer !== undefined) return; // a second finger does not draw
       canvas.setPointerCapture(event.pointerId);
+      this.pointer = event.pointerId;
       this.last = this.place(event);
       this.draw(event);
     });
-    canvas.addEventListener("pointermove", (event) => { if (this.last) this.draw(event); });
+    canvas.addEventListener("pointermove", (event) => { if (event.pointerId === this.pointer) this.draw(event); });
     for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, () => { this.last = null; });
+      canvas.addEventListener(name, (event) => { if (event.pointerId === this.pointer) this.pointer = undefined; });
     }
-    document.getElementById("clear").addEventListener("click", () => this.clear());
   }
 
   clear() {
     this.context.fillStyle = this.paper;
     this.context.fillRect(0, 0, this.size, this.size);
-    document.getElementById("drawn").textContent = "Nothing is drawn yet.";
+    cancelAnimationFrame(this.pending);
+    this.pending = null;
   }
 
   place(event) {
@@ -42,7 +45,10 @@ class Pad {
     this.context.lineTo(at[0] + 0.01, at[1]);
     this.context.stroke();
     this.last = at;
-    this.onDraw(this.pixels());
+    this.pending ??= requestAnimationFrame(() => {
+      this.pending = null;
+      this.onDraw(this.pixels());
+    });
   }
 
   /** Returns the drawing as MNIST's images were made: its longer side takes 20 of 28 pixels, and

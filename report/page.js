@@ -7,18 +7,26 @@ class Page {
     this.run = run;
     this.model = new Model(run);
     this.num = run.arrays.images.shape[0];
+    this.queue = new IdleQueue();
+    this.gallery = new Gallery(run, this.model, this.queue,
+      (index) => this.choose(index, "explore"), (z, caption) => this.setZ(z, caption));
     this.showHeader();
-    this.showResults();
-    showCurves(run, element("curves"), element("curves-text"));
-    this.makeClasses();
     this.makeSliders();
-    this.map = new LatentMap(element("map"), run, (index) => this.choose(index),
-      (index, place) => this.hover(index, place));
+    this.map = new LatentMap(element("map"), run);
+    new MapControls(this.map, (index) => this.choose(index), (index, place) => this.hover(index, place), run.latent_dim === 2);
+    makeClassButtons(this);
     this.connect();
-    if (run.image_shape[2] === 1) new Pad(element("pad"), run, (pixels) => this.showDrawn(pixels));
-    element("draw").hidden = run.image_shape[2] !== 1;
+    element("draw").hidden = element("to-draw").hidden = run.image_shape[2] !== 1;
+    if (run.image_shape[2] === 1) {
+      this.drawing = new Drawing(run, (pixels) => this.show(pixels, "your drawing"), (pixels) => {
+        if (this.pixels !== pixels) this.show(pixels, "your drawing");
+        this.sampleAgain();
+      });
+    }
+    this.results = new Results(this);
+    this.curves = showCurves(run, element("curves"), element("curves-text"));
     this.choose(0);
-    this.showGrids();
+    this.traverse();
   }
 
   // ---------------------------------------------------------------------- what is known
@@ -36,50 +44,32 @@ class Page {
       element("settings").append(make("tr", {}, make("th", { scope: "row" }, `--${name}`), make("td", {}, value)));
     }
     element("map-text").textContent = run.map_text;
-  }
-
-  showResults() {
-    const { run } = this, box = element("results");
-    const rows = run.metrics.map(({ heading, mean, error, digits, unit }) => make("tr", {},
-      make("th", { scope: "row" }, heading), make("td", {}, format(mean, digits)),
-      make("td", {}, error === null ? "" : `± ${format(error, digits)}`), make("td", {}, unit)));
-    const head = make("tr", {}, ...["metric", "mean", "standard error", "unit"]
-      .map((text) => make("th", { scope: "col" }, text)));
-    box.append(make("p", {}, run.protocol), make("div", { class: "scroll" }, make("table", {}, head, ...rows)));
-    if (run.kl) box.append(make("h3", {}, "KL of each latent dimension"), barChart(run.kl, run.order));
-    if (run.confusion) {
-      const table = make("table", { class: "confusion" },
-        make("caption", {}, "Images of the map by true class (rows) and predicted class (columns)"),
-        make("tr", {}, make("td"), ...run.class_names.map((name) => make("th", { scope: "col" }, name))),
-        ...run.confusion.map((counts, label) => make("tr", {},
-          make("th", { scope: "row" }, run.class_names[label]),
-          ...counts.map((count) => make("td", {}, count ? `${count}` : "·")))));
-      box.append(make("h3", {}, "Confusion matrix"), make("div", { class: "scroll" }, table));
-    }
+    element("map-help").textContent = `Scroll or pinch to zoom. ${run.latent_dim === 2
+      ? "Drag over the plane to decode the place under the pointer." : "Drag to move the map."} `
+      + "Click a point to choose its image. Keys: arrows move, plus and minus zoom, N and P choose the next and the previous image.";
   }
 
   // ---------------------------------------------------------------------- what is chosen
 
-  image(index) {
-    const size = this.run.image_shape.reduce((product, each) => product * each, 1);
-    return this.run.arrays.images.data.subarray(index * size, (index + 1) * size);
-  }
-
   describe(index) {
     const { arrays, class_names: names } = this.run;
     const parts = [`Image ${format(index + 1, 0)}`];
-    if (arrays.labels) parts.push(`class ${names[arrays.labels.data[index]]}`);
-    if (arrays.predicted) parts.push(`predicted ${names[arrays.predicted.data[index]]}`);
+    if (arrays.labels) parts.push(`class ${isolate(names[arrays.labels.data[index]])}`);
+    if (arrays.predicted) parts.push(`predicted ${isolate(names[arrays.predicted.data[index]])}`);
     parts.push(`loss ${format(arrays.loss.data[index])} nats`);
     return parts.join(" · ");
   }
 
-  choose(index) {
+  /** Chooses a test image, and moves to a section if one is given. */
+  choose(index, section = null) {
     this.chosen = index;
+    this.hovered = null;
     this.map.choose(index);
     element("index").value = index + 1;
+    this.show(imageOf(this.run, index), "image");
     element("chosen").textContent = this.describe(index);
-    this.show(this.image(index), "image");
+    this.results.mark(this.run.arrays.loss.data[index]);
+    if (section) element(section).scrollIntoView();
   }
 
   /** Shows an image, its posterior and its reconstruction. */
@@ -88,50 +78,71 @@ class Page {
     paint(element("original"), pixels, this.run.image_shape);
     element("original-caption").textContent = caption;
     this.posterior = this.model.encode(pixels);
-    this.setZ(this.posterior.mean, "decoded from the mean of q(z|x)");
-    this.explain(false);
+    this.showZ(null);
   }
 
+  /** Shows the image's z: the mean, or μ + σ · ε for a noise ε of each dimension. */
+  showZ(epsilon) {
+    const z = sampleZ(this.posterior, epsilon);
+    const decoded = this.setZ(z, epsilon ? "decoded from a sample of q(z|x)"
+      : this.posterior.logVar ? "decoded from the mean of q(z|x)" : "decoded from its code");
+    const { steps, loss } = explainLoss(this.model, this.pixels, this.posterior, epsilon, decoded);
+    element("steps").replaceChildren(...steps);
+    this.loss = loss;
+    if (this.drawing?.pixels !== this.pixels || !this.drawing) return;
+    element("chosen").textContent = "Your drawing";
+    this.drawing.show(this.posterior, z, epsilon !== null, decoded, loss);
+    this.map.mark(placeOf(this.run, z));
+  }
+
+  sampleAgain() {
+    this.showZ(Array.from(this.posterior.mean, drawNormal));
+    if (this.run.latent_dim === 2) this.map.mark(this.z.slice());
+  }
+
+  /** Shows what is under the pointer. */
   hover(index, place) {
-    if (this.run.latent_dim === 2) {
-      this.map.place = place;
-      this.map.draw();
-      this.setZ(place, "decoded from this place");
-    } else if (index !== null && index !== this.hovered) {
-      paint(element("original"), this.image(index), this.run.image_shape);
+    if (index !== null && index !== this.hovered) {
+      paint(element("original"), imageOf(this.run, index), this.run.image_shape);
       element("original-caption").textContent = "image under the pointer";
       element("chosen").textContent = this.describe(index);
-      this.setZ(this.model.encode(this.image(index)).mean, "its reconstruction");
+      if (this.run.latent_dim !== 2) {
+        this.setZ(this.model.encode(imageOf(this.run, index)).mean, "its reconstruction");
+      }
     }
-    this.hovered = index;
+    if (index !== null) this.hovered = index;
+    if (this.run.latent_dim === 2) {
+      this.map.mark(place);
+      this.setZ(place, "decoded from this place");
+    }
   }
 
+  /** Shows the chosen image again, after another one was under the pointer. */
+  leave() {
+    if (this.hovered === null) return;
+    this.hovered = null;
+    paint(element("original"), this.pixels, this.run.image_shape);
+    const isDrawn = this.pixels === this.drawing?.pixels;
+    element("original-caption").textContent = isDrawn ? "your drawing" : "image";
+    element("chosen").textContent = isDrawn ? "Your drawing" : this.describe(this.chosen);
+    if (this.run.latent_dim !== 2) this.setZ(this.posterior.mean, "decoded from the mean of q(z|x)");
+  }
+
+  /** Moves the sliders to z and shows the image decoded from it, which it returns. */
   setZ(z, caption) {
     this.z = Array.from(z);
     this.z.forEach((value, dimension) => this.setSlider(dimension, value));
-    this.decode(caption);
+    return this.decode(caption);
   }
 
   decode(caption) {
-    paint(element("decoded"), this.model.decode(this.z), this.run.image_shape);
+    const decoded = this.model.decode(this.z);
+    paint(element("decoded"), decoded, this.run.image_shape);
     element("decoded-caption").textContent = caption;
+    return decoded;
   }
 
   // ---------------------------------------------------------------------- controls
-
-  makeClasses() {
-    if (!this.run.arrays.labels) return;
-    this.run.class_names.forEach((name, group) => {
-      const dot = make("i");
-      dot.style.background = this.run.colors[group % this.run.colors.length];
-      const button = make("button", { type: "button", "aria-pressed": "true", onclick: () => {
-        const isShown = this.map.hidden.delete(group) || !this.map.hidden.add(group);
-        button.setAttribute("aria-pressed", `${isShown}`);
-        this.map.draw();
-      } }, dot, name);
-      element("classes").append(button);
-    });
-  }
 
   makeSliders() {
     const { run } = this;
@@ -140,16 +151,17 @@ class Page {
       const [low, high] = run.ranges[dimension];
       const input = make("input", { type: "range", min: low, max: high, step: (high - low) / 200 });
       const output = make("output");
-      const kl = run.kl ? ` ${format(run.kl[dimension])} nats` : "";
+      const kl = run.kl ? make("small", {}, `${format(run.kl[dimension])} nats`) : "";
       input.addEventListener("input", () => {
         this.z[dimension] = Number(input.value);
         output.textContent = format(this.z[dimension]);
         this.decode("decoded from the sliders");
+        if (run.latent_dim === 2) this.map.mark(this.z.slice());
       });
-      element("sliders").append(make("label", {}, `z${dimension + 1}${kl}`, input, output));
+      element("sliders").append(make("label", {}, make("span", {}, nameOf(dimension), " ", kl), input, output));
       this.sliders[dimension] = { input, output };
     }
-    element("slider-order").textContent = run.kl ? ", highest KL first" : "";
+    element("slider-order").textContent = run.kl ? ", the highest KL first" : "";
   }
 
   setSlider(dimension, value) {
@@ -161,157 +173,78 @@ class Page {
   connect() {
     const { run } = this, on = (id, action, event = "click") => element(id).addEventListener(event, action);
     on("fit", () => this.map.fit());
-    on("worst", () => this.showStrip(this.sortedBy((index) => -run.arrays.loss.data[index])));
+    on("zoom-in", () => this.map.zoomToPlace(0.6));
+    on("zoom-out", () => this.map.zoomToPlace(1 / 0.6));
+    on("map", () => this.leave(), "pointerleave");
+    on("worst", () => this.showStrip(this.worst(), "highest loss, the highest first"));
     element("wrong").hidden = !run.arrays.predicted;
     on("wrong", () => this.showStrip([...Array(this.num).keys()].filter((index) =>
-      run.arrays.predicted.data[index] !== run.arrays.labels.data[index])));
+      run.arrays.predicted.data[index] !== run.arrays.labels.data[index]), "another predicted class than their own"));
     element("index").max = this.num;
     on("index", () => {
       const number = Math.round(Number(element("index").value));
       if (number >= 1 && number <= this.num) this.choose(number - 1);
+      else element("index").value = this.chosen + 1;
     }, "change");
     let sample = 0;
     const samples = run.arrays.samples;
     element("random").hidden = !samples;
-    on("random", () => {
-      const row = sample++ % samples.shape[0];
-      this.setZ(samples.data.subarray(row * run.latent_dim, (row + 1) * run.latent_dim),
-        "decoded from a sample of the prior");
-    });
-    on("mean", () => this.setZ(this.posterior.mean, "decoded from the mean of q(z|x)"));
+    on("random", () => this.setZ(rowOf(samples, sample++ % samples.shape[0]), "decoded from a sample of the prior"));
+    on("mean", () => this.showZ(null));
     for (const end of ["a", "b"]) {
       on(`set-${end}`, () => {
         this[end] = Array.from(this.posterior.mean);
-        element(`set-${end}`).textContent = `${end.toUpperCase()} is image ${this.chosen + 1}`;
+        paint(element(`image-${end}`), this.pixels, run.image_shape);
+        element(`name-${end}`).textContent = `${end.toUpperCase()}: ${this.pixels === this.drawing?.pixels ? "drawing" : this.chosen + 1}`;
+        element("between").disabled = !this.a || !this.b;
       });
     }
+    element("between").disabled = true;
     on("between", () => {
-      if (!this.a || !this.b) return;
       const t = Number(element("between").value);
       this.setZ(this.a.map((value, index) => (1 - t) * value + t * this.b[index]),
         `${format(100 * t, 0)} % of the way from A to B`);
+      if (run.latent_dim === 2) this.map.mark(this.z.slice());
     }, "input");
     on("traverse", () => this.traverse());
-    on("again", () => this.explain(true));
-    connectTheme(() => this.map.draw());
+    for (const id of ["again", "at-mean"]) element(id).hidden = !run.is_variational;
+    on("again", () => this.sampleAgain());
+    on("at-mean", () => this.showZ(null));
+    element("drawn-buttons").hidden = !run.is_variational;
+    if (!run.is_variational) element("drawn-heading").textContent = "Its z";
+    if (run.latent_dim > 2) element("landing-caption").textContent = "where it lands: among the five images nearest in z";
+    connectTheme(() => {
+      for (const map of [this.map, this.drawing?.map]) map?.drawNow();
+    });
   }
 
-  sortedBy(key) {
-    return [...Array(this.num).keys()].sort((one, other) => key(one) - key(other));
+  /** Returns the images by their loss, the highest first. */
+  worst() {
+    const loss = this.run.arrays.loss.data;
+    return [...Array(this.num).keys()].sort((one, other) => loss[other] - loss[one]);
   }
 
   /** Shows the first images of a list as buttons. */
-  showStrip(indices) {
+  showStrip(indices, text) {
     const buttons = indices.slice(0, 24).map((index) => {
-      const canvas = make("canvas", { role: "img", "aria-label": this.describe(index) });
-      paint(canvas, this.image(index), this.run.image_shape);
-      canvas.style.width = "3rem";
-      return make("button", { type: "button", title: this.describe(index), onclick: () => this.choose(index) }, canvas);
+      const canvas = make("canvas", { "aria-hidden": "true" });
+      paint(canvas, imageOf(this.run, index), this.run.image_shape);
+      const label = this.describe(index);
+      return make("button", { type: "button", class: "tile", title: label, "aria-label": label, onclick: () => this.choose(index) }, canvas);
     });
     element("strip").replaceChildren(...buttons);
+    element("strip-text").textContent = `${format(buttons.length, 0)} of ${format(indices.length, 0)} images with ${text}:`;
   }
 
   /** Shows, for each of the first dimensions, images decoded from its low to its high end. */
   traverse() {
-    const { run } = this, columns = 9;
-    const rows = run.order.slice(0, 12).map((dimension) => {
-      const [low, high] = run.ranges[dimension];
-      const zs = Array.from({ length: columns }, (_, column) => {
-        const z = this.z.slice();
-        z[dimension] = low + (high - low) * column / (columns - 1);
-        return z;
-      });
-      const row = make("div", { class: "traversal", role: "img",
-        "aria-label": `Images decoded while z${dimension + 1} moves from ${format(low)} to ${format(high)}` });
-      row.append(make("span", {}, `z${dimension + 1}`), ...this.decodeEach(zs));
-      return row;
-    });
-    element("traversal").replaceChildren(...rows);
-  }
-
-  /** Returns a canvas for each z. */
-  decodeEach(zs) {
-    const images = this.model.decodeMany(zs), size = images.length / zs.length;
-    return zs.map((_, index) => {
-      const canvas = make("canvas");
-      paint(canvas, images.subarray(index * size, (index + 1) * size), this.run.image_shape);
-      return canvas;
-    });
-  }
-
-  /** Fills the grids of reconstructions, of samples, and of the plane of two dimensions. */
-  showGrids() {
-    const { run } = this, labels = run.arrays.labels?.data;
-    const indices = labels
-      ? run.class_names.flatMap((_, group) => [labels.indexOf(group)]).filter((index) => index >= 0).slice(0, 20)
-      : [...Array(Math.min(10, this.num)).keys()];
-    const pairs = indices.map((index) => {
-      const original = make("canvas"), z = Array.from(this.model.encode(this.image(index)).mean);
-      paint(original, this.image(index), run.image_shape);
-      return make("div", { class: "stack" }, original, ...this.decodeEach([z]));
-    });
-    element("grids").append(gridOf("Reconstructions",
-      `Test images above, decoded from the mean of q(z|x) below${labels ? "; the first image of each class" : ""}.`, pairs));
-    const { samples } = run.arrays;
-    if (samples) {
-      const zs = Array.from({ length: Math.min(40, samples.shape[0]) }, (_, row) =>
-        samples.data.subarray(row * run.latent_dim, (row + 1) * run.latent_dim));
-      element("grids").append(gridOf("Samples", "Decoded from samples of the prior.", this.decodeEach(zs)));
-    }
-  }
-
-  // ---------------------------------------------------------------------- drawing, explaining
-
-  showDrawn(pixels) {
-    this.show(pixels, "your drawing");
-    const { mean, logVar, classes } = this.posterior;
-    const place = this.run.latent_dim === 2 ? Array.from(mean) : this.placeNear(mean);
-    this.map.place = place;
-    this.map.draw();
-    element("chosen").textContent = "Your drawing";
-    const parts = [logVar ? `Mean and standard deviation of z: ${this.listZ(mean, logVar)}.` : `z: ${this.listZ(mean)}.`];
-    if (classes) {
-      const best = classes.indexOf(Math.max(...classes));
-      parts.push(`Predicted class: ${this.run.class_names[best]}, probability ${format(classes[best])}.`);
-    }
-    parts.push(`Loss ${format(this.loss)} nats. The circle on the map shows where it lands.`);
-    element("drawn").textContent = parts.join(" ");
-  }
-
-  /** Returns the mean place of the five test images whose z is nearest. */
-  placeNear(z) {
-    const { mean, map } = this.run.arrays;
-    const distance = (index) => z.reduce((sum, value, axis) =>
-      sum + (value - mean.data[index * z.length + axis]) ** 2, 0);
-    const distances = Float64Array.from({ length: this.num }, (_, index) => distance(index));
-    const near = []; // the five nearest, nearest first
-    distances.forEach((distance, index) => {
-      if (near.length === 5 && distance >= distances[near[4]]) return;
-      const place = near.findIndex((other) => distance < distances[other]);
-      near.splice(place < 0 ? near.length : place, 0, index);
-      near.length = Math.min(5, near.length);
-    });
-    return [0, 1].map((axis) => near.reduce((sum, index) => sum + map.data[2 * index + axis], 0) / 5);
-  }
-
-  listZ(mean, logVar = null) {
-    const shown = this.run.order.slice(0, 4).map((dimension) => `z${dimension + 1} ${format(mean[dimension])}`
-      + (logVar ? ` ± ${format(Math.exp(logVar[dimension] / 2))}` : ""));
-    return shown.join(", ") + (mean.length > 4 ? " and others" : "");
-  }
-
-  explain(isSampled) {
-    const { steps, loss } = explainLoss(this.model, this.pixels, this.posterior, isSampled);
-    this.loss = loss;
-    element("again").hidden = !this.posterior.logVar;
-    element("steps").replaceChildren(...steps);
+    element("traversal").replaceChildren(...this.gallery.traversal(this.z));
+    element("traversal-text").textContent = "Each row moves one dimension, the others as in "
+      + "the z above, from 3 standard deviations below the test images' mean to 3 above it.";
   }
 }
 
-/** Returns a heading, a text, and images in a grid. */
-function gridOf(title, text, images) {
-  return make("div", {}, make("h3", {}, title), make("p", { class: "note" }, text),
-    make("div", { class: "grid" }, ...images));
-}
-
-readRun().then((run) => { window.page = new Page(run); });
+readRun().then((run) => {
+  element("content").hidden = false;
+  window.page = new Page(run);
+});

@@ -19,9 +19,16 @@ _SCRIPTS = (
     "engine.js",
     "run.js",
     "charts.js",
+    "curves.js",
+    "equations.js",
     "steps.js",
     "map.js",
+    "map_controls.js",
+    "classes.js",
     "pad.js",
+    "drawing.js",
+    "gallery.js",
+    "results.js",
     "page.js",
 )
 

@@ -17,6 +17,14 @@ function make(tag, attributes = {}, ...children) {
 const format = (value, digits = 2) => value.toLocaleString("en",
   { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212");
 
+/** Returns a name as text that cannot turn the text after it from right to left. */
+const isolate = (name) => (/[\u0590-\u08ff\u200e-\u202e\u2066-\u2069]/.test(name) ? `\u2068${name}\u2069` : name);
+
+const shorten = (name, length) => {
+  const letters = [...name];
+  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : name;
+};
+
 /** Reads the run: its description, its arrays, and its networks. */
 async function readRun() {
   const run = JSON.parse(element("run").textContent);
@@ -44,6 +52,7 @@ async function readRun() {
     }
     return [name, engine.network(graph)];
   }));
+  run.spread = measureSpread(run.arrays.mean);
   return run;
 }
 
@@ -68,28 +77,43 @@ class Model {
   /** Returns the parameters of q(z|x), and what a classifier predicts. */
   encode(pixels) {
     const { z_mean: mean, z_log_var: logVar, class_probabilities: classes } =
-      this.run.networks.encoder({ images: this.imageOf(pixels) });
+      this.run.networks.encoder({ images: this.tensorOf(pixels) });
     return { mean: mean.data, logVar: logVar?.data ?? null, classes: classes?.data ?? null };
   }
 
   /** Returns −log p(x|z), and the KL as the loss has it; null for an autoencoder. */
   terms(pixels, { mean, logVar }, z) {
     const vector = (data) => ({ shape: [1, this.latentDim], data: Float32Array.from(data) });
-    const inputs = { images: this.imageOf(pixels), z: vector(z) };
+    const inputs = { images: this.tensorOf(pixels), z: vector(z) };
     if (logVar) Object.assign(inputs, { z_mean: vector(mean), z_log_var: vector(logVar) });
     const { reconstruction, kl } = this.run.networks.terms(inputs);
     return { reconstruction: reconstruction.data[0], kl: kl ? kl.data[0] : null };
   }
 
-  imageOf(pixels) {
+  tensorOf(pixels) {
     return { shape: [1, ...this.run.image_shape], data: Float32Array.from(pixels) };
   }
 }
 
+/** Returns the pixels of an image of the map, from 0 to 255. */
+function imageOf(run, index) {
+  return rowOf(run.arrays.images, index);
+}
+
+/** Returns what an array has at a position of its first axis. */
+function rowOf({ shape, data }, index) {
+  const size = shape.slice(1).reduce((product, each) => product * each, 1);
+  return data.subarray(index * size, (index + 1) * size);
+}
+
 /** Draws pixels from 0 to 255 on a canvas of their size; CSS enlarges it. */
-function paint(canvas, pixels, [height, width, channels]) {
-  canvas.width = width;
-  canvas.height = height;
+function paint(canvas, pixels, shape) {
+  if (canvas.width !== shape[1]) canvas.width = shape[1];
+  if (canvas.height !== shape[0]) canvas.height = shape[0];
+  paintAt(canvas, pixels, shape, 0, 0);
+}
+
+function paintAt(canvas, pixels, [height, width, channels], left, top) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   for (let pixel = 0; pixel < height * width; pixel++) {
@@ -98,7 +122,17 @@ function paint(canvas, pixels, [height, width, channels]) {
     }
     image.data[4 * pixel + 3] = 255;
   }
-  context.putImageData(image, 0, 0);
+  context.putImageData(image, left, top);
+}
+
+/** Returns the mean and the standard deviation of each dimension of z over the test images. */
+function measureSpread({ shape: [count, size], data }) {
+  return Array.from({ length: size }, (_, dimension) => {
+    let [sum, squares] = [0, 0];
+    for (let index = dimension; index < data.length; index += size) sum += data[index];
+    for (let index = dimension; index < data.length; index += size) squares += (data[index] - sum / count) ** 2;
+    return [sum / count, Math.max(1e-3, Math.sqrt(squares / count))];
+  });
 }
 
 /** A standard normal number (Box and Muller, 1958). */

@@ -1,7 +1,7 @@
 /* The light and the dark theme. */
 "use strict";
 
-/** Makes the button change the theme, which is the system's at first. */
+/** Makes the button change the theme, which is the system's at first. Paper is always light. */
 function connectTheme(onChange = () => {}) {
   const root = document.documentElement.dataset, button = document.getElementById("theme");
   root.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
@@ -10,6 +10,12 @@ function connectTheme(onChange = () => {}) {
   button.addEventListener("click", () => {
     root.theme = root.theme === "dark" ? "light" : "dark";
     nameTheme();
+    onChange();
+  });
+  let chosen = root.theme;
+  matchMedia("print").addEventListener("change", ({ matches: isPrinting }) => {
+    if (isPrinting) chosen = root.theme;
+    root.theme = isPrinting ? "light" : chosen;
     onChange();
   });
 }

@@ -1,10 +1,13 @@
 """The t-SNE map of posterior means."""
 
+import sys
+
 import numpy as np
 import pytest
 import threadpoolctl  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from evaluation.latent import embed
+from evaluation.statistics import tsne
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +43,32 @@ def test_the_smallest_number_of_points_is_mapped(clusters):
     assert np.all(np.isfinite(embed(clusters[:10], 0)))
 
 
-def test_the_steps_are_counted(clusters, capsys):
+def test_a_terminal_shows_the_steps(clusters, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     embed(clusters, 0)
-    assert capsys.readouterr().out == "\rt-SNE of 60 points: 300 of 300 steps\n"
+    shown = capsys.readouterr().out.split("\r")[1:]
+    assert shown[0] == "t-SNE of 60 points: 10 of 300 steps"
+    assert shown[-1] == "t-SNE of 60 points: 300 of 300 steps\n"
+    assert len(shown) == 30
+
+
+@pytest.mark.parametrize(
+    ("num_points", "said"),
+    [
+        (60, ""),
+        (10_000, "t-SNE of 10,000 points: about 5 s on two cores; the map is kept\n"),
+    ],
+)
+def test_a_long_computation_is_announced_before_it_begins(monkeypatch, capsys, num_points, said):
+    output: list[str] = []
+
+    def compute(points, seed, report):
+        output.append(capsys.readouterr().out)
+        return points[:, :2]
+
+    monkeypatch.setattr(tsne, "embed", compute)
+    embed(np.eye(num_points, 3, dtype=np.float32), 0)
+    assert output == [said]
 
 
 def test_points_that_all_coincide_are_mapped_too():
@@ -50,3 +76,8 @@ def test_points_that_all_coincide_are_mapped_too():
     points = embed(np.zeros((40, 3), np.float32), 0)
     assert points.shape == (40, 2)
     assert np.all(np.isfinite(points))
+
+
+@pytest.mark.parametrize("num_points", [1, 2, 3])
+def test_fewer_points_than_have_neighbors_are_mapped_too(num_points):
+    assert embed(np.eye(num_points, 5, dtype=np.float32), 0).shape == (num_points, 2)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import figures
 from figures import style
+from tests.figures.colors import VISION, difference, see
 
 NAMES = tuple("0123456789")
 
@@ -127,60 +127,64 @@ def test_drawing_and_saving_leave_the_settings_of_matplotlib_as_they_were(tmp_pa
 
 # ------------------------------------------------------------------------- colors
 
-# Machado, Oliveira and Fernandes (2009), severity 1.0: linear RGB as a dichromat sees it.
-VISION: dict[str, Any] = {
-    "trichromat": np.eye(3),
-    "deuteranope": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "protanope": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-}
-
-# Linear sRGB to CIE XYZ, white D65 (IEC 61966-2-1).
-TO_XYZ = np.array(
-    [
-        [0.4124, 0.3576, 0.1805],
-        [0.2126, 0.7152, 0.0722],
-        [0.0193, 0.1192, 0.9505],
-    ]
-)
-
-# One just noticeable difference is 2.3 (Mahy et al., 1994) for patches side by side. Dots of
-# a few pixels apart from each other need several: five. Matplotlib's own ten colors fall to
-# 4.6 for protanopes, which is why they are not used.
-ENOUGH = 5 * 2.3
+# The pages of the browser's dark theme are about this dark.
+PAPERS = ("#ffffff", "#1a1a1a")
+# The colors before these: Petroff (2021).
+PETROFF = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"]
+PETROFF += ["#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
 
 
-def smallest_distance(colors: Sequence[str], vision: str) -> float:
-    """Returns the smallest CIE 1976 distance between two of the colors as they are seen."""
-    encoded = np.array([to_rgb(color) for color in colors])  # (num_colors, 3)
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(linear @ np.transpose(VISION[vision]), 0, 1)
-    ratio = seen @ TO_XYZ.T / TO_XYZ.sum(axis=1)
-    bent = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
-    x, y, z = bent.T
-    lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
-    return min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(lab, 2))
+def smallest_difference(
+    colors: Sequence[str], vision: str, opacity: float = 1.0, paper: str = "#ffffff"
+) -> float:
+    """Returns the smallest CIEDE2000 difference between two of the colors as they are seen."""
+    seen = see(colors, vision, opacity, paper)
+    return min(difference(one, other) for one, other in itertools.combinations(seen, 2))
 
 
-def test_the_distance_is_that_of_the_cie():
-    # Black to white is 100 by definition; red to green is 170.6 (Sharma, 2003).
-    assert smallest_distance(["#000000", "#ffffff"], "trichromat") == pytest.approx(100, abs=0.1)
-    assert smallest_distance(["#ff0000", "#00ff00"], "trichromat") == pytest.approx(170.6, abs=0.2)
+def test_the_difference_is_that_of_the_standard():
+    # From the table of Sharma, Wu and Dalal (2005); the fourth and fifth pair test the hue's turn.
+    for one, other, expected in (
+        ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
+        ((50, 2.5, 0), (73, 25, -18), 27.1492),
+        ((50, 0, 0), (50, -1, 2), 2.3669),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0009), 7.1792),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0011), 7.2195),
+        ((2.0776, 0.0795, -1.135), (0.9033, -0.0636, -0.5514), 0.9082),
+    ):
+        assert difference(one, other) == pytest.approx(expected, abs=1e-4)
+    assert smallest_difference(["#000000", "#ffffff"], "normal") == pytest.approx(100, abs=0.1)
 
 
+@pytest.mark.parametrize("paper", PAPERS)
 @pytest.mark.parametrize("vision", VISION)
-def test_ten_classes_and_two_curves_stay_apart_with_any_color_vision(vision):
+def test_ten_classes_stay_apart_and_visible_at_the_opacity_of_a_map(vision, paper):
     assert len(style.CLASS_COLORS) == 10
-    assert smallest_distance(style.CLASS_COLORS, vision) > ENOUGH
-    assert smallest_distance([style.TRAINING_COLOR, style.VALIDATION_COLOR], vision) > ENOUGH
-    assert smallest_distance([look["color"] for look in style.LINE_LOOKS], vision) > ENOUGH
+    smallest = smallest_difference(style.CLASS_COLORS, vision, style.CLASS_OPACITY, paper)
+    assert smallest > (24 if vision == "normal" else 12.5)
+    assert smallest > smallest_difference(PETROFF, vision, style.CLASS_OPACITY, paper) * 1.1
+    (background,) = see([paper], vision)
+    for seen in see(style.CLASS_COLORS, vision, style.CLASS_OPACITY, paper):
+        assert difference(seen, background) > 15
+
+
+def test_the_documented_differences_are_those_of_the_colors():
+    page = Path(__file__).resolve().parents[2] / "docs" / "evaluation.md"
+    rows = dict(re.findall(r"^\| ([\w-]+ vision[^|]*?) \| (.*) \|$", page.read_text(), re.M))
+    for vision, row in zip(VISION, rows.values(), strict=True):
+        measured = [
+            smallest_difference(colors, vision, style.CLASS_OPACITY, paper)
+            for paper in PAPERS
+            for colors in (PETROFF, style.CLASS_COLORS)
+        ]
+        assert row == " | ".join(f"{value:.1f}" for value in measured)
+
+
+# Side by side, a difference of 1 can just be seen. Lines are apart from each other: ten times that.
+@pytest.mark.parametrize("vision", VISION)
+def test_the_colors_of_lines_stay_apart_with_any_color_vision(vision):
+    assert smallest_difference([style.TRAINING_COLOR, style.VALIDATION_COLOR], vision) > 10
+    assert smallest_difference([look["color"] for look in style.LINE_LOOKS], vision) > 10
 
 
 @pytest.mark.parametrize("count", [1, 2, 10, 11, 62, 300])
@@ -189,7 +193,7 @@ def test_many_classes_have_colors_of_their_own_and_neighbors_stay_apart(count):
     assert len(set(colors)) == count
     assert tuple(colors[:10]) == style.CLASS_COLORS[:count]
     for pair in itertools.pairwise(colors):
-        assert smallest_distance(pair, "trichromat") > ENOUGH
+        assert smallest_difference(pair, "normal") > 10
 
 
 def test_texts_are_kept_apart_in_their_order():
@@ -210,9 +214,3 @@ def test_names_are_plain_text_on_one_line():
 def test_lines_are_distinct_without_color():
     for name in ("marker", "linestyle"):
         assert len({look[name] for look in style.LINE_LOOKS}) == len(style.LINE_LOOKS)
-
-
-def test_the_distance_detects_similar_colors():
-    tab10 = matplotlib.color_sequences["tab10"]
-    assert smallest_distance(tab10, "trichromat") > ENOUGH
-    assert smallest_distance(tab10, "protanope") < ENOUGH
