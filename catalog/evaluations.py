@@ -152,14 +152,15 @@ EVALUATIONS = {
         needs_images=False,
         in_all=False,
         checks=True,
+        is_common=False,
     ),
     "curves": Evaluation(
         "losses over epochs, training and validation", needs_model=False, needs_images=False
     ),
     "metrics": Evaluation("ELBO, KL by dimension, active units, accuracy: a table and JSON"),
     "nll": Evaluation(
-        "−log p(x) of the test images, estimated by importance sampling with this many samples of z "
-        "per image, such as 5000; takes minutes to hours",
+        "−log p(x) of the test images by importance sampling, with this many samples of z per "
+        "image, such as 5000; takes minutes to hours",
         COUNT,
         in_all=False,
         checks=True,

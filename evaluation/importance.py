@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from evaluation import batching
-from evaluation.kept import Kept
+from evaluation.kept import Kept, Source
 from evaluation.session import Session
 from models import noise
 
@@ -25,7 +25,8 @@ _SAVED_EVERY = 30.0  # seconds
 class Estimates(NamedTuple):
     """Estimates of log p(x) from K samples z_k ~ q(z|x) of each image.
 
-    Their importance weights are w_k = p(x|z_k) · p(z_k) / q(z_k|x): Burda et al. (2016), equation 8.
+    Their importance weights are w_k = p(x|z_k) · p(z_k) / q(z_k|x): Burda et al. (2016),
+    equation 8.
 
     Attributes:
         log_p: log (1/K) Σ w_k in nats, (num_images,); its expectation is at most log p(x).
@@ -75,7 +76,7 @@ def estimate(session: Session, num_samples: int, report: Callable[[int], None]) 
 
 
 def find(session: Session) -> Estimates | None:
-    """Returns the kept estimates for all test images: with ``--nll`` samples, else with the most."""
+    """Returns what is kept for all test images, with ``--nll`` samples; else with the most."""
     paths = session.result_dir.glob("nll_*.bin")
     names = [re.fullmatch(r"nll_(\d{1,9})(_last)?\.bin", path.name) for path in paths]
     counts = {session.flags["nll"] or int(name[1]) for name in names if name}
@@ -88,8 +89,8 @@ def find(session: Session) -> Estimates | None:
 
 
 def _keep(session: Session, num_samples: int) -> Kept:
-    weights = [np.asarray(weight) for weight in session.model.trainable_variables]
-    sources = [session.test[0], *weights, f"{num_samples} samples, seed {session.seed}"]
+    sources: list[Source] = [f"{num_samples} samples, seed {session.seed}", session.test[0]]
+    sources += [np.asarray(weight) for weight in session.model.trainable_variables]
     return Kept(session, f"nll_{num_samples}.bin", sources, num_columns=2)
 
 

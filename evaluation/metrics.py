@@ -14,7 +14,6 @@ from evaluation import batching, importance
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
-
 _LARGE_BIAS = 0.1  # of an estimate of log p(x), in nats
 
 
@@ -40,11 +39,11 @@ def measure(session: Session) -> dict[str, Any]:
     ``kl_per_dimension`` are lists over latent dimensions.
 
     What a model does not have is left out: an autoencoder's KL and ELBO, the KL by dimension of
-    a prior without one, NLL before ``--nll``, accuracy without a classifier or labels, bits per dimension if the
-    likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for
-    a Gaussian likelihood, is what training by squared error reports, whatever the standard
+    a prior without one, NLL before ``--nll``, accuracy without a classifier or labels, bits per
+    dimension if the likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for a
+    Gaussian likelihood, is what training by squared error reports, whatever the standard
     deviation of the noise. An autoencoder has ``code_variance`` instead of
-    ``posterior_mean_variance``.
+    ``posterior_mean_variance``. ``importance_sampling`` says how NLL was estimated.
     """
     images, labels = session.test
     model = session.model

@@ -14,7 +14,14 @@ from data.sources import digits
 from evaluation.session import Session
 from tests.settings import make_settings
 
-FLAGS = {"num_gen": 20, "num_points": 1000, "seed": 0, "data_dir": None, "ood_dataset": None, "nll": None}
+FLAGS = {
+    "num_gen": 20,
+    "num_points": 1000,
+    "seed": 0,
+    "data_dir": None,
+    "ood_dataset": None,
+    "nll": None,
+}
 
 
 def load_digits(split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,9 @@ class LinearGaussian(models.likelihoods.Gaussian):
         return outputs
 
 
-def make_linear(rng: np.random.Generator, error: float) -> tuple[models.VAE, np.ndarray, np.ndarray]:
+def make_linear(
+    rng: np.random.Generator, error: float
+) -> tuple[models.VAE, np.ndarray, np.ndarray]:
     """Returns a linear-Gaussian VAE, its matrix (16, 3) and its offsets (16,).
 
     Its posteriors are the true ones, diagonal because the columns are orthogonal; or their means
@@ -198,6 +200,7 @@ def test_metrics_json_states_the_protocol(tmp_path, capsys):
     nll.run(session)
     measured = metrics.measure(session)
     found = importance.find(session)
+    assert found is not None
     assert measured["nll"]["mean"] == pytest.approx(-found.log_p.mean())
     assert measured["nll"]["standard_error"] == pytest.approx(scipy.stats.sem(found.log_p))
     sampling = measured["importance_sampling"]
