@@ -13,7 +13,7 @@ import data
 import runs
 from catalog.evaluations import EVALUATIONS
 from catalog.networks import NETWORKS
-from evaluation import RequestError
+from evaluation import RequestError, index
 from evaluation.session import Images, Session
 from training import device
 
@@ -21,6 +21,7 @@ from training import device
 def main(argv: list[str]) -> None:
     flags = cli.parse_evaluate(argv)
     written = compare(flags) if flags.compare else evaluate(flags)
+    written.append(index.write(cli.RESULT_DIR))
     print("\nwritten:", *written, sep="\n  ")
 
 

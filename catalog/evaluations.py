@@ -119,7 +119,8 @@ EVALUATIONS = {
         checks=True,
     ),
     "report": Evaluation(
-        "the run as a page for the browser: its latent space, its networks and its numbers",
+        "the run as a page for the browser: its latent space, its networks and its numbers; with "
+        "--compare, one page of all its runs",
         flags=(_NUM_POINTS,),
         in_all=False,
     ),

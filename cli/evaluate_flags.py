@@ -39,7 +39,13 @@ def parse_evaluate(argv: Sequence[str]) -> FlagValues:
         values["network"].present, values["network"].value = 0, None
     names = list(evaluations.EVALUATIONS)
     if values.compare:
-        one_run = [*names, "all", "saved_path", "run_name", *given(values)]
+        one_run = [
+            *(name for name in names if name != "report"),
+            "all",
+            "saved_path",
+            "run_name",
+            *given(values),
+        ]
         wrong = [name for name in one_run if values[name].value]
         if wrong:
             raise UsageError(f"--compare names its runs, and --{wrong[0]} is for one: leave it out")

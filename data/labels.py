@@ -1,4 +1,4 @@
-"""Labels: checking them, and hiding some where a model learns from few labels."""
+"""Labels: checking them, hiding some where a model learns from few, and images of each class."""
 
 from __future__ import annotations
 
@@ -64,3 +64,27 @@ def hide(labels: np.ndarray, num_labels: int | None, seed: int) -> np.ndarray:
     hidden = order[np.lexsort((turns[of_class], rank))[num_labels:]]
     kept[hidden] = UNLABELED
     return kept
+
+
+def choose_by_class(num_images: int, labels: np.ndarray | None, count: int) -> np.ndarray:
+    """Returns positions of images of alternating classes: first one of each class, and so on.
+
+    The images of a class, and images without labels, are in the order of the dataset. Of more
+    classes than ``count``, evenly spaced ones have an image each.
+
+    Args:
+        num_images: the number of images.
+        labels: (num_images,), or None.
+        count: how many to choose, at most.
+    """
+    if labels is None:
+        return np.arange(min(count, num_images))
+    # rank[i]: the number of images before image i that are of the same class
+    rank, classes = np.zeros(num_images, np.int64), np.unique(labels)
+    for label in classes:
+        members = labels == label
+        rank[members] = np.arange(members.sum())
+    order = np.lexsort((labels, rank))
+    if len(classes) > count:
+        return order[np.linspace(0, len(classes) - 1, count).astype(int)]
+    return order[:count]

@@ -12,7 +12,8 @@ import figures
 import runs
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, NATS
-from evaluation import batching, curves, metrics, reconstruct
+from data.labels import choose_by_class
+from evaluation import batching, curves, metrics, report_several
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
@@ -51,6 +52,8 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     # Samples show the difference between models with different priors, or without one.
     if len({(session.model.is_variational, session.prior) for session in sessions}) > 1:
         written += _draw_samples(sessions, labels, subtitle)
+    if first.flags["report"]:
+        written += report_several.write(sessions, labels, tables)
     return written
 
 
@@ -171,7 +174,7 @@ def _draw_reconstructions(
     first = sessions[0]
     images, classes = first.test
     count = min(first.flags["num_gen"], _COLUMNS)
-    chosen = reconstruct.choose_by_class(len(images), classes, count)
+    chosen = choose_by_class(len(images), classes, count)
     figure = figures.draw_compared_reconstructions(
         images[chosen],
         [batching.reconstruct(session, images[chosen]) for session in sessions],

@@ -17,6 +17,8 @@ _NUM_SAMPLES = 10_000  # of a prior whose mean and spread are not known
 def run(session: Session) -> list[Path]:
     """Draws the plane twice: over mean ± 2 std of the prior and of the posterior means.
 
+    Once, over the prior, if both ranges agree.
+
     With more than two latent dimensions, the plane is that of the two with the largest KL, and the
     other dimensions are 0. If the prior has no KL by dimension, it is that of the two whose
     posterior means vary most. For an autoencoder, N(0, I) takes the place of the prior, the plane
@@ -41,10 +43,16 @@ def run(session: Session) -> list[Path]:
     if session.prior != "standard_normal":
         center, spread = _measure_reach(batching.sample_prior(session, _NUM_SAMPLES)[:, dims])
         heading = f"{prior}: mean ± 2 std"
-    panels = [(*_decode_grid(session, dims, center, spread, origin), heading)]
-    center, spread = _measure_reach(z_mean[:, dims])
-    heading = f"test images: mean ± 2 std of their {means}"
-    panels.append((*_decode_grid(session, dims, center, spread, origin), heading))
+    of_images = _measure_reach(z_mean[:, dims])
+    name = f"mean ± 2 std of their {means}"
+    if _agree((center, spread), of_images):
+        ranges = [(center, spread, f"{heading} · about the same for test images: {name}")]
+    else:
+        ranges = [(center, spread, heading), (*of_images, f"test images: {name}")]
+    panels = [
+        (*_decode_grid(session, dims, center, spread, origin), heading)
+        for center, spread, heading in ranges
+    ]
 
     title = "Images decoded over the latent plane"
     if session.latent_dim == 1:
@@ -60,6 +68,13 @@ def run(session: Session) -> list[Path]:
 def _measure_reach(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns mean and standard deviation by dimension, the latter at least 0.001."""
     return z.mean(axis=0), np.maximum(z.std(axis=0), 1e-3)
+
+
+def _agree(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Returns whether the ends of two ranges differ by less than a step of the grid."""
+    step = 4 * np.minimum(one[1], other[1]) / (_STEPS - 1)
+    differences = [np.abs(one[0] - other[0] + 2 * sign * (one[1] - other[1])) for sign in (-1, 1)]
+    return bool((np.max(differences, axis=0) < step).all())
 
 
 def _decode_grid(

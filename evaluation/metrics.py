@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import figures
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, to_bits_per_dimension
-from evaluation import batching, importance
+from evaluation import batching, importance, index
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
@@ -21,14 +22,14 @@ def run(session: Session) -> list[Path]:
     """Prints a table, writes metrics.json, and draws the KL of each latent dimension if known."""
     measured = measure(session)
     print(_format(measured))
-    path = session.write_json("metrics.json", measured)
+    written = [session.write_json("metrics.json", measured), index.note_run(session, measured)]
     if "kl_per_dimension" not in measured:
-        return [path]
+        return written
     kl = np.array(measured["kl_per_dimension"])
     active = summaries.find_active(np.array(measured["posterior_mean_variance"]))
     title = f"KL of each latent dimension, {kl.sum():.2f} nats in all"
     figure = figures.draw_kl_per_dimension(kl, active, title, session.subtitle)
-    return [path, *session.save_figure(figure, "kl_per_dimension")]
+    return [*written, *session.save_figure(figure, "kl_per_dimension")]
 
 
 def measure(session: Session) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def summarize(per_image: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     return {name: summaries.summarize_mean(values) for name, values in per_image.items()}
 
 
-def find_measured(measured: dict[str, Any]) -> list[str]:
+def find_measured(measured: Mapping[str, Any]) -> list[str]:
     """Returns the metrics with a mean and standard error, in the order of the catalog."""
     return [name for name in METRICS if isinstance(measured.get(name), dict)]
 

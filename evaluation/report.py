@@ -12,7 +12,7 @@ import numpy as np
 
 import figures
 from catalog.metrics import METRICS
-from evaluation import batching, curves, latent, metrics, samples
+from evaluation import batching, curves, index, latent, metrics, samples
 from evaluation.session import Session
 from evaluation.statistics import classification
 from models import VAE, DiagonalGaussian, functional
@@ -24,10 +24,10 @@ _SPREAD = 4.0  # of a slider, in standard deviations
 
 def run(session: Session) -> list[Path]:
     """Writes report.html, which needs no other file and no network."""
-    arrays = measure_images(session)
-    networks = make_networks(session.model, session.info.image_shape)
-    graphs = {name: graph.describe(network) for name, network in networks.items()}
-    return [session.write_text("report.html", page.fill(describe(session, arrays), arrays, graphs))]
+    arrays, measured = measure_images(session), metrics.measure(session)
+    described = describe(session, measured, arrays)
+    text = page.fill(described, arrays, describe_networks(session))
+    return [session.write_text("report.html", text), index.note_run(session, measured)]
 
 
 def measure_images(session: Session) -> dict[str, np.ndarray]:
@@ -63,20 +63,10 @@ def measure_images(session: Session) -> dict[str, np.ndarray]:
     return arrays
 
 
-def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Returns what the page says about the run, for JSON."""
-    measured = metrics.measure(session)
-    history, _ = curves.read_history(session)
-    kl = measured.get("kl_per_dimension")
-    variance = measured.get("posterior_mean_variance") or measured["code_variance"]
-    columns = ["epoch", *(name for name in history[0] if name.removeprefix("val_") in METRICS)]
-    by_column = {name: [row[name] for row in history] for name in columns}
-    headings = {
-        name: ("validation " if name.startswith("val_") else "")
-        + METRICS[name.removeprefix("val_")].heading
-        for name in columns
-        if name != "epoch"
-    }
+def describe(
+    session: Session, measured: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Returns what the page says about the run and its map, for JSON."""
     dimensions, num_classes = session.latent_dim, len(session.class_names or ())
     confusion = None
     if "predicted" in arrays:
@@ -89,10 +79,38 @@ def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, An
         " Drag over it, and the image decoded from that place follows." if dimensions == 2 else ""
     )
     return {
+        **describe_run(session, measured),
+        "class_names": session.class_names and list(session.class_names),
+        "colors": figures.class_colors(max(1, num_classes)),
+        "ranges": _find_ranges(arrays["mean"], arrays.get("samples")),
+        "confusion": confusion,
+        "map_text": f"{where} of {len(arrays['images']):,} test images"
+        f"{', colored by class' if session.class_names else ''}.{follow}",
+    }
+
+
+def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a page says about a run and its networks, for JSON.
+
+    Args:
+        session: the run.
+        measured: as ``metrics.measure`` returns it.
+    """
+    history, _ = curves.read_history(session)
+    kl = measured.get("kl_per_dimension")
+    variance = measured.get("posterior_mean_variance") or measured["code_variance"]
+    columns = ["epoch", *(name for name in history[0] if name.removeprefix("val_") in METRICS)]
+    headings = {
+        name: ("validation " if name.startswith("val_") else "")
+        + METRICS[name.removeprefix("val_")].heading
+        for name in columns
+        if name != "epoch"
+    }
+    return {
         "name": session.run.name,
         "subtitle": session.subtitle,
         "command": session.record.get("command", ""),
-        "settings": {name: _format(value) for name, value in session.settings.items()},
+        "settings": {name: format_setting(value) for name, value in session.settings.items()},
         "metrics": [
             {
                 "heading": METRICS[name].heading,
@@ -107,7 +125,7 @@ def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, An
         f"{measured['binarize']}, likelihood {measured['likelihood']}, one sample of z per image.",
         "kl": kl,
         "order": [int(each) for each in np.argsort(-np.array(kl or variance), kind="stable")],
-        "history": by_column,
+        "history": {name: [_finite(row[name]) for row in history] for name in columns},
         "headings": headings,
         "beta": session.settings.get("beta", 1.0),
         "adds_loss": session.model.uses_labels,
@@ -115,17 +133,18 @@ def describe(session: Session, arrays: Mapping[str, np.ndarray]) -> dict[str, An
         "likelihood": session.likelihood,
         "prior": session.prior,
         "image_shape": list(session.info.image_shape),
-        "latent_dim": dimensions,
-        "class_names": session.class_names and list(session.class_names),
-        "colors": figures.class_colors(max(1, num_classes)),
-        "ranges": _find_ranges(arrays["mean"], arrays.get("samples")),
-        "confusion": confusion,
-        "map_text": f"{where} of {len(arrays['images']):,} test images"
-        f"{', colored by class' if session.class_names else ''}.{follow}",
+        "latent_dim": session.latent_dim,
+        "spread": _measure_spread(session.test_posterior[0]),
     }
 
 
-def _format(value: Any) -> str:
+def _finite(value: float) -> float | None:
+    """Returns None for a value that JSON does not have, as after a divergence."""
+    return value if math.isfinite(value) else None
+
+
+def format_setting(value: Any) -> str:
+    """Returns the value of a flag as text."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
@@ -136,6 +155,11 @@ def _place(session: Session, mean: np.ndarray) -> np.ndarray:
     return mean if session.latent_dim == 2 else latent.place(session, mean, "test")
 
 
+def _measure_spread(mean: np.ndarray) -> list[list[float]]:
+    """Returns the mean and the standard deviation, at least 0.001, of each dimension."""
+    return np.column_stack([mean.mean(axis=0), np.maximum(mean.std(axis=0), 1e-3)]).tolist()
+
+
 def _find_ranges(mean: np.ndarray, prior: np.ndarray | None) -> list[list[float]]:
     """Returns the low and high end of each dimension's slider, which differ."""
     values = mean if prior is None else np.concatenate([mean, prior])
@@ -144,6 +168,12 @@ def _find_ranges(mean: np.ndarray, prior: np.ndarray | None) -> list[list[float]
         [math.floor(10 * (m - _SPREAD * s)) / 10, math.ceil(10 * (m + _SPREAD * s)) / 10 + 0.1]
         for m, s in zip(center, spread, strict=True)
     ]
+
+
+def describe_networks(session: Session) -> dict[str, Any]:
+    """Returns the networks of a run's page, as ``graph.describe`` does."""
+    networks = make_networks(session.model, session.info.image_shape)
+    return {name: graph.describe(network) for name, network in networks.items()}
 
 
 def make_networks(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Model]:

@@ -1,7 +1,7 @@
 """Figures: arrays in, a matplotlib figure out, in one style (``figures/style.py``).
 
-Images are (num_images, height, width, channels) in [0, 1]: one channel is drawn as ink on paper,
-three as RGB, four as RGBA on white paper, and the mean of any other number as ink on paper.
+Images are (num_images, height, width, channels) in [0, 1]: one channel is drawn in gray, from
+black to white, three as RGB, four as RGBA on white paper, and of any other number the mean in gray.
 """
 
 import figures.own_defaults  # noqa: F401  # before anything imports matplotlib
@@ -15,7 +15,13 @@ from figures.comparison import (
 )
 from figures.curves import draw_curves
 from figures.distributions import draw_loss_distributions
-from figures.grids import draw_images, draw_named_images, draw_reconstructions, tile
+from figures.grids import (
+    draw_images,
+    draw_named_images,
+    draw_reconstructions,
+    fill_rows,
+    tile,
+)
 from figures.latent import draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
 from figures.snapshots import draw_snapshot, save_animation
@@ -42,6 +48,7 @@ __all__ = [
     "draw_reconstructions",
     "draw_snapshot",
     "draw_traversals",
+    "fill_rows",
     "save",
     "save_animation",
     "tile",

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import FAINT, annotate, new_axes, new_figure, styled, write_name
+from figures.style import (
+    FAINT,
+    annotate,
+    new_axes,
+    new_figure,
+    styled,
+    to_colors,
+    write_name,
+)
 
-_INCHES = 0.42  # the side of one image
+_INCHES = 0.4  # approximate width of one image
+_DOTS = 200  # per inch of a PNG file
 _MARGIN = 0.12
 _CHARACTER, _NAME = 0.056, 0.13  # a character's width, a line's height at 6 points, in inches
 _MIN_WIDTH = 3.6  # of a figure, so that its title fits
-_MAX_COLUMNS = 12  # of pairs with a class each
-
-
-def to_rgb(images: np.ndarray) -> np.ndarray:
-    """Returns the colors in which images of any number of channels are drawn.
-
-    Three channels are RGB, four RGBA on white paper. Any other number is drawn as ink on paper,
-    as dark as the mean of the channels is high.
-
-    Args:
-        images: (num_images, height, width, channels) in [0, 1].
-
-    Returns:
-        (num_images, height, width, 3) in [0, 1].
-    """
-    images = np.asarray(images)  # a model's own outputs are tensors
-    channels = images.shape[-1]
-    if channels == 3:
-        return images
-    if channels == 4:
-        return 1 - images[..., 3:] * (1 - images[..., :3])
-    return np.repeat(1 - images.mean(axis=-1, keepdims=True), 3, axis=-1)
+_MAX_CLASSES = 12  # with columns of pairs of their own
+_PAIRS = 10  # in a row, approximately
 
 
 def tile(images: np.ndarray, num_columns: int, gap: int = 0) -> np.ndarray:
@@ -47,14 +37,14 @@ def tile(images: np.ndarray, num_columns: int, gap: int = 0) -> np.ndarray:
         gap: pixels of paper between neighbors.
 
     Returns:
-        (height, width, 3), float32 in [0, 1]; for the colors see ``to_rgb``.
+        (height, width, 3), float32 in [0, 1]; for the colors see ``to_colors``.
     """
     num_images, height, width, _ = images.shape
     num_rows = -(-num_images // num_columns)
     sheet = np.ones(
         (num_rows * (height + gap) - gap, num_columns * (width + gap) - gap, 3), np.float32
     )
-    for index, image in enumerate(to_rgb(images)):
+    for index, image in enumerate(to_colors(images)):
         row, column = divmod(index, num_columns)
         top, left = row * (height + gap), column * (width + gap)
         sheet[top : top + height, left : left + width] = image
@@ -62,8 +52,10 @@ def tile(images: np.ndarray, num_columns: int, gap: int = 0) -> np.ndarray:
 
 
 def show(axes: Axes, sheet: np.ndarray, **kwargs) -> None:
-    """Shows a tiled sheet, each pixel a sharp square."""
-    axes.imshow(sheet, interpolation="nearest", vmin=0, vmax=1, **kwargs)
+    """Shows a tiled sheet: each pixel is a sharp square, and large images are reduced smoothly."""
+    pixels = axes.get_window_extent().width / axes.figure.dpi * _DOTS
+    smooth = "antialiased" if pixels < sheet.shape[1] else "nearest"
+    axes.imshow(sheet, interpolation=smooth, vmin=0, vmax=1, **kwargs)
 
 
 def add_sheet(figure: Figure, sheet: np.ndarray, left: float, bottom: float, width: float) -> Axes:
@@ -74,11 +66,28 @@ def add_sheet(figure: Figure, sheet: np.ndarray, left: float, bottom: float, wid
     return axes
 
 
+def measure_pixel(width: int, inches: float) -> float:
+    """Returns the inches of a pixel of images that are drawn at least ``inches`` wide.
+
+    Pixels of small images are a whole number of dots wide, so that all are equally wide.
+
+    Args:
+        width: of an image, in pixels.
+    """
+    dots = inches * _DOTS / width
+    return float(np.ceil(dots - 1e-6) if dots > 1.8 else dots) / _DOTS
+
+
+def _choose_inches(num_columns: int, inches: float) -> float:
+    """Returns a width of images: ``inches``, and more if few columns leave space."""
+    return max(inches, min(2.5 * inches, (_MIN_WIDTH - 4 * _MARGIN) / num_columns))
+
+
 def _draw_sheet(
-    sheet: np.ndarray, width: float, title: str, subtitle: str, header: float = 0.0
+    sheet: np.ndarray, pixel: float, title: str, subtitle: str, header: float = 0.0
 ) -> tuple[Figure, Axes]:
-    """Draws one tiled sheet of a width in inches, below a header of a height in inches."""
-    height = width * sheet.shape[0] / sheet.shape[1]
+    """Draws one tiled sheet, its pixels so many inches wide, below a header's height in inches."""
+    height, width = np.array(sheet.shape[:2]) * pixel
     figure = new_figure(
         max(width + 2 * _MARGIN, _MIN_WIDTH), height + header + _MARGIN, title, subtitle
     )
@@ -87,14 +96,15 @@ def _draw_sheet(
 
 @styled
 def draw_images(images: np.ndarray, title: str, subtitle: str) -> Figure:
-    """Draws any number of images, in about as many rows as columns.
+    """Draws any number of images, in rows that are as full as possible.
 
     Args:
         images: (num_images, height, width, channels) in [0, 1].
     """
     num_columns = choose_columns(len(images))
+    pixel = measure_pixel(images.shape[2], _choose_inches(num_columns, _INCHES))
     sheet = tile(images, num_columns, choose_gap(images))
-    return _draw_sheet(sheet, max(num_columns * _INCHES, 1.0), title, subtitle)[0]
+    return _draw_sheet(sheet, pixel, title, subtitle)[0]
 
 
 @styled
@@ -116,12 +126,11 @@ def _draw_named(
     """Draws named images, at least ``inches`` wide and ``gap`` pixels apart."""
     names = [write_name(name, 16) for name in names]
     num_columns = choose_columns(len(images))
-    side = max(inches, _CHARACTER * max(map(len, names)) + 0.04)
-    pixels = images.shape[2] / side  # per inch
-    room = int(np.ceil(_NAME * pixels))  # rows of pixels for the name
-    named = np.pad(to_rgb(images), ((0, 0), (room, 0), (0, 0), (0, 0)), constant_values=1)
-    sheet = tile(named, num_columns, gap)
-    figure, axes = _draw_sheet(sheet, sheet.shape[1] / pixels, title, subtitle)
+    room_for_names = _CHARACTER * max(map(len, names)) + 0.04
+    pixel = measure_pixel(images.shape[2], max(inches, room_for_names))
+    room = int(np.ceil(_NAME / pixel))  # rows of pixels for the name
+    named = np.pad(to_colors(images), ((0, 0), (room, 0), (0, 0), (0, 0)), constant_values=1)
+    figure, axes = _draw_sheet(tile(named, num_columns, gap), pixel, title, subtitle)
     for index, name in enumerate(names):
         row, column = divmod(index, num_columns)
         left = column * (named.shape[2] + gap) + (named.shape[2] - 1) / 2
@@ -141,40 +150,68 @@ def draw_reconstructions(
     """Draws pairs, each image with its reconstruction to the right.
 
     Args:
-        images: (num_pairs, height, width, channels) in [0, 1], row by row.
+        images: (num_pairs, height, width, channels) in [0, 1], row by row; ``fill_rows`` says
+            how many fill complete rows.
         reconstructions: of the same shape.
         column_names: the classes of the images, in turn, or None without classes. A few classes
             have several columns each. With more than twelve, each pair has its own name instead.
     """
     pairs = np.concatenate([images, reconstructions], axis=2)  # side by side
     gap = 3 * choose_gap(images)
-    column_names = column_names or [""]
-    if len(column_names) > _MAX_COLUMNS:
-        names = [column_names[index % len(column_names)] for index in range(len(pairs))]
+    num_classes = len(column_names or [])
+    if column_names and num_classes > _MAX_CLASSES:
+        names = [column_names[index % num_classes] for index in range(len(pairs))]
         subtitle += " · right of each image: its reconstruction"
         return _draw_named(pairs, names, title, subtitle, 2 * _INCHES, gap)
-    repeats = max(1, min(choose_columns(len(pairs)), 10) // len(column_names))
-    column_names = [write_name(name, 14) for name in column_names] * repeats
-    num_columns = len(column_names)
+    num_columns = _choose_pair_columns(len(pairs), max(num_classes, 1))
+    column_names = [write_name(name, 14) for name in column_names or [""]]
     size = 6 if max(map(len, column_names)) > 11 else None
     header = 0.42 if any(column_names) else 0.22
-    sheet = tile(pairs, num_columns, gap)
-    figure, axes = _draw_sheet(sheet, num_columns * 2 * _INCHES, title, subtitle, header)
+    pixel = measure_pixel(pairs.shape[2], _choose_inches(num_columns, 2 * _INCHES))
+    figure, axes = _draw_sheet(tile(pairs, num_columns, gap), pixel, title, subtitle, header)
     pair_width = pairs.shape[2]
-    for column, name in enumerate(column_names):
+    for column in range(num_columns):
         left = column * (pair_width + gap) - 0.5
         for part, text in ((0.25, "$x$"), (0.75, r"$\hat{x}$")):
             place = (left + part * pair_width, -0.5)
             annotate(axes, text, place, (0, 3), ha="center", color=FAINT)
         place = (left + pair_width / 2, -0.5)
+        name = column_names[column % len(column_names)]
         annotate(axes, name, place, (0, 15), ha="center", weight="bold", size=size)
     return figure
 
 
 def choose_columns(count: int) -> int:
-    """Returns the number of columns for ``count`` images: about the number of rows."""
-    num_columns = int(np.ceil(np.sqrt(count)))
-    return 10 * int(np.ceil(num_columns / 10)) if count >= 50 else num_columns
+    """Returns the number of columns in which images leave the fewest places empty.
+
+    There are at least as many columns as rows, and at most four times as many; up to seven images
+    may be one row. Of several numbers that leave equally few places empty, the lowest is returned.
+    """
+    low, high = math.ceil(math.sqrt(count)), max(int(2 * math.sqrt(count)), 7)
+    return min(range(low, min(high, count) + 1), key=lambda columns: -count % columns)
+
+
+def _choose_pair_columns(count: int, num_classes: int) -> int:
+    """Returns the number of columns whose complete rows hold the most pairs.
+
+    It is a multiple of the number of classes, about six to ten, and the highest such number.
+    """
+    most = max(_PAIRS, num_classes)
+    allowed = range(num_classes, max(min(most, count), num_classes) + 1, num_classes)
+    wide = [columns for columns in allowed if columns > _PAIRS // 2] or [allowed[-1]]
+    return min(wide, key=lambda columns: (count % columns, -columns))
+
+
+def fill_rows(count: int, num_classes: int) -> int:
+    """Returns how many of ``count`` pairs to draw, so that rows are complete and classes equal.
+
+    Args:
+        count: pairs that are wanted, at least ``num_classes``.
+        num_classes: of the pairs; 1 without classes.
+    """
+    if num_classes > _MAX_CLASSES:
+        return count - count % num_classes
+    return count - count % _choose_pair_columns(count, num_classes)
 
 
 def choose_gap(images: np.ndarray) -> int:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.grids import show, tile
+from figures.grids import choose_gap, measure_pixel, show, tile
 from figures.style import new_axes, new_figure, styled
 
-_SIDE = 5.2  # of a panel, in inches
+_INCHES = 0.26  # approximate width of one image
+_APART = 0.75  # inches between panels, for the numbers of the axis
 
 
 @styled
@@ -30,14 +31,15 @@ def draw_manifold(
     """
     rows = len(panels[0][2])
     columns = len(panels[0][1])
-    image_height, image_width = panels[0][0].shape[1:3]
-    height = _SIDE * rows * image_height / (columns * image_width)
-    figure = new_figure(len(panels) * (_SIDE + 0.75), height + 0.8, title, subtitle)
+    gap = choose_gap(panels[0][0])
+    pixel = measure_pixel(panels[0][0].shape[2], _INCHES)
+    sheets = [tile(images, columns, gap) for images, *_ in panels]
+    height, width = np.array(sheets[0].shape[:2]) * pixel
+    figure = new_figure(len(panels) * (width + _APART), height + 0.8, title, subtitle)
     for index, (images, z_x, z_y, heading) in enumerate(panels):
-        axes = new_axes(figure, 0.6 + index * (_SIDE + 0.75), 0.45, _SIDE, height)
-        half_x, half_y = _half_step(z_x), _half_step(z_y)
-        extent = (z_x[0] - half_x, z_x[-1] + half_x, z_y[0] - half_y, z_y[-1] + half_y)
-        show(axes, tile(images, columns), extent=extent, aspect="auto")
+        axes = new_axes(figure, 0.6 + index * (width + _APART), 0.45, width, height)
+        extent = (*_find_ends(z_x, images.shape[2], gap), *_find_ends(z_y, images.shape[1], gap))
+        show(axes, sheets[index], extent=extent, aspect="auto")
         axes.set_title(heading, loc="left")
         axes.set_xlabel(axis_names[0])
         if rows > 1:
@@ -49,5 +51,14 @@ def draw_manifold(
     return figure
 
 
-def _half_step(values: np.ndarray) -> float:
-    return float(values[1] - values[0]) / 2 if len(values) > 1 else 0.5
+def _find_ends(values: np.ndarray, size: int, gap: int) -> tuple[float, float]:
+    """Returns z at both edges of a sheet, so that each image's center is at its own z.
+
+    Args:
+        values: z of the images, evenly spaced.
+        size: pixels of an image.
+        gap: pixels between images.
+    """
+    step = float(values[1] - values[0]) if len(values) > 1 else 1.0
+    half = step / 2 * size / (size + gap)
+    return float(values[0]) - half, float(values[-1]) + half

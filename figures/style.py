@@ -147,6 +147,28 @@ def class_colors(count: int) -> list[str]:
     return colors
 
 
+def to_colors(images: np.ndarray) -> np.ndarray:
+    """Returns the colors in which images of any number of channels are drawn, as in the browser.
+
+    One channel is gray, three are RGB, four RGBA on white paper; of any other number the mean is
+    drawn in gray. Nothing is inverted: 0 is black in every dataset, so that strokes are white and
+    photographs look as they should.
+
+    Args:
+        images: (num_images, height, width, channels) in [0, 1].
+
+    Returns:
+        (num_images, height, width, 3) in [0, 1].
+    """
+    images = np.asarray(images)  # a model's own outputs are tensors
+    channels = images.shape[-1]
+    if channels == 3:
+        return images
+    if channels == 4:
+        return 1 - images[..., 3:] * (1 - images[..., :3])
+    return np.repeat(images.mean(axis=-1, keepdims=True), 3, axis=-1)
+
+
 def write_name(name: str, max_length: int = 20) -> str:
     """Returns a class's name as plain text on one line, of at most ``max_length`` characters.
 

@@ -16,13 +16,16 @@ function roundTicks(low, high, count) {
   const raw = (high - low) / count || 1, power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find((each) => each * power >= raw);
   const ticks = [];
-  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-9; tick += step) ticks.push(tick);
+  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-9; tick += step) ticks.push(Math.round(tick / step) * step || 0);
   return ticks;
 }
 
+/** Returns the width of a chart: as wide as the window, so that its text stays readable on a phone. */
+const widthOf = (most) => Math.min(most, Math.max(300, document.documentElement.clientWidth - 24));
+
 /** Returns a chart of the KL by latent dimension, in the given order. */
 function barChart(values, order) {
-  const shown = order.slice(0, 40), row = 20, width = 560;
+  const shown = order.slice(0, 40), row = 20, width = widthOf(560);
   const high = Math.max(...values, 1e-9);
   const svg = makeSvg("svg", { viewBox: `0 0 ${width} ${shown.length * row}`, width: "100%", role: "img",
     "aria-label": shown.map((dimension) => `${nameOf(dimension)} ${format(values[dimension])}`).join(", ") });
@@ -56,7 +59,7 @@ function spreadChart(mean, logVar, order, spread, z = null) {
   const label = shown.map((dimension) => `${nameOf(dimension)} ${numbers(dimension)}`).join(", ");
   const svg = makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart spread", role: "img", "aria-label": label });
   const bottom = height - 18;
-  for (const tick of roundTicks(-reach, reach, 3)) {
+  for (const tick of roundTicks(-reach, reach, 4)) {
     svg.append(makeSvg("line", { x1: x(tick), x2: x(tick), y1: 2, y2: bottom, stroke: "var(--line)" }),
       makeSvg("text", { x: x(tick), y: height - 4, "text-anchor": "middle", class: "faint" }, format(tick, tick % 1 ? 1 : 0)));
   }
@@ -80,7 +83,7 @@ function spreadChart(mean, logVar, order, spread, z = null) {
 
 /** Returns bars that begin where the one above ends; the last is the sum of the others. */
 function sumChart(parts) {
-  const row = 30, [width, left, right] = [640, 110, 100], height = parts.length * row;
+  const row = 30, [width, left, right] = [widthOf(560), 110, 98], height = parts.length * row;
   const ends = parts.map((_, index) => parts.slice(0, index + 1).reduce((sum, [, value]) => sum + value, 0));
   const spans = parts.map(([, value], index) => (index === parts.length - 1 ? [0, value] : [ends[index] - value, ends[index]]));
   const low = Math.min(0, ...spans.flat()), high = Math.max(1e-9, ...spans.flat());
@@ -103,7 +106,7 @@ function sumChart(parts) {
 
 /** Returns a chart of a distribution; `mark(value)` shows where one value is in it. */
 function histogram(values, unit) {
-  const [width, height, bottom, left, top] = [640, 200, 40, 8, 24];
+  const [width, height, bottom, left, top] = [widthOf(560), 190, 40, 8, 24];
   const sorted = Float64Array.from(values).sort();
   const low = sorted[0], high = sorted[Math.floor(0.995 * (sorted.length - 1))];
   const bins = Math.min(60, Math.max(8, Math.round(Math.sqrt(values.length)))), step = (high - low) / bins || 1;
@@ -118,7 +121,7 @@ function histogram(values, unit) {
   counts.forEach((count, bin) => svg.append(makeSvg("rect", { x: x(low + bin * step), y: y(count),
     width: (width - 2 * left) / bins - 1, height: height - bottom - y(count), fill: "var(--faint)", "fill-opacity": 0.6 })));
   svg.append(makeSvg("line", { x1: left, x2: width - left, y1: height - bottom, y2: height - bottom, stroke: "var(--faint)" }));
-  for (const tick of roundTicks(low, high, 7)) {
+  for (const tick of roundTicks(low, high, width / 90)) {
     svg.append(makeSvg("text", { x: x(tick), y: height - bottom + 18, "text-anchor": "middle", class: "faint" }, format(tick, step < 0.2 ? 1 : 0)));
   }
   svg.append(makeSvg("text", { x: width / 2, y: height - 4, "text-anchor": "middle" }, `loss, ${unit}; the last bar: all above`));
@@ -148,20 +151,21 @@ function quantiles(values) {
     rows: [name, the five numbers of `quantiles`, note at the end].
     unit: of the axis. */
 function boxChart(rows, unit) {
-  const row = 24, [width, left, right] = [640, 150, 110], height = rows.length * row + 40;
+  const row = 24, width = widthOf(560), right = 108, height = rows.length * row + 40;
+  const left = Math.min(140, 20 + 7.5 * Math.max(...rows.map(([name]) => shorten(name, 18).length)));
   const all = rows.flatMap(([, each]) => each), low = Math.min(...all), high = Math.max(...all);
   const x = (value) => left + (value - low) / (high - low || 1) * (width - left - right);
   const label = rows.map(([name, five, note]) => `${name}: median ${format(five[2])}${note ? `, ${note}` : ""}`).join("; ");
   const svg = makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img", "aria-label": label });
   const bottom = rows.length * row + 4;
-  for (const tick of roundTicks(low, high, 6)) {
+  for (const tick of roundTicks(low, high, width / 100)) {
     svg.append(makeSvg("line", { x1: x(tick), x2: x(tick), y1: 0, y2: bottom, stroke: "var(--line)" }),
       makeSvg("text", { x: x(tick), y: bottom + 16, "text-anchor": "middle", class: "faint" }, format(tick, high - low < 10 ? 1 : 0)));
   }
   svg.append(makeSvg("text", { x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }, unit));
   rows.forEach(([name, [first, lower, median, upper, last], note], index) => {
     const y = index * row + row / 2;
-    svg.append(makeSvg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, shorten(name, 20)),
+    svg.append(makeSvg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, shorten(name, 18)),
       makeSvg("line", { x1: x(first), x2: x(last), y1: y, y2: y, stroke: "var(--mark)", "stroke-width": 1.5 }),
       makeSvg("rect", { x: x(lower), y: y - 6, width: Math.max(2, x(upper) - x(lower)), height: 12, fill: "var(--mark)" }),
       makeSvg("line", { x1: x(median), x2: x(median), y1: y - 8, y2: y + 8, stroke: "var(--ink)", "stroke-width": 2 }),

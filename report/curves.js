@@ -1,7 +1,7 @@
 /* Loss curves that one can read epoch by epoch, and enlarge. */
 "use strict";
 
-const CURVES = { width: 760, height: 320, left: 64, right: 110, top: 10, bottom: 44 };
+const CURVES = { width: widthOf(760), height: widthOf(320), left: 60, right: 76, top: 10, bottom: 44 };
 
 /** Training and validation loss over epochs; the chosen epoch's numbers are written out. */
 class LossCurves {
@@ -56,7 +56,7 @@ class LossCurves {
       drawn.push(makeSvg("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), stroke: "var(--line)" }),
         makeSvg("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, format(tick, high - low < 10 ? 1 : 0)));
     }
-    for (const tick of roundTicks(epoch[0], epoch[epoch.length - 1], 8).filter(Number.isInteger)) {
+    for (const tick of roundTicks(epoch[0], epoch[epoch.length - 1], CURVES.width / 90).filter(Number.isInteger)) {
       drawn.push(makeSvg("text", { x: this.x(tick), y: height - bottom + 18, "text-anchor": "middle" }, `${tick}`));
     }
     drawn.push(makeSvg("text", { x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }, "epoch"),
@@ -77,9 +77,9 @@ class LossCurves {
     this.selection = makeSvg("rect", { y: top, height: height - bottom - top, fill: "var(--mark)", "fill-opacity": 0.15, visibility: "hidden" });
     this.cursor = makeSvg("line", { y1: top, y2: height - bottom, stroke: "var(--ink)" });
     this.svg.replaceChildren(...drawn, this.selection, this.cursor);
-    const last_of = (series) => format(series[series.length - 1]);
+    const lastOf = (series) => format(series[series.length - 1]);
     this.svg.setAttribute("aria-label", `Losses of epochs ${epoch[0]} to ${epoch[epoch.length - 1]}: training from `
-      + `${format(lines[0][1][0])} to ${last_of(lines[0][1])}, validation to ${last_of(lines[1][1])} nats`);
+      + `${format(lines[0][1][0])} to ${lastOf(lines[0][1])}, validation to ${lastOf(lines[1][1])} nats`);
     this.choose(Math.min(last, Math.max(first, this.at)));
   }
 

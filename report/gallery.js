@@ -76,9 +76,9 @@ class Gallery {
     });
     ranked.sort((one, other) => one[0] - other[0] || one[1] - other[1]);
     const chosen = ranked.slice(0, 20).map(([, , index]) => index);
-    return gridOf("Reconstructions", "Test images above, and decoded from the mean of q(z|x) below"
-      + `${labels ? "; one column for each class" : ""}. Click one to explore it.`,
-    chosen.map((index) => this.pair(index, describe)), Math.min(10, labels ? seen.size : 10));
+    return gridOf("Reconstructions", `Test images above, decoded from ${this.run.is_variational ? "the mean of q(z|x)" : "their codes"} below. `
+      + "Click one to explore it.",
+    chosen.map((index) => this.pair(index, describe)), labels ? Math.min(10, seen.size) : 10);
   }
 
   worst(sorted, describe) {

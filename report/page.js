@@ -44,9 +44,9 @@ class Page {
       element("settings").append(make("tr", {}, make("th", { scope: "row" }, `--${name}`), make("td", {}, value)));
     }
     element("map-text").textContent = run.map_text;
-    element("map-help").textContent = `Scroll or pinch to zoom. ${run.latent_dim === 2
-      ? "Drag over the plane to decode the place under the pointer." : "Drag to move the map."} `
-      + "Click a point to choose its image. Keys: arrows move, plus and minus zoom, N and P choose the next and the previous image.";
+    element("map-help").textContent = `Scroll or pinch to zoom, ${run.latent_dim === 2 ? "" : "drag to move, "}click a point `
+      + "to choose its image. Keys: arrows move, plus and minus zoom, N and P choose the next and the previous image.";
+    if (run.arrays.predicted) element("chosen").classList.add("long");
   }
 
   // ---------------------------------------------------------------------- what is chosen

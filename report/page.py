@@ -6,40 +6,42 @@ import base64
 import gzip
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = (
-    "theme.js",
-    "numbers.js",
-    "engine.js",
-    "run.js",
-    "charts.js",
-    "curves.js",
-    "equations.js",
-    "steps.js",
-    "map.js",
-    "map_controls.js",
-    "classes.js",
-    "pad.js",
-    "drawing.js",
-    "gallery.js",
-    "results.js",
-    "page.js",
+_ENGINE = (
+    *("theme.js", "numbers.js", "engine.js", "run.js"),
+    *("charts.js", "equations.js", "steps.js"),
 )
+_EXPLORER = (
+    *("curves.js", "map.js", "map_controls.js", "classes.js"),
+    *("pad.js", "drawing.js", "gallery.js", "results.js", "page.js"),
+)
+# Template → its styles, and its scripts.
+_STYLES = {"page": ("page.css",), "compare": ("page.css", "sort.css", "compare.css")}
+_SCRIPTS = {
+    "page": (*_ENGINE, *_EXPLORER),
+    "compare": (*_ENGINE, "sort.js", "compare_curves.js", "compare.js"),
+}
 
 
-def fill(run: Mapping[str, Any], arrays: Mapping[str, np.ndarray], networks: Any) -> str:
+def fill(
+    run: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    networks: Mapping[str, Any],
+    template: str = "page",
+) -> str:
     """Returns the page.
 
     Args:
-        run: what ``page.js`` shows, as JSON.
+        run: what the page's script shows, as JSON.
         arrays: name → uint8, uint16 or float32 array.
         networks: name → network, as ``graph.describe`` returns it.
+        template: ``"page"`` of one run, or ``"compare"`` of several.
     """
     packer = _Packer()
     described = {
@@ -48,23 +50,33 @@ def fill(run: Mapping[str, Any], arrays: Mapping[str, np.ndarray], networks: Any
         "networks": {name: _pack(graph, packer) for name, graph in networks.items()},
     }
     text = json.dumps(described, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    scripts = "\n".join(f"<script>\n{_read(name)}</script>" for name in _SCRIPTS)
     values = {
         "title": html.escape(run["name"]),
-        "style": _read("page.css"),
+        "style": "".join(map(read, _STYLES[template])),
         # In a script element, only "<" could end it.
         "run": text.replace("<", "\\u003c"),
         "arrays": base64.b64encode(gzip.compress(bytes(packer.data), 9, mtime=0)).decode(),
-        "scripts": scripts,
+        "scripts": write_scripts(_SCRIPTS[template]),
     }
-    before, *parts = _read("page.html").split("{{")
+    return fill_template(f"{template}.html", values)
+
+
+def fill_template(name: str, values: Mapping[str, str]) -> str:
+    """Returns a template with HTML in the place of each ``{{name}}``."""
+    before, *parts = read(name).split("{{")
     for part in parts:
         name, after = part.split("}}", 1)
         before += values[name] + after
     return before
 
 
-def _read(name: str) -> str:
+def write_scripts(names: Sequence[str]) -> str:
+    """Returns the script elements of a page."""
+    return "\n".join(f"<script>\n{read(name)}</script>" for name in names)
+
+
+def read(name: str) -> str:
+    """Returns a file of this folder."""
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 

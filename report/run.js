@@ -14,8 +14,9 @@ function make(tag, attributes = {}, ...children) {
   return made;
 }
 
-const format = (value, digits = 2) => value.toLocaleString("en",
-  { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212");
+/** Returns a number as text; null stands for one that is not finite. */
+const format = (value, digits = 2) => (value === null ? "not finite" : value.toLocaleString("en",
+  { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "\u2212"));
 
 /** Returns a name as text that cannot turn the text after it from right to left. */
 const isolate = (name) => (/[\u0590-\u08ff\u200e-\u202e\u2066-\u2069]/.test(name) ? `\u2068${name}\u2069` : name);
@@ -52,7 +53,6 @@ async function readRun() {
     }
     return [name, engine.network(graph)];
   }));
-  run.spread = measureSpread(run.arrays.mean);
   return run;
 }
 
@@ -123,16 +123,6 @@ function paintAt(canvas, pixels, [height, width, channels], left, top) {
     image.data[4 * pixel + 3] = 255;
   }
   context.putImageData(image, left, top);
-}
-
-/** Returns the mean and the standard deviation of each dimension of z over the test images. */
-function measureSpread({ shape: [count, size], data }) {
-  return Array.from({ length: size }, (_, dimension) => {
-    let [sum, squares] = [0, 0];
-    for (let index = dimension; index < data.length; index += size) sum += data[index];
-    for (let index = dimension; index < data.length; index += size) squares += (data[index] - sum / count) ** 2;
-    return [sum / count, Math.max(1e-3, Math.sqrt(squares / count))];
-  });
 }
 
 /** A standard normal number (Box and Muller, 1958). */

@@ -25,21 +25,22 @@ def name_run(
     parts = [
         short_name(settings["dataset"]),
         settings["model"],
-        *([f"hd{_format(settings['hidden_dim'])}"] if "hidden_dim" in settings else []),
-        f"ld{_format(settings['latent_dim'])}",
+        *([f"hd{format_value(settings['hidden_dim'])}"] if "hidden_dim" in settings else []),
+        f"ld{format_value(settings['latent_dim'])}",
         f"e{settings['num_epochs']}",
     ]
     parts += [
-        f"{abbreviation}{_format(settings[flag])}"
+        f"{abbreviation}{format_value(settings[flag])}"
         for flag, abbreviation in abbreviations.items()
         if flag in settings and settings[flag] != defaults[flag]
     ]
     return "_".join(parts)
 
 
-def _format(value: Any) -> str:
+def format_value(value: Any) -> str:
+    """Returns a flag's value as it is written in names: lists with dashes, booleans as 0 or 1."""
     if isinstance(value, list | tuple):
-        return "-".join(map(_format, value)) or "none"
+        return "-".join(map(format_value, value)) or "none"
     if isinstance(value, bool):
         return str(int(value))
     if not isinstance(value, float):

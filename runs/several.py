@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from catalog.datasets import SOURCES, short_name
-from runs.naming import normalize
+from runs.naming import format_value, normalize
 from runs.run import Run, RunError
+
+_LONG = 40  # characters of a label
 
 Records = Mapping[str, Mapping[str, Any]]  # run name → run.json
 
@@ -61,14 +63,21 @@ def _match(pieces: Sequence[str], names: Sequence[str]) -> set[str] | None:
 
 def check_comparable(records: Records) -> None:
     """Raises RunError if the runs were trained on different images."""
-    for flag in (
-        "dataset",
-        *(flag.name for source in SOURCES.values() for flag in source.flags),
-        "binarize",
-    ):
+    names = ["dataset", *(flag.name for source in SOURCES.values() for flag in source.flags)]
+    compared: dict[str, dict[str, Any]] = {
+        flag: {name: record["flags"].get(flag) for name, record in records.items()}
+        for flag in (*names, "binarize")
+    }
+    # Images of the same name or path may have been replaced by others. Old runs record no shape.
+    compared["image shape"] = {
+        name: "×".join(map(str, record["dataset"]["image_shape"]))
+        for name, record in records.items()
+        if "dataset" in record
+    }
+    for flag, value_of in compared.items():
         first: dict[Any, str] = {}  # value → the first run that has it
-        for name, record in records.items():
-            first.setdefault(record["flags"].get(flag), name)
+        for name, value in value_of.items():
+            first.setdefault(value, name)
         if len(first) > 1:
             values = ", ".join(f"{value} ({name})" for value, name in first.items())
             raise RunError(
@@ -78,25 +87,35 @@ def check_comparable(records: Records) -> None:
 
 
 def label(records: Records) -> list[str]:
-    """Returns a label for each run in a figure.
+    """Returns a short label for each run, such as ``autoencoder, latent_dim 2``, all different.
 
-    It is the model and the latent_dim, as far as they differ, if the runs differ in nothing
-    else, and otherwise the run's name.
+    It has the settings in which the runs differ; model and latent_dim come first. Settings that
+    need not be named to tell the runs apart are left out of long labels. Runs with equal labels
+    have their names behind them.
     """
     flags = [record["flags"] for record in records.values()]
-    shared = set.intersection(*(set(of_one) for of_one in flags))
-    differing = {name for name in shared if len({normalize(of_one[name]) for of_one in flags}) > 1}
-    labels = list(records)
-    if differing <= {"model", "latent_dim"}:
-        labels = [
-            ", ".join(
-                f"latent_dim {of_one[name]}" if name == "latent_dim" else of_one[name]
-                for name in ("model", "latent_dim")
-                if name in differing
-            )
-            for of_one in flags
-        ]
-    return labels if len(set(labels)) == len(labels) else list(records)
+    settings = dict.fromkeys(["model", "latent_dim", *(name for each in flags for name in each)])
+    # A setting that only some of the runs read does not differ if these agree in it.
+    named = [
+        name
+        for name in settings
+        if len({normalize(of_one[name]) for of_one in flags if name in of_one}) > 1
+    ]
+    labels = [_describe(of_one, named) for of_one in flags]
+    for name in reversed(named):
+        fewer = [each for each in named if each != name]
+        shorter = [_describe(of_one, fewer) for of_one in flags]
+        if max(map(len, labels)) > _LONG and len(set(shorter)) == len(set(labels)):
+            named, labels = fewer, shorter
+    return [
+        text if text and labels.count(text) == 1 else f"{text} ({name})" if text else name
+        for text, name in zip(labels, records, strict=True)
+    ]
+
+
+def _describe(settings: Mapping[str, Any], named: Sequence[str]) -> str:
+    texts = {name: format_value(settings[name]) for name in named if name in settings}
+    return ", ".join(text if name == "model" else f"{name} {text}" for name, text in texts.items())
 
 
 def name_comparison(records: Records) -> str:

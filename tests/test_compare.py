@@ -85,11 +85,12 @@ def test_trained_runs_are_compared(tmp_path, in_process, capsys):
     in_process("train", *SMALL, "--latent_dim", "2")
     in_process("train", *SMALL, "--latent_dim", "3")
     in_process("train", *SMALL, "--latent_dim", "3", "--model", "autoencoder")
-    in_process("evaluate", "--compare", "digits_*", "--num_gen", "12")
-    (folder,) = (tmp_path / "result").iterdir()
+    in_process("evaluate", "--compare", "digits_*", "--num_gen", "12", "--report", "1")
+    index, folder = sorted((tmp_path / "result").iterdir(), key=Path.is_dir)
+    assert index.name == "index.html"
     names = {path.name for path in folder.iterdir()}
     drawn = {f"{name}{ending}" for name in DRAWN for ending in (".png", ".pdf")}
-    assert names == drawn | {"table.json", "table.csv"}
+    assert names == drawn | {"table.json", "table.csv", "report.html", "index.json"}
     table = json.loads((folder / "table.json").read_text())
     assert [row["label"] for row in table] == [
         "vae, latent_dim 2",
@@ -98,4 +99,4 @@ def test_trained_runs_are_compared(tmp_path, in_process, capsys):
     ]
     output = capsys.readouterr().out
     listed = output.rpartition("\nwritten:\n")[2].split()
-    assert sorted(listed) == sorted(str(folder / name) for name in names)
+    assert sorted(listed) == sorted([*(str(folder / name) for name in names), str(index)])

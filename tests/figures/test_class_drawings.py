@@ -161,11 +161,3 @@ def test_images_without_labels_have_one_color_and_no_name():
     histogram: Any
     (histogram,) = figure.axes[0].patches
     assert histogram.get_data().values.max() > 0
-
-
-def test_the_columns_of_few_classes_are_repeated_and_each_image_stands_below_its_class():
-    images = make_images(20, (8, 8, 1))
-    figure = figures.draw_reconstructions(images, images, ["a", "b"], *TEXTS)
-    named: list[Any] = [text for text in figure.axes[0].texts if text.get_text() in ("a", "b")]
-    assert [text.get_text() for text in named] == ["a", "b"] * 2
-    assert sorted(named, key=lambda text: text.xy[0]) == named

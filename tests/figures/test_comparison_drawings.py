@@ -245,7 +245,7 @@ def test_the_rows_of_reconstructions_are_the_images_and_then_each_runs():
     sheet = np.asarray(axes.get_images()[0].get_array())
     for row, expected in enumerate((images, one, other)):
         drawn = sheet[row * 9 : row * 9 + 8, :8, 0]
-        np.testing.assert_allclose(drawn, 1 - expected[0, :, :, 0], atol=1e-6)
+        np.testing.assert_allclose(drawn, expected[0, :, :, 0], atol=1e-6)
     notes = [text for text in axes.texts if isinstance(text, Annotation)]
     places = {text.get_text(): text.xy[1] for text in notes}
     assert list(places) == ["test images", "a", "b"]
@@ -258,7 +258,7 @@ def test_the_sheets_of_samples_stand_in_the_order_of_the_runs():
     corners = []
     for axes, images, name in zip(figure.axes, samples, "abcde", strict=True):
         sheet = np.asarray(axes.get_images()[0].get_array())
-        np.testing.assert_allclose(sheet[:8, :8, 0], 1 - images[0, :, :, 0], atol=1e-6)
+        np.testing.assert_allclose(sheet[:8, :8, 0], images[0, :, :, 0], atol=1e-6)
         assert [text.get_text() for text in axes.texts] == [name]
         corners.append((-axes.get_position().y0, axes.get_position().x0))
     assert corners == sorted(corners)

@@ -61,10 +61,10 @@ def test_reconstructions_stand_below_their_images_and_samples_below_all():
     above, below = figure.axes
     sheet = np.asarray(above.get_images()[0].get_array())
     random = np.random.default_rng(0).random((50, 8, 8, 1)).astype(np.float32)
-    np.testing.assert_allclose(sheet[:8, :8, 0], 1 - random[0, :, :, 0], atol=1e-6)
-    np.testing.assert_allclose(sheet[9:, :8, 0], random[0, :, :, 0], atol=1e-6)
+    np.testing.assert_allclose(sheet[:8, :8, 0], random[0, :, :, 0], atol=1e-6)
+    np.testing.assert_allclose(sheet[9:, :8, 0], 1 - random[0, :, :, 0], atol=1e-6)
     samples = np.asarray(below.get_images()[0].get_array())
-    np.testing.assert_allclose(samples[9:17, :8, 0], 1 - random[10, :, :, 0], atol=1e-6)
+    np.testing.assert_allclose(samples[9:17, :8, 0], random[10, :, :, 0], atol=1e-6)
     assert above.get_position().y0 > below.get_position().y1
 
 

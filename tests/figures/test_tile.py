@@ -8,13 +8,13 @@ import pytest
 import figures
 
 
-def test_one_channel_becomes_ink_on_white_paper():
+def test_one_channel_is_gray_from_black_to_white_on_white_paper():
     images = np.array([[[0.0, 1.0]], [[0.25, 0.5]], [[1.0, 0.75]]])[..., np.newaxis]  # (3, 1, 2, 1)
     sheet = figures.tile(images, num_columns=2, gap=1)
     gray = [
-        [1.00, 0.00, 1, 0.75, 0.50],
+        [0.00, 1.00, 1, 0.25, 0.50],
         [1.00, 1.00, 1, 1.00, 1.00],
-        [0.00, 0.25, 1, 1.00, 1.00],
+        [1.00, 0.75, 1, 1.00, 1.00],
     ]
     np.testing.assert_array_equal(sheet, np.stack([gray] * 3, axis=-1))
 
@@ -33,10 +33,10 @@ def test_four_channels_are_rgba_on_white_paper():
 
 
 @pytest.mark.parametrize("channels", [2, 5])
-def test_the_mean_of_any_other_number_of_channels_is_drawn_as_ink(channels):
+def test_the_mean_of_any_other_number_of_channels_is_gray(channels):
     image = np.zeros((1, 1, 2, channels))
     image[0, 0, 0, 0] = 1
-    expected = np.array([[[1 - 1 / channels] * 3, [1] * 3]], np.float32)
+    expected = np.array([[[1 / channels] * 3, [0] * 3]], np.float32)
     np.testing.assert_allclose(figures.tile(image, 1), expected, rtol=1e-6)
 
 
@@ -49,7 +49,7 @@ def test_every_image_is_in_its_place_on_white_paper(num_images, shape, num_colum
     # No pixel of an image is white: white pixels are paper.
     images = np.random.default_rng(0).uniform(0.1, 0.9, (num_images, *shape)).astype(np.float32)
     sheet = figures.tile(images, num_columns, gap)
-    drawn = np.broadcast_to(1 - images if shape[-1] == 1 else images, (num_images, *shape[:2], 3))
+    drawn = np.broadcast_to(images, (num_images, *shape[:2], 3))
     num_rows = (num_images + num_columns - 1) // num_columns
     paper = np.ones((num_rows * num_columns, shape[0] + gap, shape[1] + gap, 3), np.float32)
     paper[:num_images, : shape[0], : shape[1]] = drawn
@@ -74,4 +74,4 @@ def test_what_a_model_returns_is_drawn_like_an_array():
         def __array__(self, dtype=None, copy=None):
             return np.array([[[[0.0], [1.0]]]], dtype)
 
-    np.testing.assert_array_equal(figures.tile(Tensor(), 1)[..., 0], [[1.0, 0.0]])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(figures.tile(Tensor(), 1)[..., 0], [[0.0, 1.0]])  # type: ignore[arg-type]

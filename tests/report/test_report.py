@@ -4,64 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from evaluation import report
 from tests.evaluation.sessions import save_untrained_run
-
-HOSTILE = (
-    "<script>window.hacked = 1</script>",
-    "</script><img src=x onerror=window.hacked=1>",
-    "\"'&amp;",
-    "\u202eright to left",
-    "😀 emoji",
-    "${window.hacked=1}",
-    "{{title}}",
-    "a\nb",
-    "-->",
-    "nine",
-)
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory):
-    import dataclasses
-
-    session = save_untrained_run(tmp_path_factory.mktemp("run"), latent_dim=2)
-    session.info = dataclasses.replace(session.info, class_names=HOSTILE)
-    return session
-
-
-@pytest.fixture(scope="module")
-def written(session):
-    (path,) = report.run(session)
-    return path
-
-
-@pytest.fixture
-def page(open_report, written):
-    return open_report(written, viewport={"width": 1280, "height": 900}).page
-
-
-def pixels(page, canvas: str) -> np.ndarray:
-    """Returns the red values on a canvas."""
-    data = page.evaluate(
-        """(id) => { const canvas = document.getElementById(id);
-        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return [canvas.height, canvas.width, ...data.filter((_, index) => index % 4 === 0)]; }""",
-        canvas,
-    )
-    return np.reshape(data[2:], data[:2])
-
-
-def screen_place(page, index: int) -> tuple[float, float]:
-    """Returns where an image is on the screen."""
-    page.locator("#map").scroll_into_view_if_needed()
-    box = page.locator("#map").bounding_box()
-    left, top = page.evaluate(
-        "(i) => page.map.toScreen(page.map.points[2 * i], page.map.points[2 * i + 1])", index
-    )
-    return box["x"] + left, box["y"] + top
+from tests.report.pages import pixels, screen_place
 
 
 def test_the_first_image_is_shown_with_its_reconstruction(page, session):
@@ -104,15 +50,6 @@ def test_a_slider_changes_its_dimension_only(page, session):
     assert np.abs(pixels(page, "decoded") - 255 * decoded).max() <= 0.6
 
 
-def test_a_hidden_class_cannot_be_clicked(page, session):
-    target = int(np.argmax(session.test_posterior[0][:, 0]))
-    label = int(session.test[1][target])
-    page.locator("#classes button").nth(label).click()
-    assert page.locator("#classes button").nth(label).get_attribute("aria-pressed") == "false"
-    page.mouse.click(*screen_place(page, target))
-    assert not page.locator("#chosen").text_content().startswith(f"Image {target + 1} ·")
-
-
 def test_a_typed_number_chooses_an_image_and_a_wrong_one_none(page):
     page.fill("#index", "5")
     page.press("#index", "Enter")
@@ -140,50 +77,6 @@ def test_the_worst_images_are_one_click_away(page, session):
     assert page.locator("#chosen").text_content().startswith(f"Image {np.argmax(losses) + 1} ·")
 
 
-def test_the_loss_of_the_explanation_is_that_of_the_model(page, session):
-    images = session.test[0][:1]
-    z = session.test_posterior[0][:1]
-    log_likelihood = session.model.log_likelihood(images, z[None], training=False)
-    kl = np.sum(session.model.kl_by_dimension(session.model.encode(images)))
-    text = page.locator("#steps").text_content()
-    assert f"= {-float(log_likelihood[0, 0]):.2f} + {float(kl):.2f} = " in text
-
-
-def draw(page) -> None:
-    page.locator("#pad").scroll_into_view_if_needed()
-    box = page.locator("#pad").bounding_box()
-    page.mouse.move(box["x"] + 100, box["y"] + 60)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 140, box["y"] + 200, steps=5)
-    page.mouse.up()
-
-
-def test_a_drawing_is_centered_encoded_and_placed_on_the_map(page, session):
-    draw(page)
-    drawn = pixels(page, "original")
-    assert drawn.shape == (8, 8)
-    rows, columns = np.indices(drawn.shape) + 0.5
-    center = [(axis * drawn).sum() / drawn.sum() for axis in (rows, columns)]
-    np.testing.assert_allclose(center, [4, 4], atol=0.3)
-    mean = np.asarray(session.model.encode(drawn[None, ..., None].astype("float32") / 255).mean)
-    np.testing.assert_allclose(page.evaluate("page.map.place"), mean[0], atol=1e-3)
-    assert "Loss" in page.locator("#drawn").text_content()
-    page.click("#clear")
-    assert page.locator("#drawn").text_content() == "Nothing is drawn yet."
-
-
-def test_the_ink_contrasts_with_the_background_of_the_images(tmp_path, open_report):
-    session = save_untrained_run(tmp_path)
-    images, labels = session.test
-    session.loaded["digits", "test"] = (1 - images, labels)
-    (path,) = report.run(session)
-    page = open_report(path).page
-    draw(page)
-    drawn = pixels(page, "original")
-    assert drawn[0, 0] == 255
-    assert drawn.min() < 100
-
-
 def test_of_many_images_the_seed_draws_those_of_the_map(tmp_path):
     session = save_untrained_run(tmp_path)
     session.flags = {**session.flags, "num_points": 50}
@@ -196,12 +89,6 @@ def test_of_many_images_the_seed_draws_those_of_the_map(tmp_path):
     assert labels is not None
     assert all(label in labels[where] for where, label in zip(found, arrays["labels"], strict=True))
     assert len(np.unique(arrays["labels"])) == 10
-
-
-def test_sampling_z_again_changes_z_and_the_loss(page):
-    before = page.locator("#steps").text_content()
-    page.click("#again")
-    assert page.locator("#steps").text_content() != before
 
 
 def test_a_random_sample_is_the_models(page, session):
@@ -224,45 +111,6 @@ def test_the_interpolation_ends_at_both_images(page):
             value,
         )
         np.testing.assert_allclose(page.evaluate("page.z"), expected, atol=1e-6)
-
-
-def test_hostile_names_stay_text(page):
-    assert page.evaluate("window.hacked") is None
-    assert page.locator("#classes button").all_text_contents() == list(HOSTILE)
-    assert page.locator("img").count() == 0
-
-
-@pytest.mark.parametrize("width", [360, 800, 1600])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_the_window(width, scheme, open_report, written):
-    size = {"width": width, "height": 800}
-    page = open_report(written, viewport=size, color_scheme=scheme).page
-    page.click("#traverse")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_a_thousand_drags_keep_the_memory_flat(browser, written, open_report):
-    page = open_report(written).page
-    session = page.context.new_cdp_session(page)
-
-    def used() -> float:
-        session.send("HeapProfiler.collectGarbage")
-        return float(page.evaluate("performance.memory.usedJSHeapSize"))
-
-    drag = "(n) => { for (let i = 0; i < n; i++) page.hover(null, [Math.sin(i), Math.cos(i)]); }"
-    page.evaluate(drag, 200)
-    before = used()
-    page.evaluate(drag, 1000)
-    assert used() < before + 1e6
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_that_keeps_people_out(scheme, open_report, written):
-    page = open_report(written, color_scheme=scheme).page
-    page.click("#worst")
-    page.click("#traverse")
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]] == []
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,29 @@ def test_runs_that_differ_in_the_model_are_labeled_with_it():
     ]
 
 
-@pytest.mark.parametrize("flags", [{"beta": 4.0}, {}])
-def test_runs_that_differ_in_more_or_in_nothing_are_labeled_with_their_names(flags):
-    assert runs.label(records(one={"beta": 1.0}, other={"beta": 1.0} | flags)) == ["one", "other"]
+def test_runs_are_labeled_with_the_settings_in_which_they_differ():
+    ours = records(a={"beta": 1.0, "hidden_dim": [8, 4]}, b={"beta": 0.5, "hidden_dim": []})
+    assert runs.label(ours) == ["beta 1, hidden_dim 8-4", "beta 0.5, hidden_dim none"]
+
+
+def test_a_setting_that_only_one_model_reads_is_not_a_difference():
+    ours = records(a={"beta": 4.0}, b={"model": "autoencoder"})
+    assert runs.label(ours) == ["vae", "autoencoder"]
+    ours |= records(c={"beta": 1.0})
+    assert runs.label(ours) == ["vae, beta 4", "autoencoder", "vae, beta 1"]
+
+
+def test_long_labels_leave_out_what_is_not_needed_to_tell_runs_apart():
+    settings = {"latent_dim": 2, "learning_rate": 0.01, "num_epochs": 7, "corruption": 0.25}
+    other = {"latent_dim": 4, "learning_rate": 0.1, "num_epochs": 9, "corruption": 0.5}
+    labels = runs.label(records(a=settings, b=other))
+    assert labels == ["latent_dim 2, learning_rate 0.01", "latent_dim 4, learning_rate 0.1"]
+
+
+def test_runs_with_equal_settings_are_labeled_with_their_names():
+    assert runs.label(records(one={"beta": 1.0}, other={"beta": 1.0})) == ["one", "other"]
+    ours = records(one={"beta": 1.0}, other={"beta": 1.0}, third={"beta": 2.0})
+    assert runs.label(ours) == ["beta 1 (one)", "beta 1 (other)", "beta 2"]
 
 
 def test_the_name_of_the_folder_depends_on_the_runs_but_not_on_their_order():

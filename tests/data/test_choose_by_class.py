@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.reconstruct import choose_by_class
+from data.labels import choose_by_class
 from tests.evaluation.sessions import load_digits
 
 LABELS = np.array([2, 0, 0, 1, 2, 0, 1, 2, 2])

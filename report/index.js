@@ -1,0 +1,5 @@
+/* The list of results. */
+"use strict";
+
+makeSortable(document.getElementById("results"));
+connectTheme();
