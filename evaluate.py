@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # missing with python 
 
 import cli
 import data
+import figures
 import runs
 from catalog.evaluations import EVALUATIONS
 from catalog.networks import NETWORKS
@@ -20,7 +21,8 @@ from training import device
 
 def main(argv: list[str]) -> None:
     flags = cli.parse_evaluate(argv)
-    written = compare(flags) if flags.compare else evaluate(flags)
+    with figures.use_style(flags.figure_style):
+        written = compare(flags) if flags.compare else evaluate(flags)
     written.append(index.write(cli.RESULT_DIR))
     print("\nwritten:", *written, sep="\n  ")
 

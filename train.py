@@ -133,8 +133,13 @@ def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share,
         }
         run.start(record)
         run.write_skipped(info.skipped)
+    callbacks = []
+    if job.execution["tensorboard"]:
+        from training.board import Board
+
+        callbacks = [Board(run, settings, held_out.images, held_out.labels, info.class_names)]
     try:
-        result = fit(model, training, validation, held_out.images[:16] / 255, job)
+        result = fit(model, training, validation, held_out.images[:16] / 255, job, callbacks)
     except Diverged as diverged:
         run.give_up(diverged.step, time.perf_counter() - began)
         raise runs.RunError(diverged.describe(run.read_record(), settings)) from None

@@ -87,6 +87,9 @@ _QUANTIZE = Flag(
     group="settings",
 )
 
+# Size of the texts in figures, relative to that on paper: in a talk, 7 points become 11.
+FIGURE_STYLES = {"paper": 1.0, "talk": 1.6}
+
 EVALUATIONS = {
     "reconstruct": Evaluation(
         "test images beside their reconstructions, and the latent map",
@@ -231,11 +234,21 @@ _SEED = SEED._replace(
     help="random seed for samples, subsets and t-SNE", abbreviation="", group="settings"
 )
 
-# Flag → the evaluations that read it; --seed and those that choose a run are read by all.
+# Flag → the evaluations that read it; --seed, --figure_style and those that choose a run are read
+# by all.
 READERS: dict[str, list[str]] = {}
 for _name, _row in EVALUATIONS.items():
     for _flag in _row.flags:
         READERS.setdefault(_flag.name, []).append(_name)
+
+_FIGURE_STYLE = Flag(
+    "figure_style",
+    Choice(tuple(FIGURE_STYLES)),
+    "paper",
+    "size of all figures' texts: for paper, or for the slides of a talk, at least 11 points",
+    group="settings",
+    is_common=True,
+)
 
 # All flags of evaluate.py except those of train.py, by which a run is chosen.
 FLAGS: tuple[Flag, ...] = (
@@ -244,5 +257,6 @@ FLAGS: tuple[Flag, ...] = (
     _COMPARE,
     *_RUN,
     *{flag.name: flag for row in EVALUATIONS.values() for flag in row.flags}.values(),
+    _FIGURE_STYLE,
     _SEED,
 )

@@ -155,6 +155,13 @@ RUNNING = (
         group="running",
     ),
     Flag(
+        "tensorboard",
+        Boolean(),
+        True,
+        "write logs for TensorBoard",
+        group="output",
+    ),
+    Flag(
         "steps_per_execution",
         COUNT,
         None,

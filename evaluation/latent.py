@@ -25,7 +25,8 @@ def draw_split(session: Session, split: str) -> list[Path]:
     """Draws the posterior means (or an autoencoder's codes) of ``"test"`` or ``"train"`` images.
 
     Histograms for one latent dimension, a scatter plot for two, a t-SNE map (van der Maaten and
-    Hinton, 2008) for more. Drawn once per session: later calls return no paths.
+    Hinton, 2008) for more. A second figure shows each class of a map in a panel of its own. Drawn
+    once per session: later calls return no paths.
     """
     if split in session.drawn_maps:
         return []
@@ -44,14 +45,20 @@ def draw_split(session: Session, split: str) -> list[Path]:
     if session.latent_dim == 1:
         axis_name = f"{of_z}$z_1$"
         figure = figures.draw_latent_histograms(z_mean[:, 0], *classes, axis_name, title, subtitle)
-    else:
-        axis_names: tuple[str, str] | None = (f"{of_z}$z_1$", f"{of_z}$z_2$")
-        if session.latent_dim > 2 and len(z_mean) >= 4:
-            subtitle += f" · t-SNE of {session.latent_dim} dimensions"
-            axis_names = None
-            z_mean = place(session, z_mean, split)
-        figure = figures.draw_latent_map(z_mean[:, :2], *classes, axis_names, title, subtitle)
-    return session.save_figure(figure, f"latent_{split}")
+        return session.save_figure(figure, f"latent_{split}")
+    axis_names: tuple[str, str] | None = (f"{of_z}$z_1$", f"{of_z}$z_2$")
+    if session.latent_dim > 2 and len(z_mean) >= 4:
+        subtitle += f" · t-SNE of {session.latent_dim} dimensions"
+        axis_names = None
+        z_mean = place(session, z_mean, split)
+    points = z_mean[:, :2]
+    figure = figures.draw_latent_map(points, *classes, axis_names, title, subtitle)
+    written = session.save_figure(figure, f"latent_{split}")
+    if labels is not None and session.class_names and np.ptp(labels[chosen]):
+        shown = (labels[chosen], session.class_names, axis_names, f"{title}, by class", subtitle)
+        figure = figures.draw_latent_classes(points, *shown)
+        written += session.save_figure(figure, f"latent_{split}_classes")
+    return written
 
 
 def choose_points(session: Session, num_images: int) -> np.ndarray:

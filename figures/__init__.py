@@ -22,10 +22,10 @@ from figures.grids import (
     fill_rows,
     tile,
 )
-from figures.latent import draw_latent_histograms, draw_latent_map
+from figures.latent import draw_latent_classes, draw_latent_histograms, draw_latent_map
 from figures.manifold import draw_manifold
 from figures.snapshots import draw_snapshot, save_animation
-from figures.style import class_colors, save
+from figures.style import class_colors, save, use_style
 from figures.traversals import draw_interpolations, draw_traversals
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "draw_images",
     "draw_interpolations",
     "draw_kl_per_dimension",
+    "draw_latent_classes",
     "draw_latent_histograms",
     "draw_latent_map",
     "draw_loss_distributions",
@@ -52,4 +53,5 @@ __all__ = [
     "save",
     "save_animation",
     "tile",
+    "use_style",
 ]

@@ -16,6 +16,7 @@ from figures.style import (
     new_figure,
     styled,
     to_colors,
+    to_scale,
     write_name,
 )
 
@@ -135,7 +136,7 @@ def _draw_named(
         row, column = divmod(index, num_columns)
         left = column * (named.shape[2] + gap) + (named.shape[2] - 1) / 2
         top = row * (named.shape[1] + gap) + room - 0.5
-        axes.text(left, top, name, ha="center", va="bottom", size=6)
+        axes.text(left, top, name, ha="center", va="bottom", size=to_scale(6))
     return figure
 
 
@@ -165,7 +166,7 @@ def draw_reconstructions(
         return _draw_named(pairs, names, title, subtitle, 2 * _INCHES, gap)
     num_columns = _choose_pair_columns(len(pairs), max(num_classes, 1))
     column_names = [write_name(name, 14) for name in column_names or [""]]
-    size = 6 if max(map(len, column_names)) > 11 else None
+    size = 6 if max(map(len, column_names)) > 11 else 8
     header = 0.42 if any(column_names) else 0.22
     pixel = measure_pixel(pairs.shape[2], _choose_inches(num_columns, 2 * _INCHES))
     figure, axes = _draw_sheet(tile(pairs, num_columns, gap), pixel, title, subtitle, header)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from catalog.values import counted
 from figures.style import (
     CLASS_OPACITY,
     FAINT,
@@ -18,16 +19,18 @@ from figures.style import (
     class_colors,
     new_axes,
     new_figure,
+    panel,
     styled,
+    to_scale,
     write_name,
 )
 
 _SIDE = 5.0  # of the map, in inches
 _MAX_NAMED = 62  # classes with a name on the map
 _FEW_NAMED = 10  # of more classes: as many as there are colors that everybody can distinguish
-_MAX_HISTOGRAMS = 20
+_MAX_ROWS = 20  # histograms, or panels of one class each
+_PANEL = 1.75  # side of a panel, in inches
 _UNNAMED = "#d5d5d5"  # color of the points of the other classes
-_HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
 
 
 @styled
@@ -56,9 +59,11 @@ def draw_latent_map(
     named, subtitle = _choose_classes(labels, class_names, subtitle, "in color", most)
     if len(named) > _FEW_NAMED:
         subtitle += f" · {present} classes: after ten, hues repeat, lighter or darker"
-    figure = new_figure(_SIDE + 0.85, _SIDE + 0.5, title, subtitle)
+    low, high, outside = _find_limits(points)
+    side = panel(_SIDE)
+    figure = new_figure(side + 0.85, side + 0.5, title, subtitle + outside)
     left, bottom = (0.65, 0.42) if axis_names else (0.35, 0.25)
-    axes = new_axes(figure, left, bottom, _SIDE, _SIDE)
+    axes = new_axes(figure, left, bottom, side, side)
     classes = np.zeros(len(points), np.int64) if labels is None or not named else labels
     colors = np.array(class_colors(len(class_names or [""])))
     if len(named) < present:
@@ -72,17 +77,12 @@ def draw_latent_map(
         points[order, 0],
         points[order, 1],
         c=colors[classes[order]],
-        s=np.clip(30_000 / len(points), 2, 16),
+        s=_point_size(points),
         alpha=CLASS_OPACITY,
         linewidths=0,
         rasterized=True,
     )
-    # Limits contain 99.8 % of the points: one far point would leave most of the paper empty.
-    low, high = np.quantile(points.astype(np.float64), [0.001, 0.999], axis=0)
-    # Points may all coincide, at numbers so large that adding 0.5 changes nothing.
-    margin = np.where(high > low, 0.06 * (high - low), np.maximum(0.5, 0.06 * np.abs(low)))
-    axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
-    axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     if axis_names:
         axes.set_xlabel(axis_names[0])
         axes.set_ylabel(axis_names[1])
@@ -98,12 +98,102 @@ def draw_latent_map(
         size, longest, least = 6.5, 10, 0.05
     names = [write_name(name, longest) for name in named.values()]
     # A label's width and height in parts of the map.
-    room = np.array([max(least, 0.0172 * max(map(len, names))), 0.05]) * size / 10
+    room = np.array([max(least, 0.0172 * max(map(len, names))), 0.05]) * to_scale(size) / 10
     spots = _spread(np.array([_densest(points[classes == index]) for index in named]), room, axes)
+    halo = [patheffects.withStroke(linewidth=to_scale(2.5), foreground="white")]
     for index, name, (x, y) in zip(named, names, spots, strict=True):
-        look: dict[str, Any] = {"color": _darken(colors[index]), "path_effects": _HALO}
-        axes.text(x, y, name, size=size, weight="bold", ha="center", va="center", **look)
+        look: dict[str, Any] = {"color": _darken(colors[index]), "path_effects": halo}
+        axes.text(x, y, name, size=to_scale(size), weight="bold", ha="center", va="center", **look)
     return figure
+
+
+@styled
+def draw_latent_classes(
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    axis_names: tuple[str, str] | None,
+    title: str,
+    subtitle: str,
+) -> Figure:
+    """Draws the map once for each class: its points in color, all others in light gray.
+
+    Of more than 20 classes only the 20 with the most points have a panel; the subtitle says so.
+
+    Args:
+        points: (num_images, 2).
+        labels: (num_images,), indices into ``class_names``.
+        class_names: (num_classes,).
+        axis_names: of the coordinates; None if they have no meaning, as in t-SNE.
+    """
+    named, subtitle = _choose_classes(labels, class_names, subtitle, "shown", _MAX_ROWS)
+    low, high, outside = _find_limits(points)
+    count = len(named)
+    num_columns = count if count <= 5 else min((5, 4, 3), key=lambda columns: -count % columns)
+    num_rows = -(-count // num_columns)
+    side = _PANEL if count > 3 else 1.4 * _PANEL
+    left, bottom, apart, above = (0.6, 0.45, 0.12, 0.26) if axis_names else (0.12, 0.12, 0.12, 0.26)
+    figure = new_figure(
+        max(left + num_columns * (side + apart), _SIDE),
+        bottom + num_rows * (side + above) - 0.15,
+        title,
+        subtitle + outside,
+    )
+    colors = class_colors(len(class_names))
+    size = _point_size(points)
+    for place, (index, name) in enumerate(named.items()):
+        row, column = divmod(place, num_columns)
+        axes = new_axes(
+            figure,
+            left + column * (side + apart),
+            bottom + (num_rows - 1 - row) * (side + above),
+            *(side, side),
+        )
+        look: dict[str, Any] = {"linewidths": 0, "rasterized": True}
+        axes.scatter(*points.T, c=_UNNAMED, s=size / 4, **look)
+        of_class = points[labels == index]
+        axes.scatter(*of_class.T, c=colors[index], s=size / 2, alpha=CLASS_OPACITY, **look)
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        axes.spines[:].set(visible=True, color=_UNNAMED)
+        is_lowest, is_first = place + num_columns >= count, column == 0
+        ticks = {"labelbottom": bool(is_lowest and axis_names), "labelleft": bool(is_first)}
+        axes.tick_params(length=2 if axis_names else 0, color=_UNNAMED, **ticks)
+        if not axis_names:
+            axes.set(xticks=[], yticks=[])
+        elif is_lowest:
+            axes.set_xlabel(axis_names[0])
+        if axis_names and is_first:
+            axes.set_ylabel(axis_names[1])
+        heading = {"xycoords": "axes fraction", "va": "bottom"}
+        name = write_name(name, 14)
+        annotate(axes, name, (0, 1), (0, 3), weight="bold", color=_darken(colors[index]), **heading)
+        number = f"n = {len(of_class):,}"
+        annotate(axes, number, (1, 1), (0, 3), ha="right", size=7, color=FAINT, **heading)
+    return figure
+
+
+def _point_size(points: np.ndarray) -> float:
+    """Returns the area of a point, in square points."""
+    return float(np.clip(30_000 / len(points), 2, 16))
+
+
+def _find_limits(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+    """Returns the lower and upper ends of both axes, and how many points are outside, in words.
+
+    The axes show 99.8 % of the points and 15 % more at each end, or as much of it as has points:
+    a single far point would leave most of the paper empty.
+    """
+    points = points.astype(np.float64)
+    low, high = np.quantile(points, [0.001, 0.999], axis=0)
+    reach = 0.15 * (high - low)
+    low = np.maximum(low - reach, points.min(axis=0))
+    high = np.minimum(high + reach, points.max(axis=0))
+    # Points may all coincide, at numbers so large that adding 0.5 changes nothing.
+    margin = np.where(high > low, 0.03 * (high - low), np.maximum(0.5, 0.06 * np.abs(low)))
+    low, high = low - margin, high + margin
+    outside = np.count_nonzero(((points < low) | (points > high)).any(axis=1))
+    text = f" · {outside:,} of {counted(len(points), 'point')} outside the axes"
+    return low, high, text if outside else ""
 
 
 @styled
@@ -125,7 +215,7 @@ def draw_latent_histograms(
             have one histogram.
         class_names: (num_classes,); None without labels.
     """
-    named, subtitle = _choose_classes(labels, class_names, subtitle, "shown", _MAX_HISTOGRAMS)
+    named, subtitle = _choose_classes(labels, class_names, subtitle, "shown", _MAX_ROWS)
     colors = class_colors(len(class_names or [""]))
     rows = [
         (write_name(name, 13), colors[index], z[labels == index]) for index, name in named.items()
@@ -139,7 +229,7 @@ def draw_latent_histograms(
     for place, (name, color, values) in enumerate(reversed(rows)):
         tops = place + 0.9 * np.histogram(values, edges)[0] / tallest
         axes.stairs(tops, edges, baseline=place, fill=True, color=color)
-        axes.axhline(place, color=FAINT, linewidth=0.4)
+        axes.axhline(place, color=FAINT, linewidth=to_scale(0.4))
         look = {"ha": "right", "va": "center", "weight": "bold", "color": _darken(color)}
         annotate(axes, name, (0, place + 0.3), (-6, 0), xycoords=("axes fraction", "data"), **look)
     axes.set_ylim(0, len(rows))

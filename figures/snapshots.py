@@ -12,7 +12,7 @@ from PIL import Image
 
 from figures.curves import select_metrics
 from figures.grids import add_sheet, choose_gap, tile
-from figures.style import FAINT, annotate, new_figure, styled
+from figures.style import FAINT, annotate, new_figure, styled, to_scale
 
 _COLUMNS = 10
 _INCHES = 0.36  # the width of an image
@@ -62,7 +62,7 @@ def draw_snapshot(
     lines = textwrap.wrap(f"epoch so far: {', '.join(values)}", _CHARACTERS) if values else [""]
     below = (0.1, "baseline") if len(lines) == 1 else (0.02, "bottom")  # two lines at most
     place = (0.1 / width, below[0] / figure.get_figheight())
-    figure.text(*place, "\n".join(lines), va=below[1], size=7, color=FAINT)
+    figure.text(*place, "\n".join(lines), va=below[1], size=to_scale(7), color=FAINT)
     return figure
 
 

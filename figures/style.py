@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
 import itertools
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,6 +19,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.text import Text
+
+from catalog.evaluations import FIGURE_STYLES
 
 # Chosen by computation (docs/evaluation.md): at CLASS_OPACITY, the two most similar differ as much
 # as they can, with normal and with color-deficient vision, on white and on a dark page. The order
@@ -43,8 +47,12 @@ LINE_LOOKS: tuple[dict[str, Any], ...] = (
     {"color": CLASS_COLORS[3], "marker": "D", "linestyle": "-."},
     {"color": CLASS_COLORS[1], "marker": "v", "linestyle": (0, (8, 2, 1, 2, 1, 2))},
 )
-_SUBTITLE_INCHES, _LINE = 0.066, 0.13  # a wide character's width, a line's height at 7 points
+# A character's width and a line's height, in inches: of a title at 10 points, a subtitle at 7.
+_TITLE_CHARACTER, _TITLE_LINE = 0.1, 0.17
+_CHARACTER, _LINE = 0.066, 0.13
 INK, FAINT = "#222222", "#757575"
+
+_scale = contextvars.ContextVar("scale", default=FIGURE_STYLES["paper"])
 
 # Based on matplotlib's defaults, not the user's settings; the backend, which is unused, is kept.
 _STYLE = {name: matplotlib.rcParamsDefault[name] for name in matplotlib.rcParamsDefault}
@@ -66,7 +74,48 @@ _STYLE |= {
     "savefig.dpi": 200,
 }
 
+_SIZES = [  # settings in points
+    *("font.size", "axes.titlesize", "axes.linewidth", "axes.labelpad", "axes.titlepad"),
+    *("lines.linewidth", "lines.markersize", "patch.linewidth", "errorbar.capsize"),
+    *(
+        f"{axis}tick.{which}.{what}"
+        for axis in "xy"
+        for which in ("major", "minor")
+        for what in ("size", "width", "pad")
+    ),
+]
+
 _Drawing = TypeVar("_Drawing", bound=Callable[..., Any])
+
+
+@contextlib.contextmanager
+def use_style(name: str) -> Iterator[None]:
+    """Within the context, draws in one of the ``FIGURE_STYLES``."""
+    token = _scale.set(FIGURE_STYLES[name])
+    try:
+        yield
+    finally:
+        _scale.reset(token)
+
+
+def to_scale(size: float) -> float:
+    """Returns the size of a text, a line or a marker in the current style.
+
+    Args:
+        size: on paper, in points.
+    """
+    return size * _scale.get()
+
+
+def panel(inches: float) -> float:
+    """Returns the side of a panel that has the same size in every style, for ``new_axes``.
+
+    All other lengths grow with the texts.
+
+    Args:
+        inches: on paper.
+    """
+    return inches / _scale.get()
 
 
 def styled(draw: _Drawing) -> _Drawing:
@@ -74,7 +123,7 @@ def styled(draw: _Drawing) -> _Drawing:
 
     @functools.wraps(draw)
     def drawn(*args: Any, **kwargs: Any) -> Any:
-        with matplotlib.rc_context(_STYLE):
+        with matplotlib.rc_context(_STYLE | {name: to_scale(_STYLE[name]) for name in _SIZES}):
             return draw(*args, **kwargs)
 
     return cast(_Drawing, drawn)
@@ -84,32 +133,48 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
     """Returns an empty figure with a title and a subtitle.
 
     Args:
-        width, height: in inches; the title adds half an inch to the height, and each line of
-            the subtitle after the first a little more.
+        width, height: in inches on paper; the title adds half an inch to the height, and each
+            line after the first of title and subtitle a little more.
         title: what the figure shows.
         subtitle: the run, the dataset and whatever else a reader must know.
     """
-    lines = textwrap.wrap(subtitle, int((width - 0.2) / _SUBTITLE_INCHES)) or [""]
-    total = height + 0.55 + _LINE * (len(lines) - 1)
-    figure = Figure(figsize=(width, total))
+    titles = textwrap.wrap(title, int((width - 0.2) / _TITLE_CHARACTER)) or [""]
+    lines = textwrap.wrap(subtitle, int((width - 0.2) / _CHARACTER)) or [""]
+    below = 0.31 + _TITLE_LINE * (len(titles) - 1)
+    total = height + below + 0.24 + _LINE * (len(lines) - 1)
+    figure = Figure(figsize=(to_scale(width), to_scale(total)))
     FigureCanvasAgg(figure)
-    figure.text(0.1 / width, 1 - 0.10 / total, title, va="top", size=10, weight="bold")
-    figure.text(0.1 / width, 1 - 0.31 / total, "\n".join(lines), va="top", size=7, color=FAINT)
+    for text, top, size, more in (
+        (titles, 0.1, 10, {"weight": "bold"}),
+        (lines, below, 7, {"color": FAINT}),
+    ):
+        place = (0.1 / width, 1 - top / total)
+        figure.text(*place, "\n".join(text), va="top", size=to_scale(size), **more)
     return figure
 
 
 def new_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Adds axes, placed in inches from the figure's lower left corner."""
-    total_width, total_height = figure.get_size_inches()
+    """Adds axes, placed in inches on paper from the figure's lower left corner."""
+    total_width, total_height = figure.get_size_inches() / to_scale(1)
     return figure.add_axes(
         (left / total_width, bottom / total_height, width / total_width, height / total_height)
     )
 
 
 def annotate(
-    axes: Axes, text: str, place: tuple[float, float], offset: tuple[float, float], **kwargs: Any
+    axes: Axes,
+    text: str,
+    place: tuple[float, float],
+    offset: tuple[float, float],
+    size: float = 8,
+    **kwargs: Any,
 ) -> None:
-    """Writes a text at an offset, in points, from a place inside or outside the axes."""
+    """Writes a text at an offset from a place inside or outside the axes.
+
+    Args:
+        offset: in points on paper, as ``size``.
+    """
+    offset, kwargs["size"] = (to_scale(offset[0]), to_scale(offset[1])), to_scale(size)
     axes.annotate(text, place, offset, textcoords="offset points", annotation_clip=False, **kwargs)
 
 

@@ -20,6 +20,20 @@ function roundTicks(low, high, count) {
   return ticks;
 }
 
+/** Returns the width of a chart's text, in pixels. */
+function measureText(text) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = "13px system-ui, sans-serif";
+  return context.measureText(text).width;
+}
+
+/** Returns a text, shortened to a width in pixels. */
+function fitText(text, width) {
+  let length = [...text].length;
+  while (length > 2 && measureText(shorten(text, length)) > width) length--;
+  return shorten(text, length);
+}
+
 /** Returns the width of a chart: as wide as the window, so that its text stays readable on a phone. */
 const widthOf = (most) => Math.min(most, Math.max(300, document.documentElement.clientWidth - 24));
 
@@ -152,7 +166,8 @@ function quantiles(values) {
     unit: of the axis. */
 function boxChart(rows, unit) {
   const row = 24, width = widthOf(560), right = 108, height = rows.length * row + 40;
-  const left = Math.min(140, 20 + 7.5 * Math.max(...rows.map(([name]) => shorten(name, 18).length)));
+  const names = rows.map(([name]) => fitText(name, 0.3 * width));
+  const left = 16 + Math.max(...names.map(measureText));
   const all = rows.flatMap(([, each]) => each), low = Math.min(...all), high = Math.max(...all);
   const x = (value) => left + (value - low) / (high - low || 1) * (width - left - right);
   const label = rows.map(([name, five, note]) => `${name}: median ${format(five[2])}${note ? `, ${note}` : ""}`).join("; ");
@@ -163,9 +178,9 @@ function boxChart(rows, unit) {
       makeSvg("text", { x: x(tick), y: bottom + 16, "text-anchor": "middle", class: "faint" }, format(tick, high - low < 10 ? 1 : 0)));
   }
   svg.append(makeSvg("text", { x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }, unit));
-  rows.forEach(([name, [first, lower, median, upper, last], note], index) => {
+  rows.forEach(([, [first, lower, median, upper, last], note], index) => {
     const y = index * row + row / 2;
-    svg.append(makeSvg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, shorten(name, 18)),
+    svg.append(makeSvg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, names[index]),
       makeSvg("line", { x1: x(first), x2: x(last), y1: y, y2: y, stroke: "var(--mark)", "stroke-width": 1.5 }),
       makeSvg("rect", { x: x(lower), y: y - 6, width: Math.max(2, x(upper) - x(lower)), height: 12, fill: "var(--mark)" }),
       makeSvg("line", { x1: x(median), x2: x(median), y1: y - 8, y2: y + 8, stroke: "var(--ink)", "stroke-width": 2 }),

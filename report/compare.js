@@ -88,6 +88,7 @@ class ComparePage {
     const card = (canvas, caption, ...others) => make("div", { class: "card" },
       make("figure", {}, make("figcaption", {}, ...caption), canvas), ...others);
     element("cards").append(card(this.original, ["test image"]));
+    if (this.runs.length < 4) element("cards").classList.add("few"); // so that they can stay in sight
     for (const run of this.runs) {
       run.canvas = make("canvas", { role: "img", "aria-label": `Decoded by ${letterOf(run.number)}, ${run.run.label}` });
       run.loss = make("p", { class: "parts" });

@@ -24,7 +24,8 @@ PREVIOUS = "previous.npz"  # the checkpoint before it
 HISTORY = "history.csv"
 FILES = (CHECKPOINT, PREVIOUS, HISTORY, *CHECKPOINTS.values())  # files with checksums
 SKIPPED = "skipped_images.txt"  # with --skip_bad_images: the files left out, and why
-LOGS = ("train", "validation", "images")  # folders in logs/
+LOGS = ("train", "validation", "images")  # folders in logs/ of earlier versions
+PROJECTOR = ("projector_config.pbtxt", "tensors.tsv", "metadata.tsv", "sprite.png")  # in logs/
 STAGING = ".writing"  # holds files while they are written
 LOCK = ".lock"  # exists while a process trains the run, and after one that was killed
 
@@ -126,7 +127,7 @@ class Run:
         for name in (*FILES, SKIPPED):
             (self.folder / name).unlink(missing_ok=True)
         for name in (*LOGS, ""):
-            self._remove_from(self.logs_dir / name, "events.out.tfevents.*")
+            self._remove_from(self.logs_dir / name, "events.out.tfevents.*", *PROJECTOR)
         self._remove_from(self.snapshots_dir, "step_*.png", "snapshots.gif")
         left = {path.name for path in self.folder.iterdir()} - {self.record_path.name, LOCK}
         if left:
@@ -142,7 +143,7 @@ class Run:
     def remove_temporary_files(self) -> None:
         """Removes the temporary files of a crashed process."""
         self.empty_staging()
-        for folder in (self.folder, self.snapshots_dir):
+        for folder in (self.folder, self.snapshots_dir, self.logs_dir):
             remove_leftovers(folder)
 
     def empty_staging(self) -> None:

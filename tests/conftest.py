@@ -243,15 +243,15 @@ def small_mnist(make_images, monkeypatch) -> Callable[[Path, dict[str, int]], Pa
 
 @pytest.fixture
 def read_events() -> Callable[[Path, str], list[tuple[int, np.ndarray]]]:
-    """Reads TensorBoard's logs: (folder, tag) → the steps and their values."""
+    """Reads TensorBoard's logs as it does itself: (folder, tag) → the steps and their values."""
     from tensorboard.backend.event_processing import (  # type: ignore[import-untyped]
-        event_accumulator,
+        plugin_event_accumulator,
     )
     from tensorboard.util import tensor_util  # type: ignore[import-untyped]
 
     def read(folder: Path, tag: str) -> list[tuple[int, np.ndarray]]:
-        everything = {event_accumulator.TENSORS: 0}
-        events = event_accumulator.EventAccumulator(str(folder), everything).Reload()
+        everything = {plugin_event_accumulator.TENSORS: 0}
+        events = plugin_event_accumulator.EventAccumulator(str(folder), everything).Reload()
         return [
             (event.step, tensor_util.make_ndarray(event.tensor_proto))
             for event in events.Tensors(tag)

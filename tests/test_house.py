@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": set(),
     "reports": {"catalog", "cli", "runs"},
     "train": {"catalog", "cli", "data", "models", "runs", "training"},
-    "evaluate": {"catalog", "cli", "data", "evaluation", "models", "runs", "training"},
+    "evaluate": {"catalog", "cli", "data", "evaluation", "figures", "models", "runs", "training"},
 }
 OURS = set(MAY_IMPORT)
 

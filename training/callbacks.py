@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-import figures
 import runs
 from catalog.metrics import name_columns
 from training import private_apis
@@ -110,35 +107,3 @@ class ClearScalars(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         private_apis.clear_scalars()
-
-
-class ReconstructionImages(keras.callbacks.Callback):
-    """Logs validation images and their reconstructions for TensorBoard.
-
-    The same images after the first epoch, after the last, and at regular intervals between.
-
-    Args:
-        logs_dir: TensorBoard's folder.
-        images: float32 (num_images, height, width, channels) in [0, 1].
-        num_epochs: number of epochs of the run.
-        times: approximate number of times per run.
-    """
-
-    def __init__(self, logs_dir: Path, images: np.ndarray, num_epochs: int, times: int = 6):
-        super().__init__()
-        self.writer = tf.summary.create_file_writer(str(logs_dir / "images"))
-        self.images = images
-        self.epochs = set(np.unique(np.linspace(0, num_epochs - 1, times).astype(int)).tolist())
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch not in self.epochs:
-            return
-        reconstructed = np.asarray(self.model.reconstruct(self.images))
-        pairs = np.concatenate([self.images, reconstructed], axis=2)  # side by side
-        sheet = figures.tile(pairs, num_columns=4, gap=2)
-        with self.writer.as_default():
-            tf.summary.image("reconstruction", sheet[np.newaxis], step=epoch)
-        self.writer.flush()
-
-    def on_train_end(self, logs=None):
-        self.writer.close()

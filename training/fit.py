@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,7 +14,7 @@ import models
 from catalog.networks import NETWORKS
 from catalog.values import counted
 from training import checkpoint, modes, private_apis
-from training.callbacks import ClearScalars, ReconstructionImages, RunHistory
+from training.callbacks import ClearScalars, RunHistory
 from training.checkpointer import Checkpointer
 from training.distributed import CompiledReplicas, DistributedLoop
 from training.divergence import Diverged, StopAtDivergence
@@ -30,14 +30,16 @@ def fit(
     validation: Batches,
     shown_images: np.ndarray,
     job: Job,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> RunHistory:
     """Trains a model with Adam and writes its run.
 
     Args:
         model: built in the scope of the job, not compiled.
         training, validation: batches.
-        shown_images: float32 in [0, 1], reconstructed for TensorBoard and snapshots.
+        shown_images: float32 in [0, 1], reconstructed for snapshots.
         job: its run is started.
+        callbacks: called after the history, before files are written.
 
     Returns:
         the history and the best epoch.
@@ -122,8 +124,7 @@ def fit(
                     StopAtDivergence(loop, test_loop),
                     history,
                     *([progress_rows] if verbose else []),
-                    keras.callbacks.TensorBoard(run.logs_dir, write_graph=False),
-                    ReconstructionImages(run.logs_dir, shown_images, settings["num_epochs"]),
+                    *callbacks,
                     ClearScalars(),
                     checkpointer,
                 ],

@@ -82,6 +82,7 @@ def drawn(monkeypatch):
     for name in (
         "draw_curves",
         "draw_images",
+        "draw_latent_classes",
         "draw_latent_histograms",
         "draw_latent_map",
         "draw_manifold",
@@ -240,6 +241,22 @@ def test_a_map_is_drawn_once_per_session(drawn, tmp_path):
     assert not set(first) & set(second)
 
 
+def test_a_map_of_several_classes_is_drawn_by_class_too(drawn, tmp_path):
+    session = make_session(tmp_path, FakeModel([1.0, 2.0]))
+    written = latent.draw_split(session, "test")
+    assert written == [Path("latent_test"), Path("latent_test_classes")]
+    (on_map,), (by_class,) = drawn["draw_latent_map"], drawn["draw_latent_classes"]
+    for one, other in zip(on_map[:4], by_class[:4], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert by_class[4] == "Posterior means of 90 test images, by class"
+
+
+def test_a_map_of_one_class_is_not_drawn_by_class(drawn, tmp_path):
+    images, labels = random_images(90, 0)
+    session = make_session(tmp_path, FakeModel([1.0, 2.0]), test=(images, labels * 0))
+    assert latent.draw_split(session, "test") == [Path("latent_test")]
+
+
 @pytest.mark.parametrize("latent_dim", [1, 2])
 def test_without_labels_a_map_has_no_classes(drawn, tmp_path, latent_dim):
     images = random_images(90, 0)[0]
@@ -251,6 +268,7 @@ def test_without_labels_a_map_has_no_classes(drawn, tmp_path, latent_dim):
     ((points, labels, class_names, *_),) = drawn[name]
     assert len(points) == 90
     assert labels is class_names is None
+    assert "draw_latent_classes" not in drawn
 
 
 def test_one_latent_dimension_is_drawn_as_histograms(drawn, tmp_path):

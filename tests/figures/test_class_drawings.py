@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import figures
@@ -34,6 +35,12 @@ def make_points(
 
 def draw_map(count: int, names: Sequence[str] | None) -> Figure:
     return figures.draw_latent_map(*make_points(count, names), ("$z_1$", "$z_2$"), *TEXTS)
+
+
+def draw_panels(count: int, names: Sequence[str], axis_names=("$z_1$", "$z_2$")) -> Figure:
+    points, labels, _ = make_points(count, names)
+    assert labels is not None
+    return figures.draw_latent_classes(points, labels, names, axis_names, *TEXTS)
 
 
 def draw_histograms(count: int, names: Sequence[str] | None) -> Figure:
@@ -70,6 +77,8 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
             yield f"named images {about}", functools.partial(draw_named_images, 80, names)
             for num in (7, 2000):
                 yield f"map {num} {about}", functools.partial(draw_map, num, names)
+            yield f"panels {about}", functools.partial(draw_panels, 2000, names)
+            yield f"t-SNE panels {about}", functools.partial(draw_panels, 2000, names, None)
             yield f"histograms {about}", functools.partial(draw_histograms, 2000, names)
             for num in (3, 80):
                 yield f"pairs {num} {about}", functools.partial(draw_reconstructions, num, names)
@@ -141,6 +150,50 @@ def test_points_of_unnamed_classes_are_gray_and_lie_below_the_others():
     is_gray = np.ptp(colors, axis=1) == 0
     assert len(np.unique(colors[~is_gray], axis=0)) == 10
     assert np.all(np.diff(is_gray.astype(int)) <= 0)
+
+
+def test_each_panel_shows_one_class_in_its_color_over_all_points():
+    points, labels, names = make_points(500, [f"class {index}" for index in range(7)])
+    assert labels is not None
+    axis_names = ("$z_1$", "$z_2$")
+    figure = figures.draw_latent_classes(points, labels, names or (), axis_names, *TEXTS)
+    assert len(figure.axes) == 7
+    for index, axes in enumerate(figure.axes):
+        below, above = axes.collections
+        np.testing.assert_allclose(below.get_offsets(), points)
+        np.testing.assert_allclose(above.get_offsets(), points[labels == index])
+        assert to_hex(above.get_facecolor()[0]) == figures.class_colors(7)[index]
+        heading, number = (text.get_text() for text in axes.texts)
+        assert (heading, number) == (f"class {index}", f"n = {(labels == index).sum()}")
+        assert axes.get_xlim() == figure.axes[0].get_xlim()
+    upper = sum(axes.get_position().y0 > 0.5 for axes in figure.axes)
+    assert upper == 4, "four columns leave the fewest places empty"
+    lowest = [bool(axes.get_xlabel()) for axes in figure.axes]
+    assert lowest == [False] * 3 + [True] * 4, "where no panel is below"
+
+
+def test_of_many_classes_the_twenty_largest_have_a_panel():
+    figure = draw_panels(2000, [str(index) for index in range(300)])
+    assert len(figure.axes) == 20
+    assert "shown: the 20 largest of" in figure.texts[1].get_text()
+
+
+@pytest.mark.parametrize("panels", [False, True])
+@pytest.mark.parametrize(("far", "outside"), [(1.1, 0), (1e6, 3)])
+def test_points_outside_the_axes_are_counted(panels, far, outside):
+    points = np.random.default_rng(0).uniform(-1, 1, (4000, 2))
+    points[:3] = far * np.array([[1, 0], [-1, -1], [0, 1]])
+    labels = np.arange(4000) % 3
+    draw = figures.draw_latent_classes if panels else figures.draw_latent_map
+    figure = draw(points, labels, ["a", "b", "c"], None, *TEXTS)
+    for axes in figure.axes:
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        x, y = points.T
+        assert ((x < left) | (x > right) | (y < low) | (y > high)).sum() == outside
+        assert right - left < 3, "the points fill the paper"
+    text = figure.texts[1].get_text()
+    assert ("3 of 4,000 points outside the axes" in text) == bool(outside)
+    assert ("outside" in text) == bool(outside)
 
 
 def test_characters_that_the_font_lacks_are_drawn_without_a_warning(tmp_path):

@@ -56,6 +56,7 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
         "kl": figures.draw_kl_per_dimension(points[:9, 0] ** 2, points[:9, 1] > 0, *texts),
         "histograms": figures.draw_latent_histograms(points[:, 0], labels, NAMES, "z", *texts),
         "map": figures.draw_latent_map(points, labels, NAMES, ("$z_1$", "$z_2$"), *texts),
+        "classes": figures.draw_latent_classes(points, labels, NAMES, None, *texts),
         "manifold": figures.draw_manifold([(images, axis, axis[:4], "0 ± 2")], "xy", *texts),
         "named images": figures.draw_named_images(images, ["one"] * 20, *texts),
         "reconstructions": figures.draw_reconstructions(images, images, NAMES, *texts),

@@ -28,6 +28,9 @@ def write_all_files(run: runs.Run) -> None:
     for name in ("train", "validation", "images"):
         (run.logs_dir / name).mkdir(parents=True)
         (run.logs_dir / name / "events.out.tfevents.1.host.2.0.v2").write_text("old")
+    for name in ("events.out.tfevents.00000", "sprite.png", "tensors.tsv", "metadata.tsv"):
+        (run.logs_dir / name).write_text("old")
+    (run.logs_dir / "projector_config.pbtxt").write_text("old")
 
 
 # ---------------------------------------------------------------- check_startable

@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
-import tensorflow as tf
 
-import figures
 import models
 import runs
 from catalog.metrics import name_columns
 from tests.settings import make_settings
 from training import private_apis
-from training.callbacks import ClearScalars, ReconstructionImages, RunHistory
+from training.callbacks import ClearScalars, RunHistory
 
 SETTINGS = make_settings(
     hidden_dim=(3,),
@@ -66,39 +63,6 @@ def test_seconds_are_those_of_training_without_validation(history, monkeypatch):
     monkeypatch.setattr("time.perf_counter", lambda: next(times))
     live_through(history, [1.0])
     assert (history.rows[0]["seconds"], history.rows[0]["images_per_second"]) == (4.0, 25.0)
-
-
-# ------------------------------------------------------------------ TensorBoard's images
-
-
-@pytest.mark.parametrize(
-    ("num_epochs", "shown"),
-    [(1, [0]), (2, [0, 1]), (6, [0, 1, 2, 3, 4, 5]), (50, [0, 9, 19, 29, 39, 49])],
-)
-def test_images_are_shown_after_the_first_epoch_the_last_and_a_few_between(
-    model, tmp_path, read_events, num_epochs, shown
-):
-    images = np.random.default_rng(0).random((6, 8, 8, 1)).astype(np.float32)
-    callback = ReconstructionImages(tmp_path, images, num_epochs)
-    callback.set_model(model)
-    for epoch in range(num_epochs):
-        callback.on_epoch_end(epoch)
-    callback.on_train_end()
-    events = read_events(tmp_path / "images", "reconstruction")
-    assert [step for step, _ in events] == shown
-
-
-def test_an_image_on_the_sheet_has_its_reconstruction_to_the_right(model, tmp_path, read_events):
-    images = np.random.default_rng(0).random((2, 8, 8, 1)).astype(np.float32)
-    callback = ReconstructionImages(tmp_path, images, num_epochs=1)
-    callback.set_model(model)
-    callback.on_epoch_end(0)
-    callback.on_train_end()
-    ((_, (width, height, png)),) = read_events(tmp_path / "images", "reconstruction")
-    assert (int(width), int(height)) == (4 * (16 + 2) - 2, 8)
-    sheet = np.asarray(tf.image.decode_png(png)) / 255
-    expected = figures.tile(np.concatenate([images, model.reconstruct(images)], 2), 4, 2)
-    np.testing.assert_allclose(sheet, expected, atol=1.01 / 255)
 
 
 def test_the_cache_of_scalars_is_cleared_after_an_epoch(monkeypatch):
