@@ -11,39 +11,8 @@ import models
 from evaluation import importance, metrics, nll
 from evaluation.session import Session
 from tests.evaluation.sessions import make_session
+from tests.linear_gaussian import SHAPE, find_log_p, make_linear
 from tests.settings import make_settings
-
-SHAPE = (4, 4, 1)
-STDDEV = 0.3
-
-
-class LinearGaussian(models.likelihoods.Gaussian):
-    """N(outputs, σ²): with a decoder of one layer, p(x) is Gaussian."""
-
-    def mean(self, outputs):
-        return outputs
-
-
-def make_linear(
-    rng: np.random.Generator, error: float
-) -> tuple[models.VAE, np.ndarray, np.ndarray]:
-    """Returns a linear-Gaussian VAE, its matrix (16, 3) and its offsets (16,).
-
-    Its posteriors are the true ones, diagonal because the columns are orthogonal; or their means
-    are wrong by ``error`` standard deviations.
-    """
-    matrix = np.linalg.qr(rng.normal(size=(16, 3)))[0] * [0.5, 1.0, 2.0]
-    offset = rng.normal(0.5, 0.1, 16)
-    variance = 1 / (1 + np.square(matrix).sum(axis=0) / STDDEV**2)
-    encoder = models.Encoder(latent_dim=3, hidden_dims=())
-    decoder = models.Decoder(image_shape=SHAPE, hidden_dims=())
-    vae = models.VAE(encoder, decoder, LinearGaussian(STDDEV))
-    vae.build((None, *SHAPE))
-    to_mean = matrix * variance / STDDEV**2
-    encoder.z_mean.set_weights([to_mean, error * np.sqrt(variance) - offset @ to_mean])
-    encoder.z_log_var.set_weights([np.zeros((16, 3)), np.log(variance)])
-    decoder.logits.set_weights([matrix.T, offset])
-    return vae, matrix, offset
 
 
 def open_session(folder, model, images, num_samples, **settings) -> Session:
@@ -59,10 +28,9 @@ def test_the_true_posterior_gives_the_closed_form_with_one_sample(tmp_path):
     """All importance weights are p(x) then, whatever z is."""
     rng = np.random.default_rng(0)
     model, matrix, offset = make_linear(rng, error=0.0)
-    images = rng.normal(0.5, 1.0, (50, *SHAPE)).astype(np.float32)
+    images = rng.random((50, *SHAPE), np.float32)
     found = estimate(open_session(tmp_path, model, images, 1))
-    covariance = matrix @ matrix.T + STDDEV**2 * np.eye(16)
-    expected = scipy.stats.multivariate_normal(offset, covariance).logpdf(images.reshape(50, -1))
+    expected = find_log_p(matrix, offset, images)
     np.testing.assert_allclose(found.log_p, expected, rtol=2e-5)
     np.testing.assert_allclose(found.effective, 1)
 
@@ -71,10 +39,9 @@ def test_wrong_posteriors_give_the_closed_form_with_many_samples(tmp_path):
     """The deviations fit the effective sample size: their standard error is √(1/ESS − 1/K)."""
     rng = np.random.default_rng(1)
     model, matrix, offset = make_linear(rng, error=0.5)
-    images = rng.normal(0.5, 1.0, (200, *SHAPE)).astype(np.float32)
+    images = rng.random((200, *SHAPE), np.float32)
     found = estimate(open_session(tmp_path, model, images, 1050))
-    covariance = matrix @ matrix.T + STDDEV**2 * np.eye(16)
-    expected = scipy.stats.multivariate_normal(offset, covariance).logpdf(images.reshape(200, -1))
+    expected = find_log_p(matrix, offset, images)
     deviations = (found.log_p - expected) / np.sqrt(1 / found.effective - 1 / 1050)
     assert 0.8 < deviations.std() < 1.2
     assert abs(deviations.mean()) < 4 / math.sqrt(200)

@@ -24,7 +24,9 @@ def test_paper_is_light_without_controls_and_not_cut_off(paper):
     assert paper.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert paper.evaluate("getComputedStyle(document.body).color") == "rgb(29, 36, 48)"
     shown = [each for each in paper.locator("button, input, nav").all() if each.is_visible()]
-    kinds = {each.evaluate("(each) => each.closest('#classes, .tile')?.className") for each in shown}
+    kinds = {
+        each.evaluate("(each) => each.closest('#classes, .tile')?.className") for each in shown
+    }
     assert kinds <= {"", "tile", "tile stack"}  # the key of the map's colors, and images
     assert not paper.locator("#pad").is_visible()
     assert paper.evaluate(CUT_OFF) == []
