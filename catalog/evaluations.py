@@ -156,11 +156,19 @@ EVALUATIONS = {
         needs_images=False,
         in_all=False,
         checks=True,
+        is_common=False,
     ),
     "curves": Evaluation(
         "losses over epochs, training and validation", needs_model=False, needs_images=False
     ),
     "metrics": Evaluation("ELBO, KL by dimension, active units, accuracy: a table and JSON"),
+    "nll": Evaluation(
+        "−log p(x) of the test images by importance sampling, with this many samples of z per "
+        "image, such as 5000; takes minutes to hours",
+        COUNT,
+        in_all=False,
+        checks=True,
+    ),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbors on z, SVM on pixels; takes minutes",
         flags=_CLASSIFY,

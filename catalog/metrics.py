@@ -49,6 +49,19 @@ METRICS = {
         higher_is_better=True,
         depends_on_likelihood=True,
     ),
+    "nll": Metric(
+        "NLL",
+        NATS,
+        "−log p(x), estimated by importance sampling (--nll)",
+        depends_on_likelihood=True,
+    ),
+    "nll_bits_per_dimension": Metric(
+        "NLL, bits",
+        "bits per value",
+        "NLL / (log 2 · height · width · channels), for likelihoods of 8-bit pixels",
+        depends_on_likelihood=True,
+        digits=3,
+    ),
     "bits_per_dimension": Metric(
         "bits per dimension",
         "−ELBO in bits per value",

@@ -34,6 +34,7 @@ OBJECTIVES = {
     "elbo": Objective(
         "the negative evidence lower bound", (_FREE_BITS,), needs_kl_by_dimension=("free_bits",)
     ),
+    "stl": Objective("the same with a gradient of less variance (Roeder et al., 2017)"),
     "iwae": Objective(
         "the importance-weighted bound",
         (Flag("num_samples", Number(int, 1, 10_000), 5, "samples of z per image", "ns"),),

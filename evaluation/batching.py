@@ -28,23 +28,23 @@ def encode(session: Session, images: np.ndarray) -> DiagonalGaussian:
     """Returns the posteriors: mean and log_var, each (num_images, latent_dim)."""
     posterior = _in_batches(session.model.encode, images)
     z_mean, z_log_var = posterior
-    _check_finite(session, {"z_mean": z_mean})
+    check_finite(session, {"z_mean": z_mean})
     if session.model.is_variational:  # an autoencoder's log-variance is −∞
-        _check_finite(session, {"z_log_var": z_log_var})
+        check_finite(session, {"z_log_var": z_log_var})
     return posterior
 
 
 def decode(session: Session, z: np.ndarray) -> np.ndarray:
     """Returns E[x|z], (num_images, height, width, channels) in [0, 1]."""
     images = _in_batches(session.model.decode, z.astype(np.float32))
-    _check_finite(session, {"decoded images": images})
+    check_finite(session, {"decoded images": images})
     return images
 
 
 def reconstruct(session: Session, images: np.ndarray) -> np.ndarray:
     """Returns E[x|z] for z at the posterior mean, of the shape of the images."""
     reconstructed = _in_batches(session.model.reconstruct, images)
-    _check_finite(session, {"reconstructions": reconstructed})
+    check_finite(session, {"reconstructions": reconstructed})
     return reconstructed
 
 
@@ -56,14 +56,14 @@ def sample_prior(session: Session, num_samples: int, seed: int | None = None) ->
         seed: same seed, same samples; None for the session's.
     """
     z = session.model.sample_prior(num_samples, session.seed if seed is None else seed)
-    _check_finite(session, {"samples of the prior": np.asarray(z)})
+    check_finite(session, {"samples of the prior": np.asarray(z)})
     return np.asarray(z)
 
 
 def classify(session: Session, images: np.ndarray) -> np.ndarray:
     """Returns p(y|z) for z at the posterior mean, (num_images, num_classes) in [0, 1]."""
     probabilities = _in_batches(session.model.classify, images)
-    _check_finite(session, {"class probabilities": probabilities})
+    check_finite(session, {"class probabilities": probabilities})
     return probabilities
 
 
@@ -71,7 +71,7 @@ def classify_z(session: Session, z: np.ndarray) -> np.ndarray:
     """Returns p(y|z), (num_samples, num_classes) in [0, 1]."""
     classify_z = session.model.classify_z
     probabilities = _in_batches(classify_z, z.astype(np.float32))
-    _check_finite(session, {"class probabilities": probabilities})
+    check_finite(session, {"class probabilities": probabilities})
     return probabilities
 
 
@@ -79,7 +79,7 @@ def compute_losses(session: Session, images: np.ndarray) -> dict[str, np.ndarray
     """Returns the model's losses per image, (num_images,) each; the seed determines z."""
     session.model.sampling.restart(session.seed)
     losses = _in_batches(session.model.compute_losses, images)
-    _check_finite(session, losses)
+    check_finite(session, losses)
     return losses
 
 
@@ -94,7 +94,7 @@ def compute_squared_errors(session: Session, images: np.ndarray) -> np.ndarray:
         return tf.reduce_sum(tf.square(batch - mean), axis=(1, 2, 3))
 
     errors = _in_batches(compute, images)
-    _check_finite(session, {"squared errors": errors})
+    check_finite(session, {"squared errors": errors})
     return errors
 
 
@@ -106,27 +106,37 @@ def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np
     kl = session.model.kl_by_dimension(posterior)
     if kl is None:
         return None
-    _check_finite(session, {"KL by dimension": np.asarray(kl)})
+    check_finite(session, {"KL by dimension": np.asarray(kl)})
     return np.asarray(kl)
 
 
-def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
+def compile_function(function: Callable[[tf.Tensor], Any]) -> Callable[[tf.Tensor], Any]:
+    """Returns a function of one tensor compiled by XLA; it raises RunError if XLA cannot."""
     # TensorFlow warns if a function is compiled often, as here for each model of --compare. It
     # takes each partial for a new function.
     options = {"reduce_retracing": True, "autograph": False}
     compiled = models.CompiledFunction(functools.partial(function), **options)
+
+    def call(tensor: tf.Tensor) -> Any:
+        try:
+            return compiled(tensor)
+        except models.CompilationError as error:
+            advice = "evaluate.py needs a model that XLA can compile"
+            if tf.config.list_physical_devices("GPU"):
+                advice = "type CUDA_VISIBLE_DEVICES= before the same command to compute on the CPU"
+            raise runs.RunError(f"{error}: {advice}") from error
+
+    return call
+
+
+def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:
+    compiled = compile_function(function)
     starts = range(0, len(inputs), _BATCH_SIZE)
-    try:
-        results = [compiled(tf.constant(inputs[start : start + _BATCH_SIZE])) for start in starts]
-    except models.CompilationError as error:
-        advice = "evaluate.py needs a model that XLA can compile"
-        if tf.config.list_physical_devices("GPU"):
-            advice = "type CUDA_VISIBLE_DEVICES= before the same command to compute on the CPU"
-        raise runs.RunError(f"{error}: {advice}") from error
+    results = [compiled(tf.constant(inputs[start : start + _BATCH_SIZE])) for start in starts]
     return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *results)
 
 
-def _check_finite(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
+def check_finite(session: Session, arrays: Mapping[str, np.ndarray]) -> None:
     """Raises RunError if a value is infinite or NaN."""
     for name, values in arrays.items():
         is_finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)

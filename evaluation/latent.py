@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
 
 import figures
-import runs
 from evaluation import batching
+from evaluation.kept import Kept, Source
 from evaluation.session import Session
 
 _NAMES = {"test": "test images", "train": "training images"}
@@ -77,9 +76,8 @@ def choose_points(session: Session, num_images: int) -> np.ndarray:
 def place(session: Session, points: np.ndarray, split: str) -> np.ndarray:
     """Returns the map that ``embed`` makes of a split's points, computed once and then kept.
 
-    The file ``tsne_<split>.bin`` among the results is a SHA-256 and the map. The hash is that of
-    the map and of all that determines it: the algorithm, the seed and the points, which depend on
-    the checkpoint and the images. A file of another map, or a damaged one, is replaced.
+    The map is in the file ``tsne_<split>.bin`` among the results. It is determined by the
+    algorithm, the seed and the points, which depend on the checkpoint and the images.
 
     Args:
         session: its seed is that of the map.
@@ -91,31 +89,13 @@ def place(session: Session, points: np.ndarray, split: str) -> np.ndarray:
     """
     from evaluation.statistics import tsne
 
-    name = f"tsne_{split}.bin"
-    origin = hashlib.sha256(Path(tsne.__file__).read_bytes())
-    origin.update(f"{session.seed} {points.dtype.str} {points.shape}".encode())
-    origin.update(points.tobytes())
-
-    def sign(content: bytes) -> bytes:
-        signature = origin.copy()
-        signature.update(content)
-        return signature.digest()
-
-    num_bytes = len(points) * 2 * 4
-    try:
-        with runs.open_regular(session.path(name), origin.digest_size + num_bytes) as file:
-            signature, content = file.read(origin.digest_size), file.read()
-    except OSError:  # not kept yet, or not a file; what stands in the way, ``write`` reports
-        signature, content = b"", b""
-    if len(content) == num_bytes and signature == sign(content):
-        kept = np.frombuffer(content, "<f4").reshape(-1, 2)
-        if np.isfinite(kept).all():
-            return kept.astype(np.float32)
-    y = embed(points, session.seed)
-    content = y.astype("<f4").tobytes()
-    with session.write(name) as path:
-        path.write_bytes(sign(content) + content)
-    return y
+    sources: list[Source] = [Path(tsne.__file__).read_bytes(), f"seed {session.seed}", points]
+    kept = Kept(session, f"tsne_{split}.bin", sources, num_columns=2, dtype="<f4")
+    placed = kept.read(len(points))
+    if len(placed) < len(points):
+        placed = embed(points, session.seed)
+        kept.write(placed)
+    return placed
 
 
 def embed(points: np.ndarray, seed: int) -> np.ndarray:

@@ -11,9 +11,11 @@ import numpy as np
 import figures
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, to_bits_per_dimension
-from evaluation import batching, index
+from evaluation import batching, importance, index
 from evaluation.session import Session
 from evaluation.statistics import summaries
+
+_LARGE_BIAS = 0.1  # of an estimate of log p(x), in nats
 
 
 def run(session: Session) -> list[Path]:
@@ -38,11 +40,11 @@ def measure(session: Session) -> dict[str, Any]:
     ``kl_per_dimension`` are lists over latent dimensions.
 
     What a model does not have is left out: an autoencoder's KL and ELBO, the KL by dimension of
-    a prior without one, accuracy without a classifier or labels, bits per dimension if the
-    likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for
-    a Gaussian likelihood, is what training by squared error reports, whatever the standard
+    a prior without one, NLL before ``--nll``, accuracy without a classifier or labels, bits per
+    dimension if the likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for a
+    Gaussian likelihood, is what training by squared error reports, whatever the standard
     deviation of the noise. An autoencoder has ``code_variance`` instead of
-    ``posterior_mean_variance``.
+    ``posterior_mean_variance``. ``importance_sampling`` says how NLL was estimated.
     """
     images, labels = session.test
     model = session.model
@@ -56,13 +58,20 @@ def measure(session: Session) -> dict[str, Any]:
         "reconstruction": losses["reconstruction"],
         "mean_squared_error": np.square(images - reconstructed).sum(axis=(1, 2, 3)),
     }
+    sampling: dict[str, Any] = {}
     if model.is_variational:
         per_image["elbo"] = -(losses["reconstruction"] + losses["kl"])
         per_image["kl"] = losses["kl"]
-        if LIKELIHOODS[likelihood].has_256_values:
-            per_image["bits_per_dimension"] = to_bits_per_dimension(
-                -per_image["elbo"], images.shape[1:]
-            )
+        has_bits = LIKELIHOODS[likelihood].has_256_values
+        if has_bits:
+            bits = to_bits_per_dimension(-per_image["elbo"], images.shape[1:])
+            per_image["bits_per_dimension"] = bits
+        if estimates := importance.find(session):
+            per_image["nll"] = -estimates.log_p
+            if has_bits:
+                bits = to_bits_per_dimension(-estimates.log_p, images.shape[1:])
+                per_image["nll_bits_per_dimension"] = bits
+            sampling = {"importance_sampling": _describe(estimates)}
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]
@@ -84,7 +93,18 @@ def measure(session: Session) -> dict[str, Any]:
         **summarize(per_image),
         "active_units": int(summaries.find_active(variance).sum()),
         "latent_dim": session.latent_dim,
+        **sampling,
         **by_dimension,
+    }
+
+
+def _describe(estimates: importance.Estimates) -> dict[str, float]:
+    """Returns how log p(x) was estimated, and how far the estimate can be trusted."""
+    return {
+        "num_samples": estimates.num_samples,
+        "effective_samples_median": float(np.median(estimates.effective)),
+        "effective_samples_below_2": float(np.mean(estimates.effective < 2)),
+        "bias": estimates.bias,
     }
 
 
@@ -125,6 +145,8 @@ def _format(measured: dict[str, Any]) -> str:
         lines.append(
             f"  {metric.heading:<19}{format_mean(name, measured[name]):>18}  {metric.unit}"
         )
+    if "importance_sampling" in measured:
+        lines += _format_sampling(measured)
     active = METRICS["active_units"].heading
     lines.append(f"  {active:<19}{measured['active_units']:>6} of {measured['latent_dim']}")
     if "kl_per_dimension" in measured:
@@ -135,3 +157,23 @@ def _format(measured: dict[str, Any]) -> str:
     elif "kl" in measured:
         lines.append("  KL by dimension    not known for this prior")
     return "\n".join(lines)
+
+
+def _format_sampling(measured: dict[str, Any]) -> list[str]:
+    """Returns lines about the estimate of log p(x)."""
+    sampling = measured["importance_sampling"]
+    lines = [
+        f"  NLL: log of the mean importance weight of {sampling['num_samples']:,} samples of z per "
+        "image",
+        f"  effective samples: median {sampling['effective_samples_median']:,.1f}, below 2 for "
+        f"{sampling['effective_samples_below_2']:.1%} of the images",
+        f"  the NLL is too high by about {sampling['bias']:.2f} nats",
+    ]
+    if sampling["bias"] > _LARGE_BIAS:
+        lines.append("  this estimate cannot be trusted: more samples would lower it")
+    if measured["likelihood"] == "bernoulli" and measured["binarize"] == "none":
+        lines.append(
+            "  gray pixels: no sample of a Bernoulli distribution, so this is not a likelihood of "
+            "the images; --binarize dynamic trains a model whose NLL is one"
+        )
+    return lines

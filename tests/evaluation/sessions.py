@@ -21,6 +21,7 @@ FLAGS = {
     "data_dir": None,
     "ood_dataset": None,
     "report": False,
+    "nll": None,
 }
 
 

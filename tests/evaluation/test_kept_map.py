@@ -105,9 +105,13 @@ def test_a_map_of_something_else_is_computed_again_and_replaced(
 
 
 def sign_of(points, seed, content):
-    words = f"{seed} {points.dtype.str} {points.shape}".encode()
-    algorithm = Path(tsne.__file__).read_bytes()
-    return hashlib.sha256(algorithm + words + points.tobytes() + content).digest()
+    def prefix(part: bytes) -> bytes:
+        return len(part).to_bytes(8, "little") + part
+
+    algorithm = prefix(Path(tsne.__file__).read_bytes())
+    shape = f"{points.dtype.str} {points.shape}".encode()
+    sources = algorithm + prefix(f"seed {seed}".encode()) + shape + prefix(points.tobytes())
+    return hashlib.sha256(sources + content).digest()
 
 
 def with_signed_nan(kept: bytes) -> bytes:

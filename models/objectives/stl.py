@@ -1,0 +1,37 @@
+"""The negative evidence lower bound with the path derivative: sticking the landing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.distributions import DiagonalGaussian
+from models.objectives.objective import Objective
+
+
+def build(settings: Mapping[str, Any]) -> StickingTheLanding:
+    """Returns the objective, which reads no flags."""
+    return StickingTheLanding()
+
+
+@keras.saving.register_keras_serializable(package="models")
+class StickingTheLanding(Objective):
+    """−log p(x|z) + β · (log q(z|x) − log p(z)), whose gradient reaches q(z|x) through z only.
+
+    Roeder et al. (2017), equation 8: the gradient of log q(z|x) with respect to the posterior's
+    parameters at a fixed z is left out. Its mean is zero, so the gradient stays unbiased; if
+    q(z|x) is the true posterior and β = 1, the remaining gradient is zero for every z.
+    """
+
+    def __call__(self, terms, beta):
+        """Returns the objective of each image in nats, (batch,)."""
+        posterior = DiagonalGaussian(*map(ops.stop_gradient, terms.posterior))
+        log_prior = terms.posterior.log_prob(terms.z) - terms.log_q_minus_log_p
+        kl = posterior.log_prob(terms.z) - log_prior
+        return terms.reconstruction + beta * ops.mean(kl, axis=0)
+
+    def __str__(self):
+        return "the loss with the path derivative of Roeder et al. (2017)"
