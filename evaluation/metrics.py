@@ -27,7 +27,7 @@ def run(session: Session) -> list[Path]:
         return written
     kl = np.array(measured["kl_per_dimension"])
     active = summaries.find_active(np.array(measured["posterior_mean_variance"]))
-    title = f"KL of each latent dimension, {kl.sum():.2f} nats in all"
+    title = f"KL by dimension, {kl.sum():.2f} nats in all"
     figure = figures.draw_kl_per_dimension(kl, active, title, session.subtitle)
     return [*written, *session.save_figure(figure, "kl_per_dimension")]
 

@@ -96,7 +96,7 @@ def draw_manifold(latent_dim: int, shape: tuple[int, int, int], subtitle: str) -
 def draw_kl_per_dimension(latent_dim: int, num_active: int, subtitle: str) -> Figure:
     kl = np.random.default_rng(0).exponential(2.5, latent_dim)
     active = np.arange(latent_dim) < num_active
-    title = f"KL of each latent dimension, {kl.sum():.2f} nats in all"
+    title = f"KL by dimension, {kl.sum():.2f} nats in all"
     return figures.draw_kl_per_dimension(kl, active, title, subtitle)
 
 
