@@ -50,15 +50,19 @@ class FakeModel:
     def decode(self, z):
         return tf.tile(tf.sigmoid(z[:, :1])[:, None, None], (1, 4, 4, 1))
 
+    def classify(self, images):
+        return tf.one_hot(tf.zeros(images.shape[0], tf.int32), 10)
+
     def classify_z(self, z):
         place = tf.reduce_sum(tf.cast(z[:, :1] >= _EDGES, tf.int32), axis=1)
         return 0.75 * tf.one_hot(tf.gather(self.classes, place), 10) + 0.025
 
 
 def make_session(folder, model=None, settings=None, **flags):
-    described = {"dataset": "fashion_mnist", "model": "m", "num_labels": None}
+    described = {"dataset": "fashion_mnist", "model": "classifier_vae", "num_labels": None}
+    test = np.zeros((5, 4, 4, 1), np.float32), np.array([0, 0, 3, 0, 7])  # three of class 0
     session = make_any_session(
-        folder, model or FakeModel(), settings={**described, **(settings or {})}, **flags
+        folder, model or FakeModel(), test, settings={**described, **(settings or {})}, **flags
     )
     session.result_dir = folder / "result"
     return session
@@ -87,7 +91,7 @@ def test_samples_have_the_classes_that_the_classifier_assigns(drawn, tmp_path):
     ((images, names, _, subtitle),) = drawn["draw_named_images"]
     assert names == [CLOTHES[place] for place in tenth(z_of(images))]
     assert len(set(names)) == 10
-    assert "named by the classifier" in subtitle
+    assert "named by the classifier, right for 60.0 % of test images" in subtitle
     assert drawn["draw_images"] == []
 
 
@@ -105,7 +109,7 @@ def test_only_samples_of_the_class_are_drawn_and_the_number_of_draws_is_reported
     assert images.shape == (300, 4, 4, 1)
     np.testing.assert_array_equal(tenth(z_of(images)), np.full(300, 7))
     assert len(np.unique(images[:, 0, 0, 0])) == 300
-    assert title == "Samples classified as Sneaker"
+    assert title == "Samples from the prior classified as Sneaker"
     printed = capsys.readouterr().out.strip()
     assert printed.startswith("samples that the classifier assigns to Sneaker: 300 in ")
     assert printed.partition(": ")[2] in subtitle
