@@ -318,7 +318,8 @@ def test_the_figures_show_what_was_measured(tmp_path, monkeypatch, measured):
     classify.run(session)
     measured, confusions = measured
     ((lines, _, subtitle),) = drawn["draw_accuracy"]
-    assert "posterior mean" in subtitle
+    assert "subsets of the images trained on" in subtitle
+    assert "a sample of the posterior" not in subtitle  # features are the means, the default
     points = [
         (row["labels"], row["mean"], row["standard_deviation"]) for row in measured["accuracy"]
     ]
