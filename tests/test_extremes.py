@@ -76,7 +76,8 @@ def test_black_images_in_one_batch_with_one_latent_dimension_and_beta_0(
     assert row["kl"] == 0  # of the only batch: biases start at 0
     assert metrics["latent_dim"] == 1
     figures = {path.stem for path in (tmp_path / "result" / "run").glob("*.png")}
-    assert figures == set(FIGURES)
+    # Histograms show one class each already.
+    assert figures == {name for name in FIGURES if not name.endswith("_classes")}
     # of identical images
     assert metrics["kl"]["standard_error"] == pytest.approx(0, abs=1e-9)
     assert metrics["active_units"] == 0
