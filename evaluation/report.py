@@ -122,7 +122,8 @@ def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any
             for name in metrics.find_measured(measured)
         ],
         "protocol": f"Means over {measured['num_images']:,} test images: binarize "
-        f"{measured['binarize']}, likelihood {measured['likelihood']}, one sample of z per image.",
+        f"{measured['binarize']}, likelihood {measured['likelihood']}"
+        + (", one sample of z per image." if session.model.is_variational else "."),
         "kl": kl,
         "order": [int(each) for each in np.argsort(-np.array(kl or variance), kind="stable")],
         "history": {name: [_finite(row[name]) for row in history] for name in columns},
