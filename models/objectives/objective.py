@@ -36,8 +36,7 @@ class Objective:
         raise NotImplementedError
 
     def get_config(self):
-        names = inspect.signature(type(self).__init__).parameters
-        return {name: getattr(self, name) for name in names if name != "self"}
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     @classmethod
     def from_config(cls, config):
