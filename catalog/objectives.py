@@ -34,7 +34,9 @@ OBJECTIVES = {
     "elbo": Objective(
         "the negative evidence lower bound", (_FREE_BITS,), needs_kl_by_dimension=("free_bits",)
     ),
-    "stl": Objective("the same with a gradient of less variance (Roeder et al., 2017)"),
+    "stl": Objective(
+        "the same, with the KL of the sampled z and the path derivative (Roeder et al., 2017)"
+    ),
     "iwae": Objective(
         "the importance-weighted bound",
         (Flag("num_samples", Number(int, 1, 10_000), 5, "samples of z per image", "ns"),),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.progress import Progress
 from evaluation.session import Session
 
 
@@ -29,12 +30,11 @@ def run(session: Session) -> list[Path]:
     from evaluation import batching
 
     new, encoded = session.new_images, []
-    num_done = 0
+    num_done, progress = 0, Progress()
     for images in new.batches():
         encoded.append(batching.encode(session, images.astype("float32") / 255))
         num_done += len(images)
-        print(f"\r  {num_done:,} of {len(new):,} images", end="", flush=True)
-    print()
+        progress.show(f"  {num_done:,} of {len(new):,} images", num_done == len(new))
     z_mean, z_log_var = map(np.concatenate, zip(*encoded, strict=True))
     arrays: dict[str, Any] = {"names": np.array(new.names), "z_mean": z_mean}
     if session.model.is_variational:

@@ -42,10 +42,11 @@ class Estimates(NamedTuple):
     def bias(self) -> float:
         """About how far the mean of ``log_p`` is below the mean of log p(x), in nats.
 
-        The delta method gives Var(w) / (2 K E[w]²) for an image, which is estimated by
-        1 / (2 · effective). It is too small if the samples miss the largest weights.
+        The delta method gives Var(w) / (2 K E[w]²) for an image, estimated by half of
+        1 / effective − 1 / K. It is too small if the samples miss the largest weights, and 0 for
+        K = 1.
         """
-        return float(np.mean(0.5 / self.effective))
+        return float(np.mean(0.5 / self.effective - 0.5 / self.num_samples))
 
 
 def estimate(session: Session, num_samples: int, report: Callable[[int], None]) -> Estimates:

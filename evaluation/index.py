@@ -134,7 +134,7 @@ def _link(*names: str) -> str:
 
 
 def _read(paths: Sequence[Path]) -> dict[str, Any]:
-    """Returns the checked content of the first file; nothing if there is none.
+    """Returns the checked content of the first file; an empty mapping without files.
 
     Raises:
         ValueError: if it is not what ``note_run`` writes.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 import figures
 from evaluation import batching
 from evaluation.kept import Kept, Source
+from evaluation.progress import Progress
 from evaluation.session import Session
 
 _NAMES = {"test": "test images", "train": "training images"}
@@ -115,15 +115,15 @@ def embed(points: np.ndarray, seed: int) -> np.ndarray:
 
     if len(points) < 4 or np.ptp(points, axis=0).max() == 0:  # the posterior may have collapsed
         return points[:, :2]
-    is_live = sys.stdout.isatty()
     heading = f"t-SNE of {len(points):,} points"
     if (seconds := tsne.estimate_seconds(len(points))) >= _LONG:
         print(f"{heading}: about {seconds:.0f} s on two cores; the map is kept", flush=True)
 
+    progress = Progress()
+
     def report(step: int) -> None:
-        done = step == tsne.NUM_STEPS
-        if is_live and (done or step % 10 == 0):
-            line = f"\r{heading}: {step} of {tsne.NUM_STEPS} steps"
-            print(line, end="\n" if done else "", flush=True)
+        is_last = step == tsne.NUM_STEPS
+        if is_last or step % 10 == 0:
+            progress.show(f"{heading}: {step} of {tsne.NUM_STEPS} steps", is_last)
 
     return tsne.embed(points, seed, report)

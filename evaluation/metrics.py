@@ -15,7 +15,9 @@ from evaluation import batching, importance, index
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
-_LARGE_BIAS = 0.1  # of an estimate of log p(x), in nats
+# An estimate of log p(x) is not trusted above this bias in nats, or if more than this share of the
+# images has fewer than two effective samples.
+_LARGE_BIAS, _LARGE_SHARE = 0.1, 0.1
 
 
 def run(session: Session) -> list[Path]:
@@ -162,18 +164,18 @@ def _format(measured: dict[str, Any]) -> str:
 def _format_sampling(measured: dict[str, Any]) -> list[str]:
     """Returns lines about the estimate of log p(x)."""
     sampling = measured["importance_sampling"]
+    share = sampling["effective_samples_below_2"]
     lines = [
-        f"  NLL: log of the mean importance weight of {sampling['num_samples']:,} samples of z per "
-        "image",
-        f"  effective samples: median {sampling['effective_samples_median']:,.1f}, below 2 for "
-        f"{sampling['effective_samples_below_2']:.1%} of the images",
-        f"  the NLL is too high by about {sampling['bias']:.2f} nats",
+        f"  NLL from the importance weights of {sampling['num_samples']:,} samples of z per image:",
+        f"    effective samples: median {sampling['effective_samples_median']:,.1f}, "
+        f"below 2 for {share:.1%} of the images",
+        f"    estimated bias: {sampling['bias']:.3f} nats too high",
     ]
-    if sampling["bias"] > _LARGE_BIAS:
-        lines.append("  this estimate cannot be trusted: more samples would lower it")
+    if sampling["bias"] > _LARGE_BIAS or share > _LARGE_SHARE:
+        lines.append("    not to be trusted: more samples would lower this NLL")
     if measured["likelihood"] == "bernoulli" and measured["binarize"] == "none":
-        lines.append(
-            "  gray pixels: no sample of a Bernoulli distribution, so this is not a likelihood of "
-            "the images; --binarize dynamic trains a model whose NLL is one"
-        )
+        lines += [
+            "    gray pixels are no samples of a Bernoulli distribution: this is not a",
+            "    likelihood of the images; --binarize dynamic trains a model that has one",
+        ]
     return lines

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 from evaluation import RequestError
+from evaluation.progress import Progress
 from evaluation.session import Session
 
 
@@ -22,19 +22,17 @@ def run(session: Session) -> list[Path]:
     """Estimates log p(x) of each test image; prints all metrics and writes metrics.json."""
     from evaluation import importance, metrics
 
-    num_images, num_known, began = len(session.test[0]), None, 0.0
+    num_images, progress = len(session.test[0]), Progress()
+    began, known = time.monotonic(), None
 
     def report(num_done: int) -> None:
-        nonlocal num_known, began
-        if num_known is None:
-            num_known, began = num_done, time.monotonic()
-            if num_known:
-                print(f"  {num_known:,} of {num_images:,} images are known already", flush=True)
-            return
-        if num_done == num_images or sys.stdout.isatty():
-            seconds = (time.monotonic() - began) / (num_done - num_known) * (num_images - num_done)
-            line = f"{num_done:,} of {num_images:,} images · {seconds:,.0f} s left"
-            print(f"\r  {line:<60}", end="\n" if num_done == num_images else "", flush=True)
+        nonlocal known
+        known = num_done if known is None else known
+        text = f"  {num_done:,} of {num_images:,} images"
+        if num_done > known:
+            seconds = (time.monotonic() - began) * (num_images - num_done) / (num_done - known)
+            text += f", {seconds:,.0f} s left"
+        progress.show(text, num_done == num_images)
 
     importance.estimate(session, session.flags["nll"], report)
     return metrics.run(session)

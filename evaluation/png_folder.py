@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import runs
+from evaluation.progress import Progress
 from evaluation.session import Session
 
 _AT_ONCE = 1000  # images in memory
@@ -55,6 +56,7 @@ def write(
             writer = csv.writer(file)
             writer.writerow(columns)
             writer.writerows(rows)
+    progress = Progress()
     for first in range(0, len(rows), _AT_ONCE):
         images = batching.decode(session, z[first : first + _AT_ONCE])
         for i, image in enumerate(np.round(images * 255).astype(np.uint8), start=first):
@@ -62,8 +64,8 @@ def write(
                 path.parent.mkdir(exist_ok=True)
                 with path.open("xb") as file:
                     file.write(tf.io.encode_png(image).numpy())
-        print(f"\r  {first + len(images):,} of {len(rows):,} images", end="", flush=True)
-    print()
+        num_done = first + len(images)
+        progress.show(f"  {num_done:,} of {len(rows):,} images", num_done == len(rows))
 
 
 def _remove_exported(table: Path, columns: Sequence[str], flag: str) -> None:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 import figures
+import runs
 from catalog.metrics import METRICS
 from evaluation import batching, curves, index, latent, metrics, samples
 from evaluation.session import Session
@@ -110,7 +111,7 @@ def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any
         "name": session.run.name,
         "subtitle": session.subtitle,
         "command": session.record.get("command", ""),
-        "settings": {name: format_setting(value) for name, value in session.settings.items()},
+        "settings": {name: runs.as_word(value) for name, value in session.settings.items()},
         "metrics": [
             {
                 "heading": METRICS[name].heading,
@@ -142,11 +143,6 @@ def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any
 def _finite(value: float) -> float | None:
     """Returns None for a value that JSON does not have, as after a divergence."""
     return value if math.isfinite(value) else None
-
-
-def format_setting(value: Any) -> str:
-    """Returns the value of a flag as text."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _place(session: Session, mean: np.ndarray) -> np.ndarray:

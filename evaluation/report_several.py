@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+import runs
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS
 from data.labels import choose_by_class
 from evaluation import batching, index, metrics, report
 from evaluation.session import Session
 from report import page
-from runs import normalize
 
 _NUM_IMAGES = 200  # in the page, of alternating classes
 _NUM_SAMPLES = 100
@@ -99,7 +99,7 @@ def _tabulate(sessions: Sequence[Session], tables: Tables) -> dict[str, Any]:
         name
         for name in settings[0]
         if all(name in each for each in settings)
-        and len({normalize(each[name]) for each in settings}) > 1
+        and len({runs.normalize(each[name]) for each in settings}) > 1
     ]
     shown = [name for name in METRICS if any(isinstance(each.get(name), dict) for each in tables)]
     columns = [
@@ -124,4 +124,4 @@ def _tabulate(sessions: Sequence[Session], tables: Tables) -> dict[str, Any]:
 
 
 def _write_setting(value: Any) -> tuple[str, float | None]:
-    return report.format_setting(value), value if isinstance(value, int | float) else None
+    return runs.as_word(value), value if isinstance(value, int | float) else None

@@ -1,6 +1,19 @@
 /* The page of several runs: the same image, the same moves and the same noise in every run. */
 "use strict";
 
+/** Each run's color and dashes; after the last, they repeat. */
+const lookOf = (number) => ({ color: `var(--run-${number % 5})`, dash: ["", "8 4", "2 3", "10 3 2 3", "4 4"][number % 5] });
+
+/** Returns A, B, … Z, A2, … */
+const letterOf = (number) => String.fromCharCode(65 + number % 26) + (number < 26 ? "" : Math.floor(number / 26) + 1);
+
+/** Returns the letter of a run in its color. */
+function badge(number) {
+  const made = make("b", { class: "badge" }, letterOf(number));
+  made.style.background = lookOf(number).color;
+  return made;
+}
+
 /** One run in the page: its networks, the z that it shows, and where. */
 class ComparedRun {
   constructor(page, described, number) {
@@ -76,7 +89,14 @@ class ComparePage {
     const headings = Object.assign({}, ...this.page.runs.map((run) => run.headings)), select = element("series");
     for (const name of Object.keys(headings)) select.append(make("option", { value: name }, headings[name]));
     select.value = "val_loss";
-    const draw = () => overlayCurves(this.page.runs, select.value, element("curves"), element("curves-text"));
+    const valueOf = (run, epoch) => {
+      const value = run.history[select.value]?.[epoch - 1];
+      return value === undefined ? "none" : format(value);
+    };
+    const curves = new Curves(element("curves"), element("curves-text"), (epoch) => `Epoch ${epoch}, ${headings[select.value]}: `
+      + this.page.runs.map((run, number) => `${letterOf(number)} ${valueOf(run, epoch)}`).join(", "));
+    const draw = () => curves.draw(this.page.runs.map(({ history }, number) =>
+      ({ name: letterOf(number), series: history[select.value] ?? [], ...lookOf(number) })), headings[select.value]);
     select.addEventListener("change", draw);
     draw();
   }

@@ -28,6 +28,7 @@ def fill(rows: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:
     return page.fill_template(
         "index.html",
         {
+            "title": "Results",
             "style": "".join(map(page.read, ["page.css", "sort.css", "index.css"])),
             "head": f"<tr>{head}</tr>",
             "rows": "\n".join(map(_write_row, rows)),

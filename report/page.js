@@ -24,7 +24,7 @@ class Page {
       });
     }
     this.results = new Results(this);
-    this.curves = showCurves(run, element("curves"), element("curves-text"));
+    this.curves = showLosses(run);
     this.choose(0);
     this.traverse();
   }

@@ -25,7 +25,7 @@ _EXPLORER = (
 _STYLES = {"page": ("page.css",), "compare": ("page.css", "sort.css", "compare.css")}
 _SCRIPTS = {
     "page": (*_ENGINE, *_EXPLORER),
-    "compare": (*_ENGINE, "sort.js", "compare_curves.js", "compare.js"),
+    "compare": (*_ENGINE, "curves.js", "sort.js", "compare.js"),
 }
 
 
@@ -62,8 +62,11 @@ def fill(
 
 
 def fill_template(name: str, values: Mapping[str, str]) -> str:
-    """Returns a template with HTML in the place of each ``{{name}}``."""
-    before, *parts = read(name).split("{{")
+    """Returns a page: ``head.html`` and a template, with HTML in the place of each ``{{name}}``.
+
+    The head needs ``title`` and ``style``.
+    """
+    before, *parts = (read("head.html") + read(name)).split("{{")
     for part in parts:
         name, after = part.split("}}", 1)
         before += values[name] + after

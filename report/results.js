@@ -27,6 +27,17 @@ class Results {
   }
 }
 
+/** Draws training and validation loss over epochs. */
+function showLosses({ history, headings }) {
+  const curves = new Curves(element("curves"), element("curves-text"), (epoch) => `Epoch ${epoch}: `
+    + Object.keys(headings).map((name) => `${headings[name]} ${format(history[name][epoch - 1])}`).join(", "));
+  curves.draw([
+    { name: "training", series: history.loss, color: "var(--faint)", dash: "6 4" },
+    { name: "validation", series: history.val_loss, color: "var(--mark)", dash: "" },
+  ], "loss, nats per image");
+  return curves;
+}
+
 function tableOfMetrics(run) {
   const rows = run.metrics.map(({ heading, mean, error, digits, unit }) => make("tr", {},
     make("th", { scope: "row" }, heading), make("td", {}, format(mean, digits)),

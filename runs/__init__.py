@@ -21,7 +21,7 @@ from runs.files import open_regular, remove_leftovers, replace_folder, write_ato
 from runs.history import COLUMNS, read_history, write_history
 from runs.lock import check_unlocked, locked
 from runs.model_file import check_config, check_weights, read_model
-from runs.naming import format_value, name_run, normalize
+from runs.naming import as_word, format_value, name_run, normalize
 from runs.origin import describe_origin
 from runs.record import BIT_FOR_BIT, UP_TO_ROUNDING
 from runs.run import (
@@ -47,6 +47,7 @@ __all__ = [
     "ArchiveError",
     "Run",
     "RunError",
+    "as_word",
     "check_comparable",
     "check_config",
     "check_unlocked",

@@ -68,3 +68,10 @@ def _parse(part: Any) -> Any:
         return float(part)
     except ValueError:
         return part.strip()
+
+
+def as_word(value: Any) -> str:
+    """Returns a flag's value as it is typed on the command line."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "none"
+    return str(int(value) if isinstance(value, bool) else value)

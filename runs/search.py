@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from catalog.values import counted
-from runs.naming import normalize
+from runs.naming import as_word, normalize
 from runs.run import CHECKPOINTS, Run, RunError
 
 Reader = Callable[[Run], dict[str, Any]]  # returns run.json, or raises RunError
@@ -238,11 +238,4 @@ def _contradictions(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> lis
 
 
 def _as_flags(values: Mapping[str, Any]) -> str:
-    return " ".join(f"--{name} {_as_word(value)}" for name, value in values.items())
-
-
-def _as_word(value: Any) -> str:
-    """Returns a flag's value as it is typed on the command line."""
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value)) or "none"
-    return str(int(value) if isinstance(value, bool) else value)
+    return " ".join(f"--{name} {as_word(value)}" for name, value in values.items())

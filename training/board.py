@@ -150,7 +150,7 @@ def describe_settings(run_name: str, settings: Mapping[str, Any]) -> Any:
         settings: by name. Of several numbers one text is made; what is None is left out.
     """
     table = {
-        name: ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+        name: runs.as_word(value) if isinstance(value, list | tuple) else value
         for name, value in settings.items()
         if value is not None
     }

@@ -21,7 +21,7 @@ def build(settings: Mapping[str, Any]) -> StickingTheLanding:
 class StickingTheLanding(Objective):
     """−log p(x|z) + β · (log q(z|x) − log p(z)), whose gradient reaches q(z|x) through z only.
 
-    Roeder et al. (2017), equation 8: the gradient of log q(z|x) with respect to the posterior's
+    Roeder et al. (2017): the gradient of log q(z|x) with respect to the posterior's
     parameters at a fixed z is left out. Its mean is zero, so the gradient stays unbiased; if
     q(z|x) is the true posterior and β = 1, the remaining gradient is zero for every z.
     """

@@ -47,8 +47,10 @@ def test_a_terminal_shows_the_steps(clusters, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     embed(clusters, 0)
     shown = capsys.readouterr().out.split("\r")[1:]
-    assert shown[0] == "t-SNE of 60 points: 10 of 300 steps"
-    assert shown[-1] == "t-SNE of 60 points: 300 of 300 steps\n"
+    assert shown[0].rstrip() == "t-SNE of 60 points: 10 of 300 steps"
+    assert shown[-1].rstrip(" ").startswith("t-SNE of 60 points: 300 of 300 steps")
+    assert shown[-1].endswith("\n")
+    assert all(len(line.strip("\n")) == 79 for line in shown)
     assert len(shown) == 30
 
 
