@@ -130,7 +130,7 @@ EVALUATIONS = {
     "latent": Evaluation(
         "posterior means of test and training images, by class", flags=(_NUM_POINTS,)
     ),
-    "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
+    "manifold": Evaluation("images decoded over the plane of two latent dimensions", checks=True),
     "traverse": Evaluation(
         "images decoded along each latent dimension, the most informative first"
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from catalog.values import MAX_LEVELS
+
 NATS = "nats per image"
 
 
@@ -77,6 +79,16 @@ METRICS = {
         depends_on_likelihood=True,
     ),
     "kl": Metric("KL", NATS, "KL(q(z|x) ‖ p(z))", higher_is_better=None, is_trained=True),
+    **{
+        f"kl_{level}": Metric(
+            f"KL, level {level}",
+            NATS,
+            f"the part of the KL at level {level} of a hierarchy; level 1 is next to the image",
+            higher_is_better=None,
+            is_trained=True,
+        )
+        for level in range(1, MAX_LEVELS + 1)
+    },
     "mean_squared_error": Metric(
         "squared error",
         "summed over pixels",

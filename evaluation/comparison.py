@@ -51,7 +51,15 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     written += _draw_metrics(first, shown, tables, labels, subtitle)
     written += _draw_reconstructions(sessions, labels, subtitle)
     # Samples show the difference between models with different priors, or without one.
-    if len({(session.model.is_variational, session.prior) for session in sessions}) > 1:
+    if (
+        len(
+            {
+                (session.model.is_variational, session.prior, len(session.levels) > 1)
+                for session in sessions
+            }
+        )
+        > 1
+    ):
         written += _draw_samples(sessions, labels, subtitle)
     if first.flags["report"]:
         written += report_several.write(sessions, labels, tables)

@@ -8,7 +8,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.distributions import DiagonalGaussian
 from models.objectives.objective import Objective
 
 
@@ -28,9 +27,8 @@ class StickingTheLanding(Objective):
 
     def __call__(self, terms, beta):
         """Returns the objective of each image in nats, (batch,)."""
-        posterior = DiagonalGaussian(*map(ops.stop_gradient, terms.posterior))
         log_prior = terms.posterior.log_prob(terms.z) - terms.log_q_minus_log_p
-        kl = posterior.log_prob(terms.z) - log_prior
+        kl = terms.posterior.log_prob_of_path(terms.z) - log_prior
         return terms.reconstruction + beta * ops.mean(kl, axis=0)
 
     def __str__(self):
