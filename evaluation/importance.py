@@ -80,7 +80,7 @@ def estimate(session: Session, num_samples: int, report: Callable[[int], None]) 
 
 def find(session: Session) -> Estimates | None:
     """Returns what is kept for all test images, with ``--nll`` samples; else with the most."""
-    paths = session.result_dir.glob("nll_*.bin")
+    paths = (session.kept_dir or session.result_dir).glob("nll_*.bin")
     names = [re.fullmatch(r"nll_(\d{1,9})(_last)?\.bin", path.name) for path in paths]
     counts = {session.flags["nll"] or int(name[1]) for name in names if name}
     num_images = len(session.test[0])
