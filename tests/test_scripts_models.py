@@ -46,9 +46,7 @@ def test_every_model_is_trained_and_evaluated(model, in_process, tmp_path, capsy
     assert ("accuracy" in metrics) == labeled
 
 
-def test_a_hierarchy_is_trained_and_evaluated_with_what_it_has(
-    in_process, tmp_path, capsys
-):
+def test_a_hierarchy_is_trained_and_evaluated_with_what_it_has(in_process, tmp_path, capsys):
     words = ("--model", "hierarchical_vae", "--latent_dim", "3,2", "--run_name", "levels")
     in_process("train", *SMALL, *words)
     in_process("evaluate", "--run_name", "levels", "--all", "1", "--report", "1", *FEW)
