@@ -48,9 +48,7 @@ CORNERS = [names for names in PRODUCT if sum(map(ne, names, FIRST)) < 2]
 
 def build(model, network, likelihood, prior=FIRST[3], objective=FIRST[4], **changes):
     parts = {"model": model, "likelihood": likelihood, "prior": prior, "objective": objective}
-    latent_dim = (LATENT_DIM - 1, 1) if MODELS[model].has_levels else LATENT_DIM
-    sizes = {"latent_dim": latent_dim, "conditional_dims": (32,)}
-    settings = small_settings(network, **{**parts, **sizes, **changes})
+    settings = small_settings(network, **{**parts, "latent_dim": LATENT_DIM, **changes})
     return models.build(IMAGE_SHAPE, settings, num_classes=10, num_train=16)
 
 
