@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from keras import ops
 
 LOG_2_PI = math.log(2 * math.pi)
+
+
+class Posterior(Protocol):
+    """q(z|x) of the images in a batch, as a VAE samples from it; see ``DiagonalGaussian``."""
+
+    @property
+    def mean(self) -> Any: ...
+
+    @property
+    def log_var(self) -> Any: ...
+
+    def sample(self, noise: Any) -> Any: ...
+
+    def log_prob(self, z: Any) -> Any: ...
+
+    def log_prob_of_path(self, z: Any) -> Any: ...
 
 
 class DiagonalGaussian(NamedTuple):
