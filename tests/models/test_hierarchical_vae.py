@@ -263,11 +263,11 @@ def test_elsewhere_the_path_derivative_has_the_mean_of_the_gradient():
     images = np.tile(rng.random((2, *SHAPE), np.float32), (1000, 1, 1, 1))
     means, variances = [], []
     for objective in (DoublyReparameterized(4), Iwae(4)):
-        draws = np.array([differentiate(model, images, objective, 0.8)[0] for _ in range(20)])
+        draws = np.array([differentiate(model, images, objective, 0.8)[0] for _ in range(10)])
         means.append(draws.mean(axis=0))
         variances.append(draws.var(axis=0, ddof=1))
-    error = np.sqrt(np.sum(variances, axis=0) / 20)
-    assert np.max(np.abs(means[0] - means[1]) / error) < 5  # of 106 numbers
+    error = np.sqrt(np.sum(variances, axis=0) / 10)
+    assert np.max(np.abs(means[0] - means[1]) / error) < 5.5  # of 106 numbers
     assert np.median(error / np.abs(means[1])) < 0.05
     assert variances[0].sum() < 0.7 * variances[1].sum()
 
