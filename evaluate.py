@@ -61,7 +61,9 @@ def compare(flags) -> list[Path]:
     folder, values = cli.RESULT_DIR / runs.name_comparison(records), flags.flag_values_dict()
     loaded: dict[tuple[str, str], Images] = {}
     sessions = [
-        Session(run, records[run.name], flags.checkpoint, folder, values, loaded) for run in found
+        Session(run, records[run.name], flags.checkpoint, folder, values, loaded, own)
+        for run in found
+        for own in [cli.RESULT_DIR / runs.result_name(run, cli.TRAINED_MODEL_DIR)]
     ]
     for session in sessions:
         session.check_model()

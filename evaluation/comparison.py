@@ -129,6 +129,11 @@ def _format(labels: Sequence[str], tables: Tables) -> str:
         ]
         active = f"  {table['active_units']} of {table['latent_dim']}"
         lines.append(f"{label:<{width}}" + "".join(f"{cell:>20}" for cell in cells) + active)
+    if "nll" in shown:
+        found = [table.get("importance_sampling") for table in tables]
+        counts = [f"{each['num_samples']:,}" if each else "none" for each in found]
+        each = counts[0] if len(set(counts)) == 1 else "; ".join(counts)
+        lines.append(f"samples of z per image for NLL: {each}")
     return "\n".join(lines) + "\n"
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _NAMES = ("index.json", "index_last.json")  # the best epoch's, or the last one's
 _REPORTS = ("report.html", "report_last.html")
 _FIELDS = ("model", "dataset", "settings", "trained", "thumbnail")  # texts in index.json
-_METRICS = ("elbo", "reconstruction", "kl", "mean_squared_error", "accuracy")
+_METRICS = ("elbo", "nll", "reconstruction", "kl", "mean_squared_error", "accuracy")
 _PIXELS, _MOST_IMAGES = 256, 8  # of a thumbnail: its width, about, and its images side by side
 _MAX_BYTES = 2**20  # of index.json
 _MAX_TEXT = 300

@@ -44,6 +44,7 @@ class Session:
         flags: of evaluate.py, by name.
         loaded: images already loaded, by dataset and split. Sessions that share it load the
             images of a dataset once.
+        kept_dir: folder of numbers of this run that are computed once; None for ``result_dir``.
 
     Attributes:
         saved_epoch: epoch after which the model was saved, once it is loaded; None if unknown.
@@ -56,6 +57,7 @@ class Session:
     result_dir: Path
     flags: Mapping[str, Any]
     loaded: dict[tuple[str, str], Images] = dataclasses.field(default_factory=dict)
+    kept_dir: Path | None = None
     saved_epoch: int | None = dataclasses.field(default=None, init=False)
     drawn_maps: set[str] = dataclasses.field(default_factory=set, init=False)
 
@@ -257,26 +259,32 @@ class Session:
 
     # ------------------------------------------------------------------ what is written
 
-    def make_folder(self) -> None:
-        """Makes the folder for results; removes unfinished files of killed processes from it."""
-        self.result_dir.mkdir(parents=True, exist_ok=True)
-        runs.remove_leftovers(self.result_dir)
+    def make_folder(self, folder: Path | None = None) -> None:
+        """Makes a folder for results; removes unfinished files of killed processes from it."""
+        folder = folder or self.result_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        runs.remove_leftovers(folder)
 
-    def path(self, name: str) -> Path:
-        """Returns the path of a result; names of the last epoch's results end in ``_last``."""
-        path = self.result_dir / name
+    def path(self, name: str, folder: Path | None = None) -> Path:
+        """Returns the path of a result; names of the last epoch's results end in ``_last``.
+
+        Args:
+            name: of the file.
+            folder: None for ``result_dir``.
+        """
+        path = (folder or self.result_dir) / name
         suffix = "_last" if self.checkpoint == "last" else ""
         return path.with_name(f"{path.stem}{suffix}{path.suffix}")
 
     @contextlib.contextmanager
-    def write(self, name: str) -> Iterator[Path]:
+    def write(self, name: str, folder: Path | None = None) -> Iterator[Path]:
         """Yields a path to write to; the file then replaces the result ``name`` in one step.
 
         Raises:
             RunError: if it cannot be written; the message names the result.
         """
-        with self.writing(self.path(name)) as path:
-            self.make_folder()
+        with self.writing(self.path(name, folder)) as path:
+            self.make_folder(folder)
             with runs.write_atomically(path) as partial:
                 yield partial
 

@@ -158,7 +158,7 @@ class VAE(ImageModel):
     def test_step(self, batch):
         """Measures held-out images; z is sampled, nothing is learned."""
         terms = self._terms_of(batch, training=False)
-        return self.track(terms, self._objective_of(terms))
+        return self.track(terms, self._bound_of(terms) + terms.added)
 
     def differentiate(self, batch):
         """Returns the gradients of the objective's mean, the terms, and the objective, (batch,).
@@ -166,11 +166,23 @@ class VAE(ImageModel):
         There is one gradient for each trainable variable. If replicas share a batch, their
         gradients add up to those of all images.
         """
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=True) as tape:
             terms = self._terms_of(batch, training=True)
-            objective = self._objective_of(terms)
+            bound = self._bound_of(terms)
+            objective = bound + terms.added
             scaled = self.optimizer.scale_loss(mean_over_images(objective))
-        return tape.gradient(scaled, self.trainable_variables), terms, objective
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        weights = self.objective.path_weights(terms, self._beta())
+        if weights is not None:  # of the gradient that reaches q(z|x) through z
+            of_bound = tape.gradient(scaled, bound)
+            of_z = tape.gradient(bound, terms.z, output_gradients=of_bound)
+            more = (weights[..., None] - 1) * of_z
+            changes = tape.gradient(terms.z, self.trainable_variables, output_gradients=more)
+            gradients = [
+                gradient if change is None else gradient + change
+                for gradient, change in zip(gradients, changes, strict=True)
+            ]
+        return gradients, terms, objective
 
     def _terms_of(self, batch, training):
         """Returns the terms of a batch as Keras passes it, with or without labels."""
@@ -187,9 +199,11 @@ class VAE(ImageModel):
         images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         return self.reconstruct(images)
 
-    def _objective_of(self, terms):
-        beta = self.beta_schedule(self.optimizer.iterations, self.beta)
-        return self.objective(terms, beta) + terms.added
+    def _bound_of(self, terms):
+        return self.objective(terms, self._beta())
+
+    def _beta(self):
+        return self.beta_schedule(self.optimizer.iterations, self.beta)
 
     def track(self, terms, objective):
         """Adds a batch to the means since the epoch began; returns them by name."""
