@@ -180,6 +180,7 @@ EVALUATIONS = {
         "information gap, DCI and FactorVAE score",
         in_all=False,
         checks=True,
+        is_common=False,
     ),
     "ood": Evaluation(
         "how well the loss detects out-of-distribution images: samples, noise, --ood_dataset",

@@ -18,6 +18,10 @@ from catalog.metrics import METRICS
 from evaluation import RequestError
 from evaluation.session import Session
 
+_SCORES = (
+    *("mig", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
+    "factor_vae",
+)
 _COLUMNS = 12  # latent dimensions in the figure, at most
 
 
@@ -100,8 +104,8 @@ def measure(session: Session) -> dict[str, Any]:
 
 
 def find_scores(measured: dict[str, Any]) -> dict[str, float]:
-    """Returns the scores among what was measured, in the order of the catalog."""
-    return {name: measured[name] for name in METRICS if name in measured}
+    """Returns the scores among what was measured; none if the factors are not known."""
+    return {name: measured[name] for name in _SCORES if name in measured}
 
 
 def _format(measured: dict[str, Any]) -> str:
