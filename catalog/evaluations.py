@@ -175,6 +175,13 @@ EVALUATIONS = {
         in_all=False,
         checks=True,
     ),
+    "disentanglement": Evaluation(
+        "how well single latent dimensions represent the known factors of the images: mutual "
+        "information gap, DCI and FactorVAE score",
+        in_all=False,
+        checks=True,
+        is_common=False,
+    ),
     "ood": Evaluation(
         "how well the loss detects out-of-distribution images: samples, noise, --ood_dataset",
         flags=(_OOD_DATASET,),

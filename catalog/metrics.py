@@ -130,6 +130,43 @@ METRICS = {
         higher_is_better=None,
         digits=0,
     ),
+    "mig": Metric(
+        "MIG",
+        "",
+        "mutual information gap: a factor's information in the most informative dimension minus "
+        "that in the second, relative to its entropy, mean over factors (Chen et al., 2018)",
+        higher_is_better=True,
+        digits=3,
+    ),
+    "dci_disentanglement": Metric(
+        "DCI disentanglement",
+        "",
+        "whether each dimension is important for one factor only (Eastwood and Williams, 2018)",
+        higher_is_better=True,
+        digits=3,
+    ),
+    "dci_completeness": Metric(
+        "DCI completeness",
+        "",
+        "whether one dimension only is important for each factor (Eastwood and Williams, 2018)",
+        higher_is_better=True,
+        digits=3,
+    ),
+    "dci_informativeness": Metric(
+        "DCI informativeness",
+        "fraction of images",
+        "accuracy with which a factor's value is predicted from z, mean over factors",
+        higher_is_better=True,
+        digits=3,
+    ),
+    "factor_vae": Metric(
+        "FactorVAE score",
+        "fraction of votes",
+        "accuracy with which the dimension that varies least says which factor is constant (Kim "
+        "and Mnih, 2018)",
+        higher_is_better=True,
+        digits=3,
+    ),
 }
 
 

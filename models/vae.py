@@ -77,6 +77,7 @@ class VAE(ImageModel):
     def build(self, input_shape):
         input_shape = (None, *input_shape[1:])
         latent_shape = (None, self.latent_dim)
+        self.prior.connect(self.encoder, input_shape[1:])
         for part, shape in (
             (self.encoder, input_shape),
             (self.decoder, latent_shape),

@@ -364,6 +364,11 @@ REQUESTS = [
     ("evaluate", "--run_name ready --classify --label_counts 15", "15 is not a multiple of 10"),
     ("evaluate", "--run_name ready --classify --label_counts 10", "type for example"),
     ("evaluate", "--run_name ready --classify --label_counts 90000", "expected at most"),
+    (
+        "evaluate",
+        "--run_name ready --disentanglement",
+        "digits has none: choose a run of --dataset",
+    ),
     ("evaluate", "--run_name ready --ood --ood_dataset digits", "the run was trained on it"),
     ("evaluate", "--run_name ready --ood --ood_dataset mnist --data_dir {images}", "28×28"),
 ]
