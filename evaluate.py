@@ -61,7 +61,16 @@ def compare(flags) -> list[Path]:
     folder, values = cli.RESULT_DIR / runs.name_comparison(records), flags.flag_values_dict()
     loaded: dict[tuple[str, str], Images] = {}
     sessions = [
-        Session(run, records[run.name], flags.checkpoint, folder, values, loaded) for run in found
+        Session(
+            run,
+            records[run.name],
+            flags.checkpoint,
+            folder,
+            values,
+            loaded,
+            cli.RESULT_DIR / runs.result_name(run, cli.TRAINED_MODEL_DIR),
+        )
+        for run in found
     ]
     for session in sessions:
         session.check_model()
@@ -75,6 +84,7 @@ def print_device(*sessions: Session) -> None:
     """Imports TensorFlow for the runs of these sessions, and prints the device."""
     networks = [NETWORKS[session.settings["network"]] for session in sessions]
     has_convolutions = any(network.has_convolutions for network in networks)
+    has_convolutions |= any(session.flags["quality"] for session in sessions)
     name = device.set_up_tensorflow(has_convolutions=has_convolutions)
     print(f"device    {name}", flush=True)
 

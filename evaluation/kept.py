@@ -50,10 +50,9 @@ class Kept:
     def read(self, max_rows: int) -> np.ndarray:
         """Returns the rows that are kept, (num_rows, num_columns), finite; at most ``max_rows``."""
         row_size, size = self._dtype.itemsize * self._num_columns, self._origin.digest_size
+        path = self._session.kept_path(self._name)
         try:
-            with runs.open_regular(
-                self._session.path(self._name), size + row_size * max_rows
-            ) as file:
+            with runs.open_regular(path, size + row_size * max_rows) as file:
                 signature, content = file.read(size), file.read()
         except OSError:  # not kept yet, or not a file; what stands in the way, ``write`` reports
             signature, content = b"", b""

@@ -44,6 +44,7 @@ class Session:
         flags: of evaluate.py, by name.
         loaded: images already loaded, by dataset and split. Sessions that share it load the
             images of a dataset once.
+        own_dir: folder of the run's own results, if ``result_dir`` is that of a comparison.
 
     Attributes:
         saved_epoch: epoch after which the model was saved, once it is loaded; None if unknown.
@@ -56,6 +57,7 @@ class Session:
     result_dir: Path
     flags: Mapping[str, Any]
     loaded: dict[tuple[str, str], Images] = dataclasses.field(default_factory=dict)
+    own_dir: Path | None = None
     saved_epoch: int | None = dataclasses.field(default=None, init=False)
     drawn_maps: set[str] = dataclasses.field(default_factory=set, init=False)
 
@@ -267,6 +269,10 @@ class Session:
         path = self.result_dir / name
         suffix = "_last" if self.checkpoint == "last" else ""
         return path.with_name(f"{path.stem}{suffix}{path.suffix}")
+
+    def kept_path(self, name: str) -> Path:
+        """Returns the path of numbers that are kept: it is among the run's own results."""
+        return (self.own_dir or self.result_dir) / self.path(name).name
 
     @contextlib.contextmanager
     def write(self, name: str) -> Iterator[Path]:
