@@ -174,6 +174,7 @@ EVALUATIONS = {
         "distance, precision, recall, density, coverage; takes a minute",
         in_all=False,
         checks=True,
+        is_common=False,
     ),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbors on z, SVM on pixels; takes minutes",

@@ -152,7 +152,7 @@ def _format(measured: dict[str, Any]) -> str:
     if "importance_sampling" in measured:
         lines += _format_sampling(measured)
     if "sample_quality" in measured:
-        lines += quality.format_protocol(measured)
+        lines += quality.format_table(measured)
     active = METRICS["active_units"].heading
     lines.append(f"  {active:<19}{measured['active_units']:>6} of {measured['latent_dim']}")
     if "kl_per_dimension" in measured:

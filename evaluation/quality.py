@@ -114,27 +114,37 @@ def _summarize(rows: np.ndarray) -> dict[str, dict[str, float]]:
     }
 
 
-def format_protocol(measured: Mapping[str, Any]) -> list[str]:
-    """Returns lines that say how the samples were compared, and a table with the references."""
+def format_table(measured: Mapping[str, Any]) -> list[str]:
+    """Returns lines that say how the samples were compared, and the measures of each group."""
     protocol = measured["sample_quality"]
-    rows = {
-        "samples": measured,
-        "reconstructions": protocol["reconstructions"],
-        "training images": protocol["training_images"],
-    }
-    return [
-        f"  sample quality: {protocol['num_images']:,} {protocol['samples_are']}",
-        f"    against as many test images, gray; {protocol['num_draws']} draws; k = "
-        f"{protocol['num_neighbors']}; features of a classifier that is",
-        f"    right for {protocol['accuracy']:.2%} of the test images; for comparison, as many",
-        "    training images (the reference) and their reconstructions:",
+    groups = {"samples": measured, **{name: protocol[name] for name in _GROUPS[1:]}}
+    lines = [
+        f"  sample quality: {protocol['num_images']:,} {protocol['samples_are']},",
+        f"    against as many test images, gray; means over {protocol['num_draws']} draws; k = "
+        f"{protocol['num_neighbors']}; features of",
+        f"    a classifier that is right for {protocol['accuracy']:.2%} of the test images",
         " " * 20 + "".join(f"{METRICS[name].heading.split()[0]:>11}" for name in _MEASURES),
-        *(
-            f"    {title:<16}"
-            + "".join(f"{row[name]['mean']:>11.{METRICS[name].digits}f}" for name in _MEASURES)
-            for title, row in rows.items()
-        ),
     ]
+    for name, group in groups.items():
+        cells = (f"{group[each]['mean']:>11.{METRICS[each].digits}f}" for each in _MEASURES)
+        lines.append(f"    {name.replace('_', ' '):<16}" + "".join(cells))
+    return lines
+
+
+def describe_reference(measured: Mapping[str, Any]) -> str:
+    """Returns a sentence: the protocol, and the measures of training images as the reference."""
+    protocol = measured["sample_quality"]
+    reference = {name: protocol["training_images"][name]["mean"] for name in _MEASURES}
+    values = (
+        f"{METRICS[name].heading} {value:.{METRICS[name].digits}f}"
+        for name, value in reference.items()
+    )
+    return (
+        f"Sample quality: {protocol['num_images']:,} decoded means against as many test images, "
+        f"{protocol['num_draws']} draws; training images in place of the samples have "
+        + ", ".join(values)
+        + "."
+    )
 
 
 def _load_test(session: Session) -> np.ndarray:
