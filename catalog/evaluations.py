@@ -130,7 +130,7 @@ EVALUATIONS = {
     "latent": Evaluation(
         "posterior means of test and training images, by class", flags=(_NUM_POINTS,)
     ),
-    "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
+    "manifold": Evaluation("images decoded over the plane of two latent dimensions", checks=True),
     "traverse": Evaluation(
         "images decoded along each latent dimension, the most informative first"
     ),
@@ -181,6 +181,13 @@ EVALUATIONS = {
         flags=_CLASSIFY,
         in_all=False,
         checks=True,
+    ),
+    "disentanglement": Evaluation(
+        "how well single latent dimensions represent the known factors of the images: mutual "
+        "information gap, DCI and FactorVAE score",
+        in_all=False,
+        checks=True,
+        is_common=False,
     ),
     "ood": Evaluation(
         "how well the loss detects out-of-distribution images: samples, noise, --ood_dataset",

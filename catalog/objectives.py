@@ -30,6 +30,8 @@ _FREE_BITS = Flag(
     "free",
 )
 
+_NUM_SAMPLES = Flag("num_samples", Number(int, 1, 10_000), 5, "samples of z per image", "ns")
+
 OBJECTIVES = {
     "elbo": Objective(
         "the negative evidence lower bound", (_FREE_BITS,), needs_kl_by_dimension=("free_bits",)
@@ -37,8 +39,8 @@ OBJECTIVES = {
     "stl": Objective(
         "the same, with the KL of the sampled z and the path derivative (Roeder et al., 2017)"
     ),
-    "iwae": Objective(
-        "the importance-weighted bound",
-        (Flag("num_samples", Number(int, 1, 10_000), 5, "samples of z per image", "ns"),),
+    "iwae": Objective("the importance-weighted bound", (_NUM_SAMPLES,)),
+    "dreg": Objective(
+        "the same with the doubly reparameterized gradient (Tucker et al., 2019)", (_NUM_SAMPLES,)
     ),
 }

@@ -64,7 +64,7 @@ def measure(session: Session) -> dict[str, Any]:
     sampling: dict[str, Any] = {}
     if model.is_variational:
         per_image["elbo"] = -(losses["reconstruction"] + losses["kl"])
-        per_image["kl"] = losses["kl"]
+        per_image |= {name: losses[name] for name in losses if name.startswith("kl")}
         has_bits = LIKELIHOODS[likelihood].has_256_values
         if has_bits:
             bits = to_bits_per_dimension(-per_image["elbo"], images.shape[1:])
@@ -161,7 +161,7 @@ def _format(measured: dict[str, Any]) -> str:
         more = f", {len(kl) - 10} more in metrics.json" if len(kl) > 10 else ""
         lines.append(f"  KL by dimension    {shown}{more}")
     elif "kl" in measured:
-        lines.append("  KL by dimension    not known for this prior")
+        lines.append("  KL by dimension    not known for this model and prior")
     return "\n".join(lines)
 
 

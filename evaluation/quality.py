@@ -83,7 +83,7 @@ def find(session: Session) -> dict[str, Any]:
     the measures of reconstructions and of training images. Empty before ``--quality``.
     """
     known = session.settings["dataset"] in CLASSIFIERS
-    if not (known and session.kept_path(_KEPT).is_file()):
+    if not (known and session.path(_KEPT, session.kept_dir).is_file()):
         return {}
     test = _load_test(session)
     rows = _keep(session, test).read(NUM_DRAWS)

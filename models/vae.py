@@ -76,22 +76,18 @@ class VAE(ImageModel):
 
     def build(self, input_shape):
         input_shape = (None, *input_shape[1:])
-        latent_shape = (None, self.encoder.latent_dim)
+        latent_shape = (None, self.latent_dim)
+        self.prior.connect(self.encoder, input_shape[1:])
         for part, shape in (
             (self.encoder, input_shape),
             (self.decoder, latent_shape),
-            (self.prior, latent_shape),
+            (self.prior, (None, self.encoder.latent_dim)),
             (self.sampling, latent_shape),
             (self.corruption, input_shape),
             (self.likelihood, input_shape),
         ):
-            if part is None:
-                continue
-            if not part.built:
-                part.build(shape)
-            if not part.trainable:  # of a file: Keras has frozen the part, but not its layers,
-                part.trainable = True  # and passes on changes only
-                part.trainable = False
+            if part is not None:
+                build_part(part, shape)
         outputs = self.decoder.compute_output_spec(keras.KerasTensor(latent_shape)).shape[1:]
         self.image_shape = input_shape[1:]
         *size, channels = self.image_shape
@@ -103,6 +99,11 @@ class VAE(ImageModel):
                 f"image_shape={expected}"
             )
         super().build(input_shape)
+
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of z."""
+        return self.encoder.latent_dim
 
     # -------------------------------------------------------- the evidence lower bound
 
@@ -157,7 +158,7 @@ class VAE(ImageModel):
     def test_step(self, batch):
         """Measures held-out images; z is sampled, nothing is learned."""
         terms = self._terms_of(batch, training=False)
-        return self.track(terms, self._objective_of(terms))
+        return self.track(terms, self._bound_of(terms) + terms.added)
 
     def differentiate(self, batch):
         """Returns the gradients of the objective's mean, the terms, and the objective, (batch,).
@@ -165,11 +166,23 @@ class VAE(ImageModel):
         There is one gradient for each trainable variable. If replicas share a batch, their
         gradients add up to those of all images.
         """
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=True) as tape:
             terms = self._terms_of(batch, training=True)
-            objective = self._objective_of(terms)
+            bound = self._bound_of(terms)
+            objective = bound + terms.added
             scaled = self.optimizer.scale_loss(mean_over_images(objective))
-        return tape.gradient(scaled, self.trainable_variables), terms, objective
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        weights = self.objective.path_weights(terms, self._beta())
+        if weights is not None:  # of the gradient that reaches q(z|x) through z
+            of_bound = tape.gradient(scaled, bound)
+            of_z = tape.gradient(bound, terms.z, output_gradients=of_bound)
+            more = (weights[..., None] - 1) * of_z
+            changes = tape.gradient(terms.z, self.trainable_variables, output_gradients=more)
+            gradients = [
+                gradient if change is None else gradient + change
+                for gradient, change in zip(gradients, changes, strict=True)
+            ]
+        return gradients, terms, objective
 
     def _terms_of(self, batch, training):
         """Returns the terms of a batch as Keras passes it, with or without labels."""
@@ -186,9 +199,11 @@ class VAE(ImageModel):
         images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         return self.reconstruct(images)
 
-    def _objective_of(self, terms):
-        beta = self.beta_schedule(self.optimizer.iterations, self.beta)
-        return self.objective(terms, beta) + terms.added
+    def _bound_of(self, terms):
+        return self.objective(terms, self._beta())
+
+    def _beta(self):
+        return self.beta_schedule(self.optimizer.iterations, self.beta)
 
     def track(self, terms, objective):
         """Adds a batch to the means since the epoch began; returns them by name."""
@@ -240,7 +255,7 @@ class VAE(ImageModel):
             z: (batch, latent_dim).
         """
         z = to_tensor(z, "float32")
-        check_z(z, self.encoder.latent_dim)
+        check_z(z, self.latent_dim)
         return self.likelihood.mean(self.decoder_outputs(z, training=False))
 
     def reconstruct(self, images):
@@ -272,14 +287,15 @@ class VAE(ImageModel):
 
     def posterior(self, images, training) -> DiagonalGaussian:
         """Returns q(z|x) in float32; in training, of the corrupted images."""
+        return self.encoder(self.prepare(images, training), training=training).to_float32()
+
+    def prepare(self, images, training):
+        """Returns what the encoder sees: images, checked; in training, corrupted."""
         images = to_tensor(images)
         check_images(images, self.image_shape)
         if not self.built:  # Keras builds a model when it is called; fit only calls train_step
             self.build(images.shape)
-        if self.corruption:
-            images = self.corruption(images, training=training)
-        mean, log_var = self.encoder(images, training=training)
-        return DiagonalGaussian(ops.cast(mean, "float32"), ops.cast(log_var, "float32"))
+        return self.corruption(images, training=training) if self.corruption else images
 
     def decoder_outputs(self, z, training):
         """Returns the decoder's outputs in float32, (batch, height, width, channels).
@@ -313,6 +329,15 @@ class VAE(ImageModel):
         for name in cls._PARTS:
             config[name] = keras.saving.deserialize_keras_object(config.get(name), custom_objects)
         return cls(**config)
+
+
+def build_part(part: keras.layers.Layer, shape) -> None:
+    """Builds a part of a model for inputs of a shape, unless it is built."""
+    if not part.built:
+        part.build(shape)
+    if not part.trainable:  # of a file: Keras has frozen the part, but not its layers,
+        part.trainable = True  # and passes on changes only
+        part.trainable = False
 
 
 def _from_earlier_version(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,13 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from models.objectives.dreg import DoublyReparameterized
 from models.objectives.elbo import Elbo
 from models.objectives.iwae import Iwae
 from models.objectives.objective import Objective
+from models.objectives.stl import StickingTheLanding
 
-__all__ = ["Elbo", "Iwae", "Objective", "build"]
+__all__ = ["DoublyReparameterized", "Elbo", "Iwae", "Objective", "StickingTheLanding", "build"]
 
 
 def build(settings: Mapping[str, Any]) -> Objective:

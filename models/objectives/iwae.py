@@ -33,8 +33,12 @@ class Iwae(Objective):
 
     def __call__(self, terms, beta):
         """Returns the objective of each image in nats, (batch,)."""
-        log_weights = terms.log_likelihood - beta * terms.log_q_minus_log_p  # (k, batch)
+        log_weights = self.log_weights(terms, beta)
         return math.log(self.num_samples) - ops.logsumexp(log_weights, axis=0)
+
+    def log_weights(self, terms, beta):
+        """Returns log w_i, (k, batch)."""
+        return terms.log_likelihood - beta * terms.log_q_minus_log_p
 
     def __str__(self):
         return f"the importance-weighted bound with {self.num_samples} samples"

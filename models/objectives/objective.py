@@ -35,6 +35,12 @@ class Objective:
         """
         raise NotImplementedError
 
+    def path_weights(self, terms: Terms, beta):
+        """Returns the weights of the gradient that reaches q(z|x) through each z, (k, batch).
+
+        None to leave that gradient as it is. The gradient of ``terms.added`` is not weighted.
+        """
+
     def get_config(self):
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.distributions import DiagonalGaussian
 from models.objectives.objective import Objective
+from models.terms import Terms
 
 
 def build(settings: Mapping[str, Any]) -> StickingTheLanding:
@@ -28,10 +28,15 @@ class StickingTheLanding(Objective):
 
     def __call__(self, terms, beta):
         """Returns the objective of each image in nats, (batch,)."""
-        posterior = DiagonalGaussian(*map(ops.stop_gradient, terms.posterior))
-        log_prior = terms.posterior.log_prob(terms.z) - terms.log_q_minus_log_p
-        kl = posterior.log_prob(terms.z) - log_prior
+        kl = stop_posterior(terms).log_q_minus_log_p
         return terms.reconstruction + beta * ops.mean(kl, axis=0)
 
     def __str__(self):
         return "the loss with the path derivative of Roeder et al. (2017)"
+
+
+def stop_posterior(terms: Terms) -> Terms:
+    """Returns the same terms; the gradient of log q(z|x) reaches its parameters through z only."""
+    log_prior = terms.posterior.log_prob(terms.z) - terms.log_q_minus_log_p
+    log_q = terms.posterior.log_prob_of_path(terms.z)
+    return terms._replace(log_q_minus_log_p=log_q - log_prior)

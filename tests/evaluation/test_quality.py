@@ -246,7 +246,7 @@ def test_metrics_and_comparisons_show_what_is_kept(tmp_path, capsys):
     assert "360 decoded means of samples from the prior" in printed
 
     elsewhere = dataclasses.replace(
-        session, result_dir=tmp_path / "comparison", own_dir=session.result_dir
+        session, result_dir=tmp_path / "comparison", kept_dir=session.result_dir
     )
     table = comparison._format(["a_label"], [comparison._measure(elsewhere)])
     assert metrics.format_mean("coverage", measured["coverage"]) in table
