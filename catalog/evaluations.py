@@ -169,6 +169,13 @@ EVALUATIONS = {
         in_all=False,
         checks=True,
     ),
+    "quality": Evaluation(
+        "samples of the prior compared with test images, in features of a classifier: Fréchet "
+        "distance, precision, recall, density, coverage; takes a minute",
+        in_all=False,
+        checks=True,
+        is_common=False,
+    ),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbors on z, SVM on pixels; takes minutes",
         flags=_CLASSIFY,

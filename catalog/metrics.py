@@ -99,6 +99,43 @@ METRICS = {
         "z sampled",
         "squared error for a sampled z, summed over pixels, plus KL",
     ),
+    "frechet_distance": Metric(
+        "Fréchet distance",
+        "squared, in features of a classifier",
+        "distance of normal distributions fitted to features of samples and of test images "
+        "(--quality; Heusel et al., 2017)",
+        digits=3,
+    ),
+    "precision": Metric(
+        "precision",
+        "fraction of samples",
+        "samples within the estimated manifold of the test images (--quality; Kynkäänniemi et "
+        "al., 2019)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "recall": Metric(
+        "recall",
+        "fraction of test images",
+        "test images within the estimated manifold of the samples (--quality; Kynkäänniemi et "
+        "al., 2019)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "density": Metric(
+        "density",
+        "1 for other test images",
+        "how densely test images surround samples (--quality; Naeem et al., 2020)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "coverage": Metric(
+        "coverage",
+        "fraction of test images",
+        "test images with a sample nearby (--quality; Naeem et al., 2020)",
+        higher_is_better=True,
+        digits=4,
+    ),
     "classification": Metric(
         "classification",
         NATS,

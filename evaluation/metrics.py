@@ -11,7 +11,7 @@ import numpy as np
 import figures
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, to_bits_per_dimension
-from evaluation import batching, importance, index
+from evaluation import batching, importance, index, quality
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
@@ -46,7 +46,8 @@ def measure(session: Session) -> dict[str, Any]:
     dimension if the likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for a
     Gaussian likelihood, is what training by squared error reports, whatever the standard
     deviation of the noise. An autoencoder has ``code_variance`` instead of
-    ``posterior_mean_variance``. ``importance_sampling`` says how NLL was estimated.
+    ``posterior_mean_variance``. ``importance_sampling`` says how NLL was estimated. The measures
+    of ``--quality`` have a mean and a standard error over draws; see ``quality.find``.
     """
     images, labels = session.test
     model = session.model
@@ -96,6 +97,7 @@ def measure(session: Session) -> dict[str, Any]:
         "active_units": int(summaries.find_active(variance).sum()),
         "latent_dim": session.latent_dim,
         **sampling,
+        **quality.find(session),
         **by_dimension,
     }
 
@@ -149,6 +151,8 @@ def _format(measured: dict[str, Any]) -> str:
         )
     if "importance_sampling" in measured:
         lines += _format_sampling(measured)
+    if "sample_quality" in measured:
+        lines += quality.format_table(measured)
     active = METRICS["active_units"].heading
     lines.append(f"  {active:<19}{measured['active_units']:>6} of {measured['latent_dim']}")
     if "kl_per_dimension" in measured:

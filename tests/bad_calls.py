@@ -357,6 +357,11 @@ OWN = [
 # Requests that do not apply to the run.
 REQUESTS = [
     ("evaluate", "--run_name ready --generate_class 3", "--generate_class"),
+    (
+        "evaluate",
+        "--run_name patches --quality",
+        "patches has none: choose a run of mnist, fashion_mnist, digits",
+    ),
     ("evaluate", "--run_name labeled --generate_class ten", "expected one of 0, 1"),
     ("evaluate", "--run_name labeled --generate_class 10", "or its number, 0 to 9"),
     ("evaluate", "--run_name ready --export keras --quantize", "^flag --quantize is for tflite"),
