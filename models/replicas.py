@@ -98,7 +98,14 @@ def gather_images(values):
         return values, 0
     sizes = context.all_gather(tf.shape(values)[:1], axis=0)
     first = tf.reduce_sum(sizes[: context.replica_id_in_sync_group])
-    return context.all_gather(values, axis=0), first
+    gathered = context.all_gather(values, axis=0)
+    return tf.ensure_shape(gathered, [None, *values.shape[1:]]), first
+
+
+def sum_over_replicas(values):
+    """Returns the sums of tensors over all replicas; the tensors themselves for a single one."""
+    context = _sharing()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values) if context else values
 
 
 def own_seed(seed):

@@ -13,7 +13,7 @@ from typing import Any
 from training import cluster, device
 
 OF_KINDS: dict[str, dict[str, Any]] = {
-    "resident": {},
+    "resident": {"ema": 0.9, "clip_norm": 0.5},
     "streamed": {},
     "labeled": {"model": "classifier_vae"},
     "bfloat16": {"precision": "mixed_bfloat16"},
