@@ -79,7 +79,8 @@ def measure(session: Session) -> dict[str, Any]:
                 bits = to_bits_per_dimension(-estimates.log_p, images.shape[1:])
                 per_image["nll_bits_per_dimension"] = bits
             sampling = {"importance_sampling": _describe(estimates)}
-        per_image |= _decompose_kl(session)
+        if len(session.levels) == 1:  # a lower level's q(z|x) is not one Gaussian
+            per_image |= _decompose_kl(session)
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]
