@@ -44,6 +44,6 @@ def small_settings(network: str, **flags: Any) -> dict[str, Any]:
     """
     wanted = {**SMALL_NETWORKS[network], "conditional_dims": (32,), **flags}
     if MODELS[wanted.get("model", "vae")].has_levels and isinstance(wanted["latent_dim"], int):
-        wanted["latent_dim"] = (wanted["latent_dim"] - 1, 1)
+        wanted["latent_dim"] = (1, wanted["latent_dim"] - 1)
     known = read_by(wanted)
     return make_settings(**{name: value for name, value in wanted.items() if name in known})
