@@ -79,6 +79,7 @@ def print_device(*sessions: Session) -> None:
     """Imports TensorFlow for the runs of these sessions, and prints the device."""
     networks = [NETWORKS[session.settings["network"]] for session in sessions]
     has_convolutions = any(network.has_convolutions for network in networks)
+    has_convolutions |= any(session.flags["quality"] for session in sessions)
     name = device.set_up_tensorflow(has_convolutions=has_convolutions)
     print(f"device    {name}", flush=True)
 

@@ -89,6 +89,24 @@ METRICS = {
         )
         for level in range(1, MAX_LEVELS + 1)
     },
+    "mutual_information": Metric(
+        "index-code MI",
+        NATS,
+        "mutual information of image and z, a part of the KL (Chen et al., 2018)",
+        higher_is_better=None,
+    ),
+    "total_correlation": Metric(
+        "total correlation",
+        NATS,
+        "KL of the aggregate posterior from the product of its marginals, a part of the KL",
+        higher_is_better=None,
+    ),
+    "dimension_wise_kl": Metric(
+        "dimension-wise KL",
+        NATS,
+        "KL of the marginals of the aggregate posterior from the prior, the rest of the KL",
+        higher_is_better=None,
+    ),
     "mean_squared_error": Metric(
         "squared error",
         "summed over pixels",
@@ -98,6 +116,43 @@ METRICS = {
         "squared error + KL",
         "z sampled",
         "squared error for a sampled z, summed over pixels, plus KL",
+    ),
+    "frechet_distance": Metric(
+        "Fréchet distance",
+        "squared, in features of a classifier",
+        "distance of normal distributions fitted to features of samples and of test images "
+        "(--quality; Heusel et al., 2017)",
+        digits=3,
+    ),
+    "precision": Metric(
+        "precision",
+        "fraction of samples",
+        "samples within the estimated manifold of the test images (--quality; Kynkäänniemi et "
+        "al., 2019)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "recall": Metric(
+        "recall",
+        "fraction of test images",
+        "test images within the estimated manifold of the samples (--quality; Kynkäänniemi et "
+        "al., 2019)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "density": Metric(
+        "density",
+        "1 for other test images",
+        "how densely test images surround samples (--quality; Naeem et al., 2020)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "coverage": Metric(
+        "coverage",
+        "fraction of test images",
+        "test images with a sample nearby (--quality; Naeem et al., 2020)",
+        higher_is_better=True,
+        digits=4,
     ),
     "classification": Metric(
         "classification",

@@ -13,7 +13,7 @@ import runs
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, NATS
 from data.labels import choose_by_class
-from evaluation import batching, curves, disentanglement, metrics, report_several
+from evaluation import batching, curves, disentanglement, metrics, quality, report_several
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
@@ -142,6 +142,8 @@ def _format(labels: Sequence[str], tables: Tables) -> str:
         ]
         active = f"  {table['active_units']} of {table['latent_dim']}"
         lines.append(f"{label:<{width}}" + "".join(f"{cell:>20}" for cell in cells) + active)
+    if compared := [table for table in tables if "sample_quality" in table]:
+        lines.append(quality.describe_reference(compared[0]))
     if "nll" in shown:
         found = [table.get("importance_sampling") for table in tables]
         counts = [f"{each['num_samples']:,}" if each else "none" for each in found]

@@ -13,7 +13,7 @@ import numpy as np
 import figures
 import runs
 from catalog.metrics import METRICS
-from evaluation import batching, curves, index, latent, metrics, samples
+from evaluation import batching, curves, index, latent, metrics, quality, samples
 from evaluation.session import Session
 from evaluation.statistics import classification
 from models import VAE, DiagonalGaussian, HierarchicalVAE, functional
@@ -124,7 +124,8 @@ def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any
         ],
         "protocol": f"Means over {measured['num_images']:,} test images: binarize "
         f"{measured['binarize']}, likelihood {measured['likelihood']}"
-        + (", one sample of z per image." if session.model.is_variational else "."),
+        + (", one sample of z per image." if session.model.is_variational else ".")
+        + (f" {quality.describe_reference(measured)}" if "sample_quality" in measured else ""),
         "kl": kl,
         "order": [int(each) for each in np.argsort(-np.array(kl or variance), kind="stable")],
         "history": {name: [_finite(row[name]) for row in history] for name in columns},

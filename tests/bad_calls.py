@@ -73,7 +73,7 @@ VALUES = [
     ("train", "--precision float64", "^flag --precision=float64: expected float32"),
     ("train", "--strategy tpu", "^flag --strategy=tpu: expected none, mirrored or multi_worker"),
     ("train", "--resume_from best", "^flag --resume_from=best: expected last or previous"),
-    ("train", "--learning_rate_schedule linear", "expected constant or cosine"),
+    ("train", "--learning_rate_schedule linear", "expected constant, cosine or steps"),
     ("train", "--resume maybe", "^flag --resume=maybe: expected true or false, or 1 or 0"),
     ("train", "--noresume=1", "^flag --noresume=1: expected --noresume alone, or --resume 0"),
     ("train", "--run_name ../elsewhere", "^flag --run_name=../elsewhere: expected a folder's name"),
@@ -184,6 +184,11 @@ CONTRADICTIONS = [
         "--sweep latent_dim=2,4,8; for a hierarchy of these levels, --model hierarchical_vae",
     ),
     ("train", "--model hierarchical_vae --latent_dim 6,5,4,3,2,1", "each of up to 5 levels"),
+    (
+        "train",
+        "--model hierarchical_vae --objective tc",
+        "^flag --latent_dim=32,16: --objective tc needs one level; choose another --objective",
+    ),
     ("train", "--conditional_dims 8", "--model vae does not read it"),
     ("train", "--sweep latent_dim=2,2", "expected each value once"),
     ("train", "--sweep beta=1,1.0", "two of them are the same"),
@@ -357,6 +362,11 @@ OWN = [
 # Requests that do not apply to the run.
 REQUESTS = [
     ("evaluate", "--run_name ready --generate_class 3", "--generate_class"),
+    (
+        "evaluate",
+        "--run_name patches --quality",
+        "patches has none: choose a run of mnist, fashion_mnist, digits",
+    ),
     ("evaluate", "--run_name labeled --generate_class ten", "expected one of 0, 1"),
     ("evaluate", "--run_name labeled --generate_class 10", "or its number, 0 to 9"),
     ("evaluate", "--run_name ready --export keras --quantize", "^flag --quantize is for tflite"),
