@@ -55,6 +55,13 @@ _NUM_POINTS = Flag(
     "images in a latent map",
     group="settings",
 )
+_FEATURES = Flag(
+    "features",
+    Choice(("mean", "sample")),
+    "mean",
+    "features of an image: its posterior mean, or one sample of its posterior",
+    group="settings",
+)
 _CLASSIFY = (
     Flag(
         "label_counts",
@@ -64,13 +71,7 @@ _CLASSIFY = (
         group="settings",
     ),
     Flag("num_trials", Number(int, 1, 1000), 5, "subsets of each size", group="settings"),
-    Flag(
-        "features",
-        Choice(("mean", "sample")),
-        "mean",
-        "features of an image: its posterior mean, or one sample of its posterior",
-        group="settings",
-    ),
+    _FEATURES,
 )
 _OOD_DATASET = Flag(
     "ood_dataset",
@@ -130,7 +131,7 @@ EVALUATIONS = {
     "latent": Evaluation(
         "posterior means of test and training images, by class", flags=(_NUM_POINTS,)
     ),
-    "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
+    "manifold": Evaluation("images decoded over the plane of two latent dimensions", checks=True),
     "traverse": Evaluation(
         "images decoded along each latent dimension, the most informative first"
     ),
@@ -169,11 +170,26 @@ EVALUATIONS = {
         in_all=False,
         checks=True,
     ),
+    "quality": Evaluation(
+        "samples of the prior compared with test images, in features of a classifier: Fréchet "
+        "distance, precision, recall, density, coverage; takes a minute",
+        in_all=False,
+        checks=True,
+        is_common=False,
+    ),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbors on z, SVM on pixels; takes minutes",
         flags=_CLASSIFY,
         in_all=False,
         checks=True,
+    ),
+    "disentanglement": Evaluation(
+        "how well single latent dimensions represent the known factors of the images: mutual "
+        "information gap, DCI and FactorVAE score",
+        flags=(_FEATURES,),
+        in_all=False,
+        checks=True,
+        is_common=False,
     ),
     "ood": Evaluation(
         "how well the loss detects out-of-distribution images: samples, noise, --ood_dataset",

@@ -39,6 +39,17 @@ def complete(given: Mapping[str, Any]) -> dict[str, Any]:
             f"flag --binarize={binarize}: --likelihood {likelihood} is a distribution of 256 gray "
             "values; leave --binarize out, or choose --likelihood bernoulli"
         )
+    if (
+        isinstance(settings["latent_dim"], tuple)
+        and not PARTS["model"][settings["model"]].has_levels
+    ):
+        levels = flags["latent_dim"].type.format(settings["latent_dim"])
+        fitting = [kind for kind, row in PARTS["model"].items() if row.has_levels]
+        raise UsageError(
+            f"flag --latent_dim={levels}: --model {settings['model']} has one level; to train one "
+            f"run for each, type --sweep latent_dim={levels}; for a hierarchy of these levels, "
+            f"--model {join_or(fitting)}"
+        )
     for part in (name for name in flags if name in PARTS):
         row = PARTS[part][settings[part]]
         for name in getattr(row, "required", ()):
@@ -76,7 +87,9 @@ def _describe_unread(name: str, settings: Mapping[str, Any]) -> str:
         wanted, nor = part, f"{nor}, nor --{part}"
         part = next(iter(READERS[part]))[0]
     chosen = settings[part]
-    reads = ", ".join(f"--{flag.name}" for flag in PARTS[part][chosen].flags)
+    shared = set.intersection(*({flag.name for flag in row.flags} for row in PARTS[part].values()))
+    names = [flag.name for flag in PARTS[part][chosen].flags if flag.name not in shared]
+    reads = ", ".join(f"--{name}" for name in names)
     readers = [value for reader, value in READERS[wanted] if reader == part]
     return (
         f"flag --{name}: --{part} {chosen} does not read it{nor}"

@@ -45,7 +45,8 @@ def note_run(session: Session, measured: Mapping[str, Any]) -> Path:
     content = {
         "model": session.settings["model"],
         "dataset": session.dataset_name,
-        "settings": f"latent_dim {session.latent_dim}, {session.likelihood}",
+        "settings": f"latent_dim {runs.as_word(session.settings['latent_dim'])}, "
+        f"{session.likelihood}",
         "trained": session.record["started"][:10],
         "thumbnail": _draw_thumbnail([session]),
         "metrics": {name: measured[name]["mean"] for name in _METRICS if name in measured},

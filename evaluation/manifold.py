@@ -7,11 +7,20 @@ from pathlib import Path
 import numpy as np
 
 import figures
-from evaluation import batching
+from evaluation import NotApplicable
 from evaluation.session import Session
 
 _STEPS = 20  # images along an axis
 _NUM_SAMPLES = 10_000  # of a prior whose mean and spread are not known
+
+
+def check(session: Session) -> None:
+    """Raises NotApplicable for a hierarchy: its lower levels depend on those above them."""
+    if len(session.levels) > 1:
+        raise NotApplicable(
+            "--manifold draws a plane of one level of z, and this run has "
+            f"{len(session.levels)}, of which each depends on those above: type --traverse"
+        )
 
 
 def run(session: Session) -> list[Path]:
@@ -25,6 +34,8 @@ def run(session: Session) -> list[Path]:
     is that of the two dimensions whose codes vary most, and the others are at their mean over the
     test images. With one dimension, a line is drawn.
     """
+    from evaluation import batching
+
     z_mean, _ = session.test_posterior
     is_variational = session.model.is_variational
     kl = None
@@ -81,6 +92,8 @@ def _decode_grid(
     session: Session, dims: np.ndarray, center: np.ndarray, spread: np.ndarray, origin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the decoded images, top row first, and the values of z along x and y."""
+    from evaluation import batching
+
     low, high = center - 2 * spread, center + 2 * spread
     z_x = np.linspace(low[0], high[0], _STEPS)
     z_y = np.linspace(low[-1], high[-1], _STEPS) if len(dims) == 2 else np.zeros(1)

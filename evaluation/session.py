@@ -18,6 +18,7 @@ import figures
 import runs
 from catalog import read_by
 from catalog.datasets import is_known, is_path, short_name
+from catalog.values import to_levels
 from evaluation import RequestError
 
 if TYPE_CHECKING:
@@ -69,9 +70,14 @@ class Session:
         return self.record["flags"]
 
     @property
+    def levels(self) -> tuple[int, ...]:
+        """Dimensions of each level of z; most models have one."""
+        return to_levels(self.settings["latent_dim"])
+
+    @property
     def latent_dim(self) -> int:
-        """Dimensions of z."""
-        return self.settings["latent_dim"]
+        """Dimensions of z, all levels together."""
+        return sum(self.levels)
 
     @property
     def likelihood(self) -> str:
@@ -82,6 +88,11 @@ class Session:
     def prior(self) -> str:
         """Name of p(z), which older runs do not record."""
         return self.settings.get("prior", "standard_normal")
+
+    @property
+    def draws_standard_normal(self) -> bool:
+        """Whether p(z) is N(0, I) for all of z."""
+        return self.prior == "standard_normal" and len(self.levels) == 1
 
     @property
     def seed(self) -> int:
@@ -145,7 +156,7 @@ class Session:
         """
         defaults = {name: flag.default for name, flag in read_by(self.settings).items()}
         parts = [self.dataset_name, self.settings["model"]]
-        parts.append(f"latent_dim {runs.format_value(self.latent_dim)}")
+        parts.append(f"latent_dim {runs.as_word(self.settings['latent_dim'])}")
         parts += [
             f"{name} {runs.format_value(self.settings[name])}"
             for name in _SHOWN

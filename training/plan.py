@@ -7,6 +7,7 @@ from typing import Any
 
 import catalog
 import data
+from catalog.training import LATENT_DIM
 from catalog.values import counted
 from data import memory
 
@@ -68,7 +69,7 @@ def print_plan(
     place = "in memory"
     if settings["stream"]:
         place = f"streamed from disk, shuffled {training.buffer_size:,} at a time"
-    labeled = ""
+    labeled, latent_dim = "", LATENT_DIM.type.format(settings["latent_dim"])
     if model.uses_labels:
         labeled = f"; {settings['num_labels'] or 'all'} training images are labeled"
     model_row = catalog.PARTS["model"][settings["model"]]
@@ -83,7 +84,7 @@ def print_plan(
             else {}
         ),
         "images": f"{place}: {rows['images']}{labeled}",
-        "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
+        "model": f"{settings['model']}, latent_dim {latent_dim}, "
         f"{model.count_params():,} parameters",
         "network": _describe_part("network", settings)
         + (f"; chosen by auto for {rows['network']}" if "network" in rows else ""),
@@ -95,10 +96,17 @@ def print_plan(
         "loss": f"{model_row.loss.format(**settings)}, in nats per image",
         "objective": f"{model.objective}; β {model.beta_schedule}",
         "training": f"{counted(settings['num_epochs'], 'epoch')} of "
-        f"{training.steps_per_epoch} batches of {settings['batch_size']}, seed {settings['seed']}",
+        f"{training.steps_per_epoch} batches of {settings['batch_size']}, seed {settings['seed']}"
+        + (
+            f"; ends after {counted(settings['patience'], 'epoch')} without a lower validation loss"
+            if settings["patience"]
+            else ""
+        ),
         "optimizer": f"Adam, learning rate {settings['learning_rate']:g}, "
         f"{settings['learning_rate_schedule']}"
-        + (f", L2 {settings['l2']:g}" if settings["l2"] else ""),
+        + (f", L2 {settings['l2']:g}" if settings["l2"] else "")
+        + (f", gradient norm at most {settings['clip_norm']:g}" if settings["clip_norm"] else "")
+        + (f", moving average of weights {settings['ema']:g}" if settings["ema"] else ""),
         "device": rows["device"],
         "run": rows["run"],
     }
