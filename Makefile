@@ -2,12 +2,13 @@
 # make test     lint, type check and tests
 # make figures  the figures of the README, from MNIST and Fashion-MNIST
 # make results  docs/results.md: the results of every recipe compared with the published ones
+# make classifiers  the classifiers in whose features evaluate.py --quality compares images
 # make screenshots  the pictures of the page of a run, in docs/figures/report/
 # make notebooks   the notebooks, with their outputs
 # make bench    docs/speed.md: seconds per epoch, compared with Keras' fit, PyTorch and JAX
 # make speedrun seconds from Enter to a test ELBO of −100 nats, compared with PyTorch and JAX
 # make clean    remove .venv
-.PHONY: demo test figures results screenshots notebooks bench speedrun clean
+.PHONY: demo test figures results classifiers screenshots notebooks bench speedrun clean
 
 # The first Python 3.11 to 3.13 found on this machine; PYTHON=/path/to/python overrides it.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -42,6 +43,10 @@ figures: .venv/requirements.installed
 
 results: .venv/requirements.installed
 	$(BIN)/python -m reports.results --collect
+
+classifiers: .venv/requirements.installed
+	for dataset in mnist fashion_mnist digits; do \
+		$(BIN)/python -m evaluation.train_classifier --dataset $$dataset || exit; done
 
 screenshots: .venv/requirements-dev.installed
 	$(BIN)/python train.py --latent_dim 10 --num_epochs 20 --run_name mnist10 --overwrite

@@ -14,7 +14,7 @@ import figures
 import runs
 from catalog.evaluations import EVALUATIONS
 from catalog.networks import NETWORKS
-from evaluation import RequestError, index
+from evaluation import NotApplicable, RequestError, index
 from evaluation.session import Images, Session
 from training import device
 
@@ -38,12 +38,14 @@ def evaluate(flags) -> list[Path]:
     session = open_session(flags)
     if any(row.needs_images for row in chosen.values()):
         session.check_images()
-    try:
-        for name, row in chosen.items():
-            if row.checks:
-                importlib.import_module(modules[name]).check(session)
-    except RequestError as error:
-        raise cli.UsageError(str(error)) from None
+    for name in [name for name, row in chosen.items() if row.checks]:
+        try:
+            importlib.import_module(modules[name]).check(session)
+        except RequestError as error:
+            if flags[name].value or not isinstance(error, NotApplicable):
+                raise cli.UsageError(str(error)) from None
+            print(f"left out  {error}", flush=True)
+            del chosen[name], modules[name]
     if any(row.needs_model for row in chosen.values()):
         print_device(session)
     written = []
@@ -61,7 +63,9 @@ def compare(flags) -> list[Path]:
     folder, values = cli.RESULT_DIR / runs.name_comparison(records), flags.flag_values_dict()
     loaded: dict[tuple[str, str], Images] = {}
     sessions = [
-        Session(run, records[run.name], flags.checkpoint, folder, values, loaded) for run in found
+        Session(run, records[run.name], flags.checkpoint, folder, values, loaded, own)
+        for run in found
+        for own in [cli.RESULT_DIR / runs.result_name(run, cli.TRAINED_MODEL_DIR)]
     ]
     for session in sessions:
         session.check_model()
@@ -75,6 +79,7 @@ def print_device(*sessions: Session) -> None:
     """Imports TensorFlow for the runs of these sessions, and prints the device."""
     networks = [NETWORKS[session.settings["network"]] for session in sessions]
     has_convolutions = any(network.has_convolutions for network in networks)
+    has_convolutions |= any(session.flags["quality"] for session in sessions)
     name = device.set_up_tensorflow(has_convolutions=has_convolutions)
     print(f"device    {name}", flush=True)
 

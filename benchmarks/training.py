@@ -26,7 +26,7 @@ from typing import Any
 
 import data
 
-LIBRARIES = ("tensorflow", "keras", "torch", "jax", "optax")
+LIBRARIES = ("tensorflow", "keras", "torch", "jax", "optax", "pythae")
 ROOT = Path(__file__).resolve().parent.parent
 # Multiplications and additions for one image: the forward pass and both gradients of every layer,
 # except the gradient of the images.
@@ -34,10 +34,11 @@ FLOP_PER_IMAGE = 2 * (3 * (2 * 500 * 10 + 10 * 500 + 500 * 784) + 2 * 784 * 500)
 
 # The largest relative difference allowed between the losses of the last epoch. Half precision
 # rounds differently in each framework.
-MAY_DIFFER = {"mlp": 0.01, "conv": 0.01, "conv_bfloat16": 0.03, "conv_leaky": 0.03}
+MAY_DIFFER = {"mlp": 0.01, "conv": 0.01, "conv_bfloat16": 0.03, "conv_leaky": 0.03, "nll": 0.01}
 
 PEERS = ("keras_fit", "torch_fused", "torch_compile", "jax_scan", "matrix_rate")
 CONV = {"network": "conv", "batch_size": 128, "copies": 0.3}  # of MNIST per epoch
+NLL = {"copies": 20 / 60_000}  # 20 images
 CONV_LEAKY = {"network": "conv_leaky", "batch_size": 64, "copies": 0.032}  # its published batch
 
 
@@ -73,6 +74,12 @@ ROWS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "conv": _conv_rows(**CONV),
     "conv_bfloat16": _conv_rows(**CONV, precision="mixed_bfloat16"),
     "conv_leaky": _conv_rows(**CONV_LEAKY),
+    "nll": {
+        "ours": ("nll_ours", NLL),
+        "pythae, 100 z at a time": ("nll_pythae", {**NLL, "batch_size": 100}),
+        "pythae, 1,000 z at a time": ("nll_pythae", {**NLL, "batch_size": 1000}),
+        "matrix_rate": ("nll_products", NLL),
+    },
     "deterministic": {
         "conv": ("ours", {**CONV, "copies": 0.1}),
         "conv, deterministic": ("ours", {**CONV, "copies": 0.1, "deterministic": True}),

@@ -312,11 +312,35 @@ def matrix_rate(images: np.ndarray, options: dict[str, Any]) -> Epoch:
     return epoch
 
 
+# ----------------------------------------------------------------------- likelihoods
+
+
+def nll_ours(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """``evaluate.py --nll``, instead of an epoch of training."""
+    from benchmarks import nll
+
+    return nll.ours(images, options)
+
+
+def nll_pythae(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """pythae's ``get_nll``."""
+    from benchmarks import nll
+
+    return nll.pythae(images, options)
+
+
+def nll_products(images: np.ndarray, options: dict[str, Any]) -> Epoch:
+    """The decoder's matrix products alone."""
+    from benchmarks import nll
+
+    return nll.products(images, options)
+
+
 WORKERS = {
     function.__name__: function
     for function in (
         *(ours, keras_fit, torch_fused, torch_compile, jax_scan, matrix_rate),
-        *(torch_conv, jax_conv),
+        *(torch_conv, jax_conv, nll_ours, nll_pythae, nll_products),
     )
 }
 

@@ -46,6 +46,7 @@ class DatasetInfo:
         skipped: images that ``--skip_bad_images`` leaves out, each with the reason.
         scale: of the user's own arrays: ``"integer"`` or ``"float"``, and the number that becomes
             255.
+        factors: known factors of variation → number of values; empty if there are none.
     """
 
     name: str
@@ -67,6 +68,7 @@ class DatasetInfo:
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     scale: tuple[str, float] | None = None
+    factors: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def num_images(self, split: str) -> int:
         """Returns the number of images in the official ``"train"`` or ``"test"`` split."""
@@ -140,6 +142,21 @@ DATASETS = {
             num_validation=166,
             class_names=None,
             source="patches",
+        ),
+        DatasetInfo(
+            "shapes",
+            "shapes with known factors, 32×32, 17,280 + 4,320 images, embedded: no download",
+            image_shape=(32, 32, 1),
+            num_train=17_280,
+            num_test=4_320,
+            num_validation=1_728,
+            class_names=("ellipse", "triangle", "heart"),
+            source="shapes",
+            sha256={
+                "train": "b4c782bc17bf843a39d0df15b29742aa6b7c870ca61fbc1246f6185ab8417a50",
+                "test": "9675e5be30d7a290e95670e81c176ea4255e4985358121c1329d45fb54c15bcb",
+            },
+            factors={"shape": 3, "size": 5, "angle": 10, "x": 12, "y": 12},
         ),
     )
 }

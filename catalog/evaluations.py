@@ -130,7 +130,7 @@ EVALUATIONS = {
     "latent": Evaluation(
         "posterior means of test and training images, by class", flags=(_NUM_POINTS,)
     ),
-    "manifold": Evaluation("images decoded over the plane of two latent dimensions"),
+    "manifold": Evaluation("images decoded over the plane of two latent dimensions", checks=True),
     "traverse": Evaluation(
         "images decoded along each latent dimension, the most informative first"
     ),
@@ -169,11 +169,25 @@ EVALUATIONS = {
         in_all=False,
         checks=True,
     ),
+    "quality": Evaluation(
+        "samples of the prior compared with test images, in features of a classifier: Fréchet "
+        "distance, precision, recall, density, coverage; takes a minute",
+        in_all=False,
+        checks=True,
+        is_common=False,
+    ),
     "classify": Evaluation(
         "accuracy with few labels: SVM and nearest neighbors on z, SVM on pixels; takes minutes",
         flags=_CLASSIFY,
         in_all=False,
         checks=True,
+    ),
+    "disentanglement": Evaluation(
+        "how well single latent dimensions represent the known factors of the images: mutual "
+        "information gap, DCI and FactorVAE score",
+        in_all=False,
+        checks=True,
+        is_common=False,
     ),
     "ood": Evaluation(
         "how well the loss detects out-of-distribution images: samples, noise, --ood_dataset",

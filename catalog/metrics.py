@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from catalog.values import MAX_LEVELS
+
 NATS = "nats per image"
 
 
@@ -95,6 +97,16 @@ METRICS = {
         "KL of the marginals of the aggregate posterior from the prior, the rest of the KL",
         higher_is_better=None,
     ),
+    **{
+        f"kl_{level}": Metric(
+            f"KL, level {level}",
+            NATS,
+            f"the part of the KL at level {level} of a hierarchy; level 1 is next to the image",
+            higher_is_better=None,
+            is_trained=True,
+        )
+        for level in range(1, MAX_LEVELS + 1)
+    },
     "mean_squared_error": Metric(
         "squared error",
         "summed over pixels",
@@ -104,6 +116,43 @@ METRICS = {
         "squared error + KL",
         "z sampled",
         "squared error for a sampled z, summed over pixels, plus KL",
+    ),
+    "frechet_distance": Metric(
+        "Fréchet distance",
+        "squared, in features of a classifier",
+        "distance of normal distributions fitted to features of samples and of test images "
+        "(--quality; Heusel et al., 2017)",
+        digits=3,
+    ),
+    "precision": Metric(
+        "precision",
+        "fraction of samples",
+        "samples within the estimated manifold of the test images (--quality; Kynkäänniemi et "
+        "al., 2019)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "recall": Metric(
+        "recall",
+        "fraction of test images",
+        "test images within the estimated manifold of the samples (--quality; Kynkäänniemi et "
+        "al., 2019)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "density": Metric(
+        "density",
+        "1 for other test images",
+        "how densely test images surround samples (--quality; Naeem et al., 2020)",
+        higher_is_better=True,
+        digits=4,
+    ),
+    "coverage": Metric(
+        "coverage",
+        "fraction of test images",
+        "test images with a sample nearby (--quality; Naeem et al., 2020)",
+        higher_is_better=True,
+        digits=4,
     ),
     "classification": Metric(
         "classification",
@@ -135,6 +184,43 @@ METRICS = {
         "dimensions whose posterior mean varies by more than 0.01 over images (Burda et al., 2016)",
         higher_is_better=None,
         digits=0,
+    ),
+    "mig": Metric(
+        "MIG",
+        "",
+        "mutual information gap: a factor's information in the most informative dimension minus "
+        "that in the second, relative to its entropy, mean over factors (Chen et al., 2018)",
+        higher_is_better=True,
+        digits=3,
+    ),
+    "dci_disentanglement": Metric(
+        "DCI disentanglement",
+        "",
+        "whether each dimension is important for one factor only (Eastwood and Williams, 2018)",
+        higher_is_better=True,
+        digits=3,
+    ),
+    "dci_completeness": Metric(
+        "DCI completeness",
+        "",
+        "whether one dimension only is important for each factor (Eastwood and Williams, 2018)",
+        higher_is_better=True,
+        digits=3,
+    ),
+    "dci_informativeness": Metric(
+        "DCI informativeness",
+        "fraction of images",
+        "accuracy with which a factor's value is predicted from z, mean over factors",
+        higher_is_better=True,
+        digits=3,
+    ),
+    "factor_vae": Metric(
+        "FactorVAE score",
+        "fraction of votes",
+        "accuracy with which the dimension that varies least says which factor is constant (Kim "
+        "and Mnih, 2018)",
+        higher_is_better=True,
+        digits=3,
     ),
 }
 

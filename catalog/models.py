@@ -8,6 +8,7 @@ from catalog.flags import Flag
 from catalog.objectives import OBJECTIVES
 from catalog.priors import PRIORS
 from catalog.schedules import BETA_SCHEDULES
+from catalog.training import LATENT_DIM
 from catalog.values import COUNT, SIZE, Choice, Number, Several
 
 
@@ -19,12 +20,14 @@ class Model(NamedTuple):
         loss: the loss as a formula, with flags in braces.
         flags: that it reads, in addition to those that every model reads.
         uses_labels: whether it needs a dataset with labels.
+        has_levels: whether ``latent_dim`` may have several values.
     """
 
     description: str
     loss: str
     flags: tuple[Flag, ...] = ()
     uses_labels: bool = False
+    has_levels: bool = False
 
 
 _BETA = Flag("beta", Number(float, 0), 1.0, "weight of the KL term", "beta", is_common=True)
@@ -51,7 +54,7 @@ _OBJECTIVE = Flag(
     + "; ".join(f"{name}: {row.description}" for name, row in OBJECTIVES.items()),
     "obj-",
 )
-_VARIATIONAL = (_BETA, _BETA_SCHEDULE, _PRIOR, _OBJECTIVE)
+_VARIATIONAL = (LATENT_DIM, _BETA, _BETA_SCHEDULE, _PRIOR, _OBJECTIVE)
 _CLASSIFIER = (
     Flag(
         "num_labels",
@@ -77,6 +80,13 @@ _CLASSIFIER = (
         "cl-",
     ),
 )
+_CONDITIONAL_DIMS = Flag(
+    "conditional_dims",
+    Several(SIZE, may_be_empty=True),
+    (500,),
+    "units of each hidden layer of the networks between levels",
+    "cond",
+)
 
 MODELS = {
     "vae": Model(
@@ -87,11 +97,18 @@ MODELS = {
     "autoencoder": Model(
         "plain autoencoder, the same networks without noise and KL",
         "−log p(x|z), z the code",
+        (LATENT_DIM,),
     ),
     "classifier_vae": Model(
         "VAE with a jointly trained classifier on z, for partly or fully labeled images",
         "−log p(x|z) + {beta:g} · KL − {classifier_weight:g} · log p(y|z)",
         (*_VARIATIONAL, *_CLASSIFIER),
         uses_labels=True,
+    ),
+    "hierarchical_vae": Model(
+        "VAE with several levels of latent variables (Tomczak and Welling, 2018)",
+        "−log p(x|z) + {beta:g} · KL",
+        (LATENT_DIM.with_default((32, 16)), *_VARIATIONAL[1:], _CONDITIONAL_DIMS),
+        has_levels=True,
     ),
 }

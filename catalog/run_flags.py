@@ -70,7 +70,6 @@ _EVERY_RUN = (
     NETWORK,
     *training.INITIALIZATION,
     LIKELIHOOD,
-    training.LATENT_DIM,
     MODEL,
     *training.REGULARIZATION,
     *training.OPTIMIZATION,

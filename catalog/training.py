@@ -11,6 +11,7 @@ from catalog.values import (
     Auto,
     Boolean,
     Choice,
+    Levels,
     Number,
     Spacing,
     Sweep,
@@ -20,7 +21,13 @@ INITIALIZERS = ("glorot_uniform", "he_normal", "normal")
 
 # ------------------------------------------------------- what determines a run's result
 
-LATENT_DIM = Flag("latent_dim", SIZE, 10, "dimensions of z", is_common=True)
+LATENT_DIM = Flag(
+    "latent_dim",
+    Levels(SIZE),
+    10,
+    "dimensions of z, or of each level of a hierarchy, the one next to the image first",
+    is_common=True,
+)
 DATA = (
     Flag(
         "num_validation",

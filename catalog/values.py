@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+MAX_LEVELS = 5  # of a hierarchy
 MAX_NAME_BYTES = 255  # of a folder's name, on common file systems
 ARRAY_SUFFIXES = (".npz", ".npy")
 # A dataset of TFDS: its name, a configuration if it has any, and a version if one is wanted.
@@ -27,6 +28,11 @@ def join_or(names: Collection[str]) -> str:
     """Returns ``"a, b or c"``."""
     *first, last = names
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def to_levels(latent_dim: Any) -> tuple[int, ...]:
+    """Returns the dimensions of each level of latent variables, of which most models have one."""
+    return tuple(latent_dim) if isinstance(latent_dim, list | tuple) else (latent_dim,)
 
 
 class Value:
@@ -236,6 +242,24 @@ class Several(Value):
 
     def format(self, value: Any) -> str:
         return ",".join(map(str, value)) or "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels(Several):
+    """A number; or several, one for each level of a hierarchy, parsed to a tuple."""
+
+    @property
+    def accepted(self) -> str:  # type: ignore[override]
+        return f"{self.item.accepted}, or one for each of up to {MAX_LEVELS} levels with commas"
+
+    def parse(self, text: str) -> Any:
+        values = super().parse(text)
+        if len(values) > MAX_LEVELS:
+            raise self._refuse()
+        return values if len(values) > 1 else values[0]
+
+    def format(self, value: Any) -> str:
+        return super().format(to_levels(value))
 
 
 @dataclasses.dataclass(frozen=True)

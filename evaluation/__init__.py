@@ -13,10 +13,14 @@ Each row of ``catalog.evaluations`` is a flag and a module here of the same name
     run(session) -> list of the paths written
 
 and, if the row says so, ``check(session)``, which is called before TensorFlow is imported and
-raises ``RequestError``. A new evaluation is a new module and a row. This file imports no
-TensorFlow.
+raises ``RequestError``; ``--all`` leaves an evaluation out that is ``NotApplicable``. A new
+evaluation is a new module and a row. This file imports no TensorFlow.
 """
 
 
 class RequestError(Exception):
     """The flags request something that a run does not have; the message is one line."""
+
+
+class NotApplicable(RequestError):
+    """The evaluation has no meaning for the run's model."""

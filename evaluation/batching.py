@@ -18,6 +18,8 @@ import models
 import runs
 
 if TYPE_CHECKING:
+    import keras
+
     from evaluation.session import Session
     from models import DiagonalGaussian
 
@@ -73,6 +75,12 @@ def classify_z(session: Session, z: np.ndarray) -> np.ndarray:
     probabilities = _in_batches(classify_z, z.astype(np.float32))
     check_finite(session, {"class probabilities": probabilities})
     return probabilities
+
+
+def compute_features(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Returns the outputs of a network, (num_images, num_features)."""
+    features: np.ndarray = _in_batches(functools.partial(network, training=False), images)
+    return features
 
 
 def compute_losses(session: Session, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import runs
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, NATS
 from data.labels import choose_by_class
-from evaluation import batching, curves, metrics, report_several
+from evaluation import batching, curves, disentanglement, metrics, quality, report_several
 from evaluation.session import Session
 from evaluation.statistics import summaries
 
@@ -51,7 +51,15 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     written += _draw_metrics(first, shown, tables, labels, subtitle)
     written += _draw_reconstructions(sessions, labels, subtitle)
     # Samples show the difference between models with different priors, or without one.
-    if len({(session.model.is_variational, session.prior) for session in sessions}) > 1:
+    if (
+        len(
+            {
+                (session.model.is_variational, session.prior, len(session.levels) > 1)
+                for session in sessions
+            }
+        )
+        > 1
+    ):
         written += _draw_samples(sessions, labels, subtitle)
     if first.flags["report"]:
         written += report_several.write(sessions, labels, tables)
@@ -67,9 +75,14 @@ def _choose_likelihoods(sessions: Sequence[Session]) -> list[str]:
 
 
 def _measure(session: Session) -> dict[str, Any]:
-    """Returns a run's metrics on the test images, and the last row of its history."""
+    """Returns a run's metrics on the test images, and the last row of its history.
+
+    If the factors of the images are known, the disentanglement scores are among the metrics.
+    """
     print(f"measures  {session.run.name}", flush=True)
     measured = metrics.measure(session)
+    if session.info.factors:
+        measured |= disentanglement.find_scores(disentanglement.measure(session))
     last = curves.read_history(session)[0][-1]
     return {
         **{name: session.settings.get(name) for name in ("model", "latent_dim", "beta")},
@@ -129,6 +142,20 @@ def _format(labels: Sequence[str], tables: Tables) -> str:
         ]
         active = f"  {table['active_units']} of {table['latent_dim']}"
         lines.append(f"{label:<{width}}" + "".join(f"{cell:>20}" for cell in cells) + active)
+    if compared := [table for table in tables if "sample_quality" in table]:
+        lines.append(quality.describe_reference(compared[0]))
+    if "nll" in shown:
+        found = [table.get("importance_sampling") for table in tables]
+        counts = [f"{each['num_samples']:,}" if each else "none" for each in found]
+        each = counts[0] if len(set(counts)) == 1 else "; ".join(counts)
+        lines.append(f"samples of z per image for NLL: {each}")
+    if scores := disentanglement.find_scores(tables[0]):
+        lines.append(
+            "\n" + " " * width + "".join(f"{METRICS[name].heading:>20}" for name in scores)
+        )
+        for label, table in zip(labels, tables, strict=True):
+            cells = [f"{table[name]:.{METRICS[name].digits}f}" for name in scores]
+            lines.append(f"{label:<{width}}" + "".join(f"{cell:>20}" for cell in cells))
     return "\n".join(lines) + "\n"
 
 

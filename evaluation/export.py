@@ -12,7 +12,7 @@ from catalog.exports import FORMATS
 from evaluation import RequestError, export_readme
 from evaluation.session import Session
 
-_PARTS = ("encoder", "decoder", "model")
+_PARTS = ("encoder", "decoder", "model", "prior")  # the last of a hierarchy
 _README, _PRIOR = "README.md", "prior.npz"
 
 

@@ -62,6 +62,7 @@ _MEANINGS = {  # cells of a table in Markdown
     "images": "pixel values from 0 to 255",
     "noise": "ε in z = z_mean + exp(z_log_var / 2)·ε: draws from N(0, I), or 0 for z = z_mean",
     "z": "latent variables",
+    "z_top": "those of the top level, the last ones of z, drawn from its prior",
     "z_mean": "mean of q(z\\|x)",
     "z_log_var": "logarithm of the variance of q(z\\|x)",
     "reconstruction": "E[x\\|z], pixel values from 0 to 255",
@@ -78,11 +79,12 @@ def describe(session: Session, parts: Mapping[str, keras.Model], formats: Sequen
         formats: in which they were exported.
     """
     settings = session.settings
+    latent_dim = runs.as_word(settings["latent_dim"])
     lines = [
         f"# {runs.make_printable(session.run.name)}, exported",
         "",
         f"The {settings['model']} of this run after epoch {session.epoch}: network "
-        f"{settings['network']}, likelihood {session.likelihood}, latent_dim {session.latent_dim}, "
+        f"{settings['network']}, likelihood {session.likelihood}, latent_dim {latent_dim}, "
         f"trained on {runs.make_printable(session.dataset_name)}. Arrays are float32, the batch "
         "size is free, and nothing is random.",
         "",
@@ -150,8 +152,8 @@ def _describe_arithmetic(session: Session) -> list[str]:
 def _write_code(session: Session, parts: Mapping[str, keras.Model], use: _Use) -> list[str]:
     """Returns about ten lines that encode, sample, decode and reconstruct."""
     shape = ", ".join(map(str, (_NUM, *session.recorded_info.image_shape)))
-    sizes = {"num": _NUM, "latent_dim": session.latent_dim}
-    draw = PRIORS[session.prior].numpy.format(**sizes)
+    *lower, top = session.levels
+    draw = PRIORS[session.prior].numpy.format(num=_NUM, latent_dim=top)
     if not session.model.is_variational:
         draw = "z = np.asarray(z_mean)  # codes; an autoencoder has no prior to draw from"
 
@@ -164,6 +166,13 @@ def _write_code(session: Session, parts: Mapping[str, keras.Model], use: _Use) -
         )
 
     given = {name: name for name in parts["model"].input}
+    if lower:
+        draw += f"""
+z_top = z.astype("float32")
+noise = rng.normal(size=({_NUM}, {sum(lower)})).astype("float32")
+prior = {use.load.format(part="prior")}
+z = {call("prior", "z", z_top="z_top", noise="noise")}"""
+
     noise = f'noise = np.zeros(({_NUM}, {session.latent_dim}), "float32")  # or draws from N(0, I)'
     return [
         use.imports,
@@ -175,7 +184,7 @@ def _write_code(session: Session, parts: Mapping[str, keras.Model], use: _Use) -
         f"z_mean = {call('encoder', 'z_mean', images='images')}",
         f"decoder = {use.load.format(part='decoder')}",
         *draw.split("\n"),
-        'z = z.astype("float32")',
+        'z = np.asarray(z, "float32")',
         f"samples = {call('decoder', 'images', z='z')}",
         f"model = {use.load.format(part='model')}",
         *([noise] if "noise" in given else []),

@@ -15,7 +15,7 @@ import tensorflow as tf
 from evaluation import batching
 from evaluation.kept import Kept, Source
 from evaluation.session import Session
-from models import noise
+from models import VAE, noise
 
 _NUM_IMAGES = 20  # that share a random stream; another number gives other samples
 _NUM_Z = 2000  # decoded at a time
@@ -63,12 +63,14 @@ def estimate(session: Session, num_samples: int, report: Callable[[int], None]) 
     kept = _keep(session, num_samples)
     sums = kept.read(len(images))
     report(len(sums))
-    weigh = _compile(session, num_samples)
+    weigh = compile_weights(session.model, num_samples)
     saved = time.monotonic()
     for start in range(len(sums), len(images), _NUM_IMAGES):
         seed = noise.derive_seed(session.seed, f"importance weights of images from {start}")
         session.model.sampling.restart(seed)
-        sums = np.concatenate([sums, weigh(images[start : start + _NUM_IMAGES])])
+        found = weigh(images[start : start + _NUM_IMAGES])
+        batching.check_finite(session, {"importance weights": found})
+        sums = np.concatenate([sums, found])
         if len(sums) == len(images) or time.monotonic() - saved > _SAVED_EVERY:
             kept.write(sums)
             saved = time.monotonic()
@@ -78,7 +80,7 @@ def estimate(session: Session, num_samples: int, report: Callable[[int], None]) 
 
 def find(session: Session) -> Estimates | None:
     """Returns what is kept for all test images, with ``--nll`` samples; else with the most."""
-    paths = session.result_dir.glob("nll_*.bin")
+    paths = (session.kept_dir or session.result_dir).glob("nll_*.bin")
     names = [re.fullmatch(r"nll_(\d{1,9})(_last)?\.bin", path.name) for path in paths]
     counts = {session.flags["nll"] or int(name[1]) for name in names if name}
     num_images = len(session.test[0])
@@ -95,11 +97,11 @@ def _keep(session: Session, num_samples: int) -> Kept:
     return Kept(session, f"nll_{num_samples}.bin", sources, num_columns=2)
 
 
-def _compile(session: Session, num_samples: int) -> Callable[[np.ndarray], np.ndarray]:
+def compile_weights(model: VAE, num_samples: int) -> Callable[[np.ndarray], np.ndarray]:
     """Returns a function: images → log Σ w_k and log Σ w_k² of each, (num_images, 2)."""
 
     def weigh(images: tf.Tensor, num_samples: int) -> tf.Tensor:
-        terms = session.model.terms(images, num_samples)
+        terms = model.terms(images, num_samples)
         log_weights = terms.log_likelihood - terms.log_q_minus_log_p  # (k, batch)
         sums = [tf.reduce_logsumexp(power * log_weights, axis=0) for power in (1, 2)]
         return tf.stack(sums, axis=1)
@@ -115,9 +117,7 @@ def _compile(session: Session, num_samples: int) -> Callable[[np.ndarray], np.nd
     def run(images: np.ndarray) -> np.ndarray:
         group = tf.constant(images)
         parts = [functions[size](group) for size in sizes]
-        sums = np.logaddexp.reduce([np.asarray(part, np.float64) for part in parts])
-        batching.check_finite(session, {"importance weights": sums})
-        return sums
+        return np.logaddexp.reduce([np.asarray(part, np.float64) for part in parts])
 
     return run
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _NAMES = ("index.json", "index_last.json")  # the best epoch's, or the last one's
 _REPORTS = ("report.html", "report_last.html")
 _FIELDS = ("model", "dataset", "settings", "trained", "thumbnail")  # texts in index.json
-_METRICS = ("elbo", "reconstruction", "kl", "mean_squared_error", "accuracy")
+_METRICS = ("elbo", "nll", "reconstruction", "kl", "mean_squared_error", "accuracy")
 _PIXELS, _MOST_IMAGES = 256, 8  # of a thumbnail: its width, about, and its images side by side
 _MAX_BYTES = 2**20  # of index.json
 _MAX_TEXT = 300
@@ -45,7 +45,8 @@ def note_run(session: Session, measured: Mapping[str, Any]) -> Path:
     content = {
         "model": session.settings["model"],
         "dataset": session.dataset_name,
-        "settings": f"latent_dim {session.latent_dim}, {session.likelihood}",
+        "settings": f"latent_dim {runs.as_word(session.settings['latent_dim'])}, "
+        f"{session.likelihood}",
         "trained": session.record["started"][:10],
         "thumbnail": _draw_thumbnail([session]),
         "metrics": {name: measured[name]["mean"] for name in _METRICS if name in measured},

@@ -14,13 +14,13 @@ Source = np.ndarray | bytes | str
 
 
 class Kept:
-    """A table of numbers in a file among the results.
+    """A table of numbers in a file among the results of a run.
 
     The file is a SHA-256 and the numbers. The hash is that of the numbers and of all that
     determines them, so a file of other numbers, or a damaged one, counts as missing.
 
     Args:
-        session: in whose folder for results the file is.
+        session: in whose ``kept_dir`` the file is.
         name: of the file.
         sources: all that determines the numbers: arrays, bytes and texts.
         num_columns: of the table.
@@ -52,7 +52,7 @@ class Kept:
         row_size, size = self._dtype.itemsize * self._num_columns, self._origin.digest_size
         try:
             with runs.open_regular(
-                self._session.path(self._name), size + row_size * max_rows
+                self._session.path(self._name, self._session.kept_dir), size + row_size * max_rows
             ) as file:
                 signature, content = file.read(size), file.read()
         except OSError:  # not kept yet, or not a file; what stands in the way, ``write`` reports
@@ -66,7 +66,7 @@ class Kept:
     def write(self, rows: np.ndarray) -> None:
         """Replaces the file by one of these rows, (num_rows, num_columns)."""
         content = rows.astype(self._dtype).tobytes()
-        with self._session.write(self._name) as path:
+        with self._session.write(self._name, self._session.kept_dir) as path:
             path.write_bytes(self._sign(content) + content)
 
     def _sign(self, content: bytes) -> bytes:

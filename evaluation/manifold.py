@@ -7,11 +7,20 @@ from pathlib import Path
 import numpy as np
 
 import figures
-from evaluation import batching
+from evaluation import NotApplicable, batching
 from evaluation.session import Session
 
 _STEPS = 20  # images along an axis
 _NUM_SAMPLES = 10_000  # of a prior whose mean and spread are not known
+
+
+def check(session: Session) -> None:
+    """Raises NotApplicable for a hierarchy: its lower levels depend on those above them."""
+    if len(session.levels) > 1:
+        raise NotApplicable(
+            "--manifold draws a plane of one level of z, and this run has "
+            f"{len(session.levels)}, of which each depends on those above: type --traverse"
+        )
 
 
 def run(session: Session) -> list[Path]:

@@ -11,7 +11,8 @@ import numpy as np
 import figures
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, to_bits_per_dimension
-from evaluation import batching, importance, index
+from catalog.models import MODELS
+from evaluation import batching, importance, index, quality
 from evaluation.session import Session
 from evaluation.statistics import decomposition, summaries
 
@@ -48,9 +49,10 @@ def measure(session: Session) -> dict[str, Any]:
     dimension if the likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for a
     Gaussian likelihood, is what training by squared error reports, whatever the standard
     deviation of the noise. ``mutual_information``, ``total_correlation`` and
-    ``dimension_wise_kl`` are estimated from 1,000 images. An autoencoder has
+    ``dimension_wise_kl``, of one level of z, are estimated from 1,000 images. An autoencoder has
     ``code_variance`` instead of ``posterior_mean_variance``. ``importance_sampling`` says how
-    NLL was estimated.
+    NLL was estimated. The measures of ``--quality`` have a mean and a standard error over draws;
+    see ``quality.find``.
     """
     images, labels = session.test
     model = session.model
@@ -67,7 +69,7 @@ def measure(session: Session) -> dict[str, Any]:
     sampling: dict[str, Any] = {}
     if model.is_variational:
         per_image["elbo"] = -(losses["reconstruction"] + losses["kl"])
-        per_image["kl"] = losses["kl"]
+        per_image |= {name: losses[name] for name in losses if name.startswith("kl")}
         has_bits = LIKELIHOODS[likelihood].has_256_values
         if has_bits:
             bits = to_bits_per_dimension(-per_image["elbo"], images.shape[1:])
@@ -78,7 +80,8 @@ def measure(session: Session) -> dict[str, Any]:
                 bits = to_bits_per_dimension(-estimates.log_p, images.shape[1:])
                 per_image["nll_bits_per_dimension"] = bits
             sampling = {"importance_sampling": _describe(estimates)}
-        per_image |= _decompose_kl(session)
+        if not MODELS[session.settings["model"]].has_levels:
+            per_image |= _decompose_kl(session)
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]
@@ -101,6 +104,7 @@ def measure(session: Session) -> dict[str, Any]:
         "active_units": int(summaries.find_active(variance).sum()),
         "latent_dim": session.latent_dim,
         **sampling,
+        **quality.find(session),
         **by_dimension,
     }
 
@@ -172,6 +176,8 @@ def _format(measured: dict[str, Any]) -> str:
         )
     if "importance_sampling" in measured:
         lines += _format_sampling(measured)
+    if "sample_quality" in measured:
+        lines += quality.format_table(measured)
     active = METRICS["active_units"].heading
     lines.append(f"  {active:<19}{measured['active_units']:>6} of {measured['latent_dim']}")
     if "kl_per_dimension" in measured:
@@ -180,7 +186,7 @@ def _format(measured: dict[str, Any]) -> str:
         more = f", {len(kl) - 10} more in metrics.json" if len(kl) > 10 else ""
         lines.append(f"  KL by dimension    {shown}{more}")
     elif "kl" in measured:
-        lines.append("  KL by dimension    not known for this prior")
+        lines.append("  KL by dimension    not known for this model and prior")
     return "\n".join(lines)
 
 

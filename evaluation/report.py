@@ -13,10 +13,10 @@ import numpy as np
 import figures
 import runs
 from catalog.metrics import METRICS
-from evaluation import batching, curves, index, latent, metrics, samples
+from evaluation import batching, curves, index, latent, metrics, quality, samples
 from evaluation.session import Session
 from evaluation.statistics import classification
-from models import VAE, DiagonalGaussian, functional
+from models import VAE, DiagonalGaussian, HierarchicalVAE, functional
 from report import graph, page
 
 _NUM_SAMPLES = 1000
@@ -124,7 +124,8 @@ def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any
         ],
         "protocol": f"Means over {measured['num_images']:,} test images: binarize "
         f"{measured['binarize']}, likelihood {measured['likelihood']}"
-        + (", one sample of z per image." if session.model.is_variational else "."),
+        + (", one sample of z per image." if session.model.is_variational else ".")
+        + (f" {quality.describe_reference(measured)}" if "sample_quality" in measured else ""),
         "kl": kl,
         "order": [int(each) for each in np.argsort(-np.array(kl or variance), kind="stable")],
         "history": {name: [_finite(row[name]) for row in history] for name in columns},
@@ -134,6 +135,8 @@ def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any
         "is_variational": session.model.is_variational,
         "likelihood": session.likelihood,
         "prior": session.prior,
+        "draws_standard_normal": session.draws_standard_normal,
+        "num_levels": len(session.levels),
         "image_shape": list(session.info.image_shape),
         "latent_dim": session.latent_dim,
         "spread": _measure_spread(session.test_posterior[0]),
@@ -177,20 +180,25 @@ def make_networks(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Mod
     """Returns the networks of the page: ``encoder`` and ``decoder`` of ``functional``, and terms.
 
     ``terms``: images, z and the parameters of q(z|x) → ``reconstruction``, −log p(x|z), and ``kl``,
-    both (batch,) in nats. Those of an autoencoder have neither the parameters nor the KL.
+    both (batch,) in nats. Those of an autoencoder have neither the parameters nor the KL, those of
+    a hierarchy compute the parameters from the images.
     """
     parts = functional.build(model, image_shape)
-    z_shape = (model.encoder.latent_dim,)
+    z_shape = (model.latent_dim,)
+    is_hierarchy = isinstance(model, HierarchicalVAE)
 
     def compute(images, z, z_mean=None, z_log_var=None):
         outputs = {"reconstruction": -model.likelihood.log_prob(images / 255, model.decoder(z))}
-        if z_mean is not None:
+        if is_hierarchy:
+            log_q = model.posterior(images / 255, training=False).log_prob(z)
+            outputs["kl"] = log_q - model.log_prior(z)
+        elif z_mean is not None:
             kl = model.prior.kl(DiagonalGaussian(z_mean, z_log_var), z)
             outputs["kl"] = keras.ops.sum(kl, axis=-1) if model.prior.by_dimension else kl
         return outputs
 
     shapes = {"images": image_shape, "z": z_shape}
-    if model.is_variational:
+    if model.is_variational and not is_hierarchy:
         shapes |= {"z_mean": z_shape, "z_log_var": z_shape}
     terms = functional.trace("terms", compute, **shapes)
     return {"encoder": parts["encoder"], "decoder": parts["decoder"], "terms": terms}

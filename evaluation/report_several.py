@@ -18,7 +18,6 @@ from report import page
 
 _NUM_IMAGES = 200  # in the page, of alternating classes
 _NUM_SAMPLES = 100
-_NORMAL = "standard_normal"
 
 Tables = Sequence[dict[str, Any]]  # of each run, what was measured
 
@@ -81,7 +80,7 @@ def _draw_samples(session: Session, noise: np.ndarray, order: Sequence[int]) -> 
     Runs with this prior share the noise: each takes the first numbers for its first dimensions in
     the order of the sliders.
     """
-    if session.model.is_variational and session.prior != _NORMAL:
+    if session.model.is_variational and not session.draws_standard_normal:
         return batching.sample_prior(session, len(noise))
     z = np.empty((len(noise), session.latent_dim))
     z[:, order] = noise[:, : session.latent_dim]

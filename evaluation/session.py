@@ -18,6 +18,7 @@ import figures
 import runs
 from catalog import read_by
 from catalog.datasets import is_known, is_path, short_name
+from catalog.values import to_levels
 from evaluation import RequestError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Session:
         flags: of evaluate.py, by name.
         loaded: images already loaded, by dataset and split. Sessions that share it load the
             images of a dataset once.
+        kept_dir: folder of numbers of this run that are computed once; None for ``result_dir``.
 
     Attributes:
         saved_epoch: epoch after which the model was saved, once it is loaded; None if unknown.
@@ -56,6 +58,7 @@ class Session:
     result_dir: Path
     flags: Mapping[str, Any]
     loaded: dict[tuple[str, str], Images] = dataclasses.field(default_factory=dict)
+    kept_dir: Path | None = None
     saved_epoch: int | None = dataclasses.field(default=None, init=False)
     drawn_maps: set[str] = dataclasses.field(default_factory=set, init=False)
 
@@ -67,9 +70,14 @@ class Session:
         return self.record["flags"]
 
     @property
+    def levels(self) -> tuple[int, ...]:
+        """Dimensions of each level of z; most models have one."""
+        return to_levels(self.settings["latent_dim"])
+
+    @property
     def latent_dim(self) -> int:
-        """Dimensions of z."""
-        return self.settings["latent_dim"]
+        """Dimensions of z, all levels together."""
+        return sum(self.levels)
 
     @property
     def likelihood(self) -> str:
@@ -80,6 +88,11 @@ class Session:
     def prior(self) -> str:
         """Name of p(z), which older runs do not record."""
         return self.settings.get("prior", "standard_normal")
+
+    @property
+    def draws_standard_normal(self) -> bool:
+        """Whether p(z) is N(0, I) for all of z."""
+        return self.prior == "standard_normal" and len(self.levels) == 1
 
     @property
     def seed(self) -> int:
@@ -143,7 +156,7 @@ class Session:
         """
         defaults = {name: flag.default for name, flag in read_by(self.settings).items()}
         parts = [self.dataset_name, self.settings["model"]]
-        parts.append(f"latent_dim {runs.format_value(self.latent_dim)}")
+        parts.append(f"latent_dim {runs.as_word(self.settings['latent_dim'])}")
         parts += [
             f"{name} {runs.format_value(self.settings[name])}"
             for name in _SHOWN
@@ -257,26 +270,32 @@ class Session:
 
     # ------------------------------------------------------------------ what is written
 
-    def make_folder(self) -> None:
-        """Makes the folder for results; removes unfinished files of killed processes from it."""
-        self.result_dir.mkdir(parents=True, exist_ok=True)
-        runs.remove_leftovers(self.result_dir)
+    def make_folder(self, folder: Path | None = None) -> None:
+        """Makes a folder for results; removes unfinished files of killed processes from it."""
+        folder = folder or self.result_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        runs.remove_leftovers(folder)
 
-    def path(self, name: str) -> Path:
-        """Returns the path of a result; names of the last epoch's results end in ``_last``."""
-        path = self.result_dir / name
+    def path(self, name: str, folder: Path | None = None) -> Path:
+        """Returns the path of a result; names of the last epoch's results end in ``_last``.
+
+        Args:
+            name: of the file.
+            folder: None for ``result_dir``.
+        """
+        path = (folder or self.result_dir) / name
         suffix = "_last" if self.checkpoint == "last" else ""
         return path.with_name(f"{path.stem}{suffix}{path.suffix}")
 
     @contextlib.contextmanager
-    def write(self, name: str) -> Iterator[Path]:
+    def write(self, name: str, folder: Path | None = None) -> Iterator[Path]:
         """Yields a path to write to; the file then replaces the result ``name`` in one step.
 
         Raises:
             RunError: if it cannot be written; the message names the result.
         """
-        with self.writing(self.path(name)) as path:
-            self.make_folder()
+        with self.writing(self.path(name, folder)) as path:
+            self.make_folder(folder)
             with runs.write_atomically(path) as partial:
                 yield partial
 

@@ -40,7 +40,7 @@ def run(session: Session) -> list[Path]:
     if not session.model.is_variational:
         center, spread = z_mean.mean(axis=0), z_mean.std(axis=0)
         reach = "standard deviations from the mean of the codes of the test images"
-    elif session.prior != "standard_normal":
+    elif not session.draws_standard_normal:
         samples = batching.sample_prior(session, _NUM_SAMPLES)
         center, spread = samples.mean(axis=0), samples.std(axis=0)
         reach = "standard deviations from the mean of the prior"

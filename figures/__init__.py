@@ -15,6 +15,7 @@ from figures.comparison import (
 )
 from figures.curves import draw_curves
 from figures.distributions import draw_loss_distributions
+from figures.factors import draw_information
 from figures.grids import (
     draw_images,
     draw_named_images,
@@ -38,6 +39,7 @@ __all__ = [
     "draw_confusions",
     "draw_curves",
     "draw_images",
+    "draw_information",
     "draw_interpolations",
     "draw_kl_per_dimension",
     "draw_latent_classes",

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
@@ -14,6 +13,7 @@ from figures.style import (
     FAINT,
     INK,
     LINE_LOOKS,
+    SHADES,
     annotate,
     keep_apart,
     new_axes,
@@ -24,7 +24,6 @@ from figures.style import (
     write_name,
 )
 
-_SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#0b3d70"])
 _CELL = 0.36  # inches: the side of a cell of the confusion matrix
 _NUMBER = 0.27  # inches: the smallest cell with a number in it
 _TICK = 0.13  # inches between the names of classes, at least
@@ -99,7 +98,7 @@ def draw_confusions(
         max(longest + side + 0.75 + bar, 5.2), longest + side + 0.55, title, subtitle
     )
     axes = new_axes(figure, longest + 0.5, longest + 0.35, side, side)
-    image = axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
     if bar:
         scale = new_axes(figure, longest + side + 0.65, longest + 0.35, 0.12, side / 2)
         figure.colorbar(image, cax=scale, format="{x:.0%}")

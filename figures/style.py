@@ -16,7 +16,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.text import Text
@@ -39,6 +39,7 @@ CLASS_COLORS = (
     "#fc9f8d",  # salmon
 )
 CLASS_OPACITY = 0.75  # of points on a map
+SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#0b3d70"])  # of shares, 0 to 1
 TRAINING_COLOR, VALIDATION_COLOR = "#717581", "#bd1f01"
 # Lines of one figure: markers and dashes distinguish them in black and white, too.
 LINE_LOOKS: tuple[dict[str, Any], ...] = (

@@ -38,6 +38,7 @@ from models.build import build
 from models.classifier_vae import ClassifierVAE
 from models.compilation import CompilationError, CompiledFunction
 from models.distributions import DiagonalGaussian
+from models.hierarchical_vae import HierarchicalVAE
 from models.networks import NetworkError
 from models.networks.classifier import Classifier
 from models.networks.mlp import Decoder, Encoder
@@ -66,6 +67,7 @@ __all__ = [
     "Decoder",
     "DiagonalGaussian",
     "Encoder",
+    "HierarchicalVAE",
     "LossScaleOptimizer",
     "NetworkError",
     "Terms",

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from catalog.values import to_levels
 from models import likelihoods, networks, objectives, priors, schedules
 from models.corruption import Corruption
 
@@ -43,12 +44,13 @@ def build(
 
 def build_parts(image_shape: tuple[int, int, int], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the parts of a model, and the numbers whose flags its row in the catalog lists."""
+    levels = to_levels(settings["latent_dim"])  # the encoder's is the last
     likelihood = likelihoods.build(settings)
     height, width, channels = image_shape
     outputs_shape = (height, width, likelihood.num_outputs(channels))
     rate, seed = settings["corruption"], settings["seed"]
     parts = {
-        **networks.build(outputs_shape, settings),
+        **networks.build(outputs_shape, {**settings, "latent_dim": levels[-1]}),
         "likelihood": likelihood,
         "seed": seed,
         "corruption": Corruption(rate, seed) if rate else None,

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from models.hierarchical_vae import HierarchicalVAE
 from models.vae import VAE
 
 
@@ -24,7 +25,10 @@ def build(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Model]:
         model: images, noise → reconstruction, z_mean, z_log_var; z = μ + σ · noise
 
     A classifier's ``class_probabilities``, p(y|z) at z_mean, are outputs of ``encoder`` and
-    ``model``. An autoencoder has neither ``z_log_var`` nor ``noise``.
+    ``model``. An autoencoder has neither ``z_log_var`` nor ``noise``. The ``model`` of a hierarchy
+    samples each level given those above, and there is a fourth part:
+
+        prior: z_top, noise → z, with the levels below the top drawn from p(z_l | z_{>l})
 
     Args:
         model: a built model, in any precision.
@@ -32,7 +36,7 @@ def build(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Model]:
     """
 
     def encode(images):
-        posterior = model.encode(images / 255)
+        posterior = model.posterior(images / 255, training=False)
         outputs = {"z_mean": posterior.mean}
         if model.is_variational:
             outputs["z_log_var"] = posterior.log_var
@@ -45,13 +49,21 @@ def build(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Model]:
         z = posterior.mean if noise is None else posterior.sample(noise)
         return {"reconstruction": 255 * model.decode(z), **outputs}
 
-    z_shape = (model.encoder.latent_dim,)
+    def sample(z_top, noise):
+        return {"z": model.sample_lower(z_top, noise)}
+
+    z_shape = (model.latent_dim,)
     noise_shape = {"noise": z_shape} if model.is_variational else {}
-    return {
+    parts = {
         "encoder": trace("encoder", lambda images: encode(images)[1], images=image_shape),
         "decoder": trace("decoder", lambda z: {"images": 255 * model.decode(z)}, z=z_shape),
         "model": trace("model", reconstruct, images=image_shape, **noise_shape),
     }
+    if isinstance(model, HierarchicalVAE):
+        *lower, top = model.levels
+        shapes = {"z_top": (top,), "noise": (sum(lower),)}
+        parts["prior"] = trace("prior", sample, **shapes)
+    return parts
 
 
 def trace(name: str, function: Any, **shapes: Sequence[int]) -> keras.Model:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from models.distributions import DiagonalGaussian
+from models.distributions import Posterior
 
 
 class Terms(NamedTuple):
@@ -20,16 +20,19 @@ class Terms(NamedTuple):
         log_q_minus_log_p: log q(z|x) − log p(z), (k, batch), in nats.
         kl_by_dimension: KL(q(z|x) ‖ p(z)) of each latent dimension, (batch, latent_dim), where the
             prior has it in closed form; else None.
+        kl_by_level: the part of the KL at each level of a hierarchy, (batch, num_levels), averaged
+            over the samples of the levels above; None for one level.
         added: what the model adds to the loss of each image, (batch,), or 0.
         reported: further metrics, name → (batch,).
         weights: of each image in the means of ``reported``, (batch,); None for equal weights.
     """
 
-    posterior: DiagonalGaussian
+    posterior: Posterior
     z: Any
     log_likelihood: Any
     log_q_minus_log_p: Any
     kl_by_dimension: Any = None
+    kl_by_level: Any = None
     added: Any = 0.0
     reported: Mapping[str, Any] = {}
     weights: Any = None
@@ -42,6 +45,7 @@ class Terms(NamedTuple):
     @property
     def kl(self):
         """KL(q(z|x) ‖ p(z)), (batch,): in closed form if there is one, else from the samples."""
-        if self.kl_by_dimension is None:
+        parts = self.kl_by_dimension if self.kl_by_level is None else self.kl_by_level
+        if parts is None:
             return ops.mean(self.log_q_minus_log_p, axis=0)
-        return ops.sum(self.kl_by_dimension, axis=-1)
+        return ops.sum(parts, axis=-1)

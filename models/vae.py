@@ -76,22 +76,18 @@ class VAE(ImageModel):
 
     def build(self, input_shape):
         input_shape = (None, *input_shape[1:])
-        latent_shape = (None, self.encoder.latent_dim)
+        latent_shape = (None, self.latent_dim)
+        self.prior.connect(self.encoder, input_shape[1:])
         for part, shape in (
             (self.encoder, input_shape),
             (self.decoder, latent_shape),
-            (self.prior, latent_shape),
+            (self.prior, (None, self.encoder.latent_dim)),
             (self.sampling, latent_shape),
             (self.corruption, input_shape),
             (self.likelihood, input_shape),
         ):
-            if part is None:
-                continue
-            if not part.built:
-                part.build(shape)
-            if not part.trainable:  # of a file: Keras has frozen the part, but not its layers,
-                part.trainable = True  # and passes on changes only
-                part.trainable = False
+            if part is not None:
+                build_part(part, shape)
         outputs = self.decoder.compute_output_spec(keras.KerasTensor(latent_shape)).shape[1:]
         self.image_shape = input_shape[1:]
         *size, channels = self.image_shape
@@ -103,6 +99,11 @@ class VAE(ImageModel):
                 f"image_shape={expected}"
             )
         super().build(input_shape)
+
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of z."""
+        return self.encoder.latent_dim
 
     # -------------------------------------------------------- the evidence lower bound
 
@@ -245,7 +246,8 @@ class VAE(ImageModel):
         Args:
             images: (batch, height, width, channels) in [0, 1].
         """
-        return self.posterior(images, training=False)
+        posterior = self.posterior(images, training=False)
+        return DiagonalGaussian(posterior.mean, posterior.log_var)
 
     def decode(self, z):
         """Returns E[x|z], (batch, height, width, channels) in [0, 1].
@@ -254,7 +256,7 @@ class VAE(ImageModel):
             z: (batch, latent_dim).
         """
         z = to_tensor(z, "float32")
-        check_z(z, self.encoder.latent_dim)
+        check_z(z, self.latent_dim)
         return self.likelihood.mean(self.decoder_outputs(z, training=False))
 
     def reconstruct(self, images):
@@ -286,14 +288,15 @@ class VAE(ImageModel):
 
     def posterior(self, images, training) -> DiagonalGaussian:
         """Returns q(z|x) in float32; in training, of the corrupted images."""
+        return self.encoder(self.prepare(images, training), training=training).to_float32()
+
+    def prepare(self, images, training):
+        """Returns what the encoder sees: images, checked; in training, corrupted."""
         images = to_tensor(images)
         check_images(images, self.image_shape)
         if not self.built:  # Keras builds a model when it is called; fit only calls train_step
             self.build(images.shape)
-        if self.corruption:
-            images = self.corruption(images, training=training)
-        mean, log_var = self.encoder(images, training=training)
-        return DiagonalGaussian(ops.cast(mean, "float32"), ops.cast(log_var, "float32"))
+        return self.corruption(images, training=training) if self.corruption else images
 
     def decoder_outputs(self, z, training):
         """Returns the decoder's outputs in float32, (batch, height, width, channels).
@@ -327,6 +330,15 @@ class VAE(ImageModel):
         for name in cls._PARTS:
             config[name] = keras.saving.deserialize_keras_object(config.get(name), custom_objects)
         return cls(**config)
+
+
+def build_part(part: keras.layers.Layer, shape) -> None:
+    """Builds a part of a model for inputs of a shape, unless it is built."""
+    if not part.built:
+        part.build(shape)
+    if not part.trainable:  # of a file: Keras has frozen the part, but not its layers,
+        part.trainable = True  # and passes on changes only
+        part.trainable = False
 
 
 def _from_earlier_version(config: Mapping[str, Any]) -> dict[str, Any]:

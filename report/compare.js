@@ -280,9 +280,9 @@ class ComparePage {
           return canvas;
         })))));
     const plain = this.runs.filter(({ run }) => !run.is_variational);
-    const learned = this.runs.filter(({ run }) => run.is_variational && run.prior !== "standard_normal");
+    const learned = this.runs.filter(({ run }) => run.is_variational && !run.draws_standard_normal);
     element("prior-text").textContent = "Each column has the same noise from N(0, I) in all runs."
-      + learned.map(({ number, run }) => ` ${letterOf(number)} has a learned prior (${run.prior}) and its own samples.`).join("")
+      + learned.map(({ number, run }) => ` ${letterOf(number)} has a learned prior (${run.num_levels > 1 ? `${run.num_levels} levels` : run.prior}) and its own samples.`).join("")
       + plain.map(({ number, run }) => ` ${letterOf(number)} is an autoencoder: it was never trained to decode N(0, I). `
         + `Its codes spread by ${format(run.scale.reduce((sum, each) => sum + each, 0) / run.scale.length)} per dimension, `
         + "the noise by 1, so the noise falls between codes and decodes to what no image looks like.").join("");

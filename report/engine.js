@@ -160,17 +160,17 @@ const engine = (() => {
 
   // ---------------------------------------------------------------------------- layers
 
-  function dense([batch, width], [kernel, bias]) {
-    const units = kernel.shape[1];
-    return [[batch, units], ([x]) => {
+  /** Prepares the product of two matrices, plus a row if there is one. */
+  function matmul([batch, width], [, units]) {
+    return [[batch, units], ([x, kernel, bias]) => {
       const out = new Float32Array(batch * units), row = new Float64Array(units);
       for (let image = 0; image < batch; image++) {
-        for (let unit = 0; unit < units; unit++) row[unit] = bias.data[unit];
+        for (let unit = 0; unit < units; unit++) row[unit] = bias ? bias[unit] : 0;
         for (let index = 0; index < width; index++) {
           const value = x[image * width + index];
           if (value === 0) continue; // many pixels are black
           for (let unit = 0, at = index * units; unit < units; unit++, at++) {
-            row[unit] += value * kernel.data[at];
+            row[unit] += value * kernel[at];
           }
         }
         out.set(row, image * units);
@@ -302,8 +302,11 @@ const engine = (() => {
     Conv2D: ({ shapes: [shape], config, weights }) => convolution(shape, config, weights, false),
     Conv2DTranspose: ({ shapes: [shape], config, weights }) =>
       convolution(shape, config, weights, true),
-    Dense: ({ shapes: [shape], config, weights }) =>
-      then(dense(shape, weights), (out) => activation(config.activation, out)),
+    Dense: ({ shapes: [shape], config, weights: [kernel, bias] }) => {
+      const [out, run] = matmul(shape, kernel.shape);
+      const product = [out, ([x]) => run([x, kernel.data, bias.data])];
+      return then(product, (units) => activation(config.activation, units));
+    },
     Flatten: ({ shapes: [shape] }) => reshaped([shape[0], count(shape.slice(1))]),
     GetItem: ({ shapes: [shape], config }) => getItem(shape, config.key),
     GroupNormalization: ({ shapes: [shape], config, weights }) =>
@@ -316,6 +319,7 @@ const engine = (() => {
     }),
     Logsumexp: ({ shapes: [shape], config }) =>
       reduced(shape, config.axis, config.keepdims, logSumExp),
+    Matmul: ({ shapes: [first, second] }) => matmul(first, second),
     PReLU: ({ shapes: [shape], weights: [alpha] }) => {
       const [out, run] = elementwise((x, slope) => (x < 0 ? x * slope : x), [shape, alpha.shape]);
       return [out, ([x]) => run([x, alpha.data])];

@@ -22,7 +22,7 @@ class Results {
     const grids = [gallery.reconstructions(describe), gallery.worst(page.worst(), describe)];
     if (run.arrays.samples) grids.push(gallery.samples());
     if (run.arrays.sample_classes) grids.push(gallery.samplesByClass());
-    if (run.latent_dim > 1) grids.push(gallery.manifold());
+    if (run.latent_dim > 1 && run.num_levels === 1) grids.push(gallery.manifold());
     element("figures").append(...grids);
   }
 }

@@ -85,7 +85,7 @@ class Model {
   terms(pixels, { mean, logVar }, z) {
     const vector = (data) => ({ shape: [1, this.latentDim], data: Float32Array.from(data) });
     const inputs = { images: this.tensorOf(pixels), z: vector(z) };
-    if (logVar) Object.assign(inputs, { z_mean: vector(mean), z_log_var: vector(logVar) });
+    if (logVar && this.run.num_levels === 1) Object.assign(inputs, { z_mean: vector(mean), z_log_var: vector(logVar) });
     const { reconstruction, kl } = this.run.networks.terms(inputs);
     return { reconstruction: reconstruction.data[0], kl: kl ? kl.data[0] : null };
   }

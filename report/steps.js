@@ -26,7 +26,8 @@ function explainLoss(model, pixels, posterior, epsilon = null, decoded = null) {
     logVar
       ? step("posterior", "2. The encoder gives μ and σ", [spreadChart(mean, logVar, run.order, run.spread)],
         "For each dimension of z: the mean μ (dot) and the standard deviation σ (line). "
-        + "Gray: where the means of two thirds of the test images are.",
+        + "Gray: where the means of two thirds of the test images are."
+        + (run.num_levels > 1 ? ` z has ${run.num_levels} levels: μ and σ of each are those at the means of the levels above.` : ""),
         citeEquation("log q(z|x) = log 𝒩(z; μ, σ^2 I)", "equation 9", "models/distributions.py"))
       : step("posterior", "2. The encoder gives z", [spreadChart(mean, null, run.order, run.spread)],
         "One number for each dimension, without any noise: an autoencoder's code. "
@@ -59,9 +60,10 @@ function explainSum(run, reconstruction, kl, loss, number) {
   if (kl !== null) {
     cited.unshift(citeEquation(`loss = − log p(x|z) + ${beta ? "β · " : ""}KL(q(z|x) ‖ p(z))`,
       "equation 3, with the opposite sign", "models/vae.py"));
-    cited.push(run.prior === "standard_normal"
+    const source = run.num_levels > 1 ? "models/hierarchical_vae.py" : `models/priors/${run.prior}.py`;
+    cited.push(run.draws_standard_normal
       ? citeEquation("KL = − ½ ∑_k (1 + log σ_k^2 − μ_k^2 − σ_k^2)", "appendix B", "models/priors/standard_normal.py")
-      : citeEquation("KL ≈ log q(z|x) − log p(z)", "equation 2, at this z", `models/priors/${run.prior}.py`));
+      : citeEquation("KL ≈ log q(z|x) − log p(z)", "equation 2, at this z", source));
   }
   return make("li", { class: "step loss" },
     make("div", {}, make("h3", {}, `${number}. The loss adds up`),

@@ -119,7 +119,7 @@ VALUES = [
     ("evaluate", "--compare ''", "^flag --compare=: expected names of runs"),
     ("evaluate", "--compare a,,b", "^flag --compare=a,,b: expected names of runs"),
     ("evaluate", "--compare ../a,b", "^flag --compare=../a,b: expected names of runs"),
-    ("evaluate", "--curves --latent_dim 2,4", "^flag --latent_dim=2,4: expected an integer"),
+    ("evaluate", "--curves --latent_dim 2,x", "^flag --latent_dim=2,x: expected an integer"),
     ("evaluate", "--curves --num_epochs ten", "^flag --num_epochs=ten: expected an integer"),
     ("evaluate", "--curve", "^unknown flag --curve: did you mean --curves?"),
     ("evaluate", "--curves --resume", "^unknown flag --resume, which is a flag of train.py"),
@@ -177,7 +177,14 @@ CONTRADICTIONS = [
         "--model classifier_vae --dataset digits --num_labels 1294",
         "^flag --num_labels=1294: expected at most the 1293 images",
     ),
-    ("train", "--latent_dim 2,4,8", "to train one run for each, type --sweep latent_dim=2,4,8"),
+    (
+        "train",
+        "--latent_dim 2,4,8",
+        "^flag --latent_dim=2,4,8: --model vae has one level; to train one run for each, type "
+        "--sweep latent_dim=2,4,8; for a hierarchy of these levels, --model hierarchical_vae",
+    ),
+    ("train", "--model hierarchical_vae --latent_dim 6,5,4,3,2,1", "each of up to 5 levels"),
+    ("train", "--conditional_dims 8", "--model vae does not read it"),
     ("train", "--sweep latent_dim=2,2", "expected each value once"),
     ("train", "--sweep beta=1,1.0", "two of them are the same"),
     ("train", "--sweep latent_dim=2,0", "^flag --latent_dim=0: expected an integer"),
@@ -350,6 +357,11 @@ OWN = [
 # Requests that do not apply to the run.
 REQUESTS = [
     ("evaluate", "--run_name ready --generate_class 3", "--generate_class"),
+    (
+        "evaluate",
+        "--run_name patches --quality",
+        "patches has none: choose a run of mnist, fashion_mnist, digits",
+    ),
     ("evaluate", "--run_name labeled --generate_class ten", "expected one of 0, 1"),
     ("evaluate", "--run_name labeled --generate_class 10", "or its number, 0 to 9"),
     ("evaluate", "--run_name ready --export keras --quantize", "^flag --quantize is for tflite"),
@@ -357,6 +369,11 @@ REQUESTS = [
     ("evaluate", "--run_name ready --classify --label_counts 15", "15 is not a multiple of 10"),
     ("evaluate", "--run_name ready --classify --label_counts 10", "type for example"),
     ("evaluate", "--run_name ready --classify --label_counts 90000", "expected at most"),
+    (
+        "evaluate",
+        "--run_name ready --disentanglement",
+        "digits has none: choose a run of --dataset",
+    ),
     ("evaluate", "--run_name ready --ood --ood_dataset digits", "the run was trained on it"),
     ("evaluate", "--run_name ready --ood --ood_dataset mnist --data_dir {images}", "28×28"),
 ]

@@ -29,6 +29,7 @@ def write_folders(root: Path) -> None:
     write_run(trained / "young", best=False)
     write_run(trained / "binary", "--binarize", "dynamic")
     write_run(trained / "labeled", "--model", "classifier_vae")
+    write_run(trained / "patches", "--dataset", "patches")
     write_run(trained / "photographs", "--dataset", "mnist")
     flags_of_digits = cli.settings(cli.parse_train(["train.py", "--dataset", "digits"]))
     write_run(trained / "spheres", flags={**flags_of_digits, "dataset": "spheres"})

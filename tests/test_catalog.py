@@ -105,7 +105,8 @@ def test_a_row_with_new_flags_needs_no_other_change(tmp_path):
         "{'num_components': 5}\n",
         "flag --num_components: --prior standard_normal does not read it; leave it out, or choose "
         "--prior mixture\n",
-        "flag --num_components: --model autoencoder does not read it, nor --prior; leave it out",
+        "flag --num_components: --model autoencoder does not read it, nor --prior; it reads "
+        "--latent_dim; leave it out",
         "  --num_components integer    components of the mixture (with --prior mixture; default: ",
         "  --is_learned                learn the components (with --prior mixture)\n",
     ):

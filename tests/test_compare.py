@@ -88,15 +88,21 @@ def test_trained_runs_are_compared(tmp_path, in_process, capsys):
     in_process("evaluate", "--compare", "digits_*", "--num_gen", "12", "--report", "1")
     index, folder = sorted((tmp_path / "result").iterdir(), key=Path.is_dir)
     assert index.name == "index.html"
+    listed = capsys.readouterr().out.rpartition("\nwritten:\n")[2].split()
     names = {path.name for path in folder.iterdir()}
     drawn = {f"{name}{ending}" for name in DRAWN for ending in (".png", ".pdf")}
     assert names == drawn | {"table.json", "table.csv", "report.html", "index.json"}
-    table = json.loads((folder / "table.json").read_text())
+    path = folder / "table.json"
+    table = json.loads(path.read_text())
     assert [row["label"] for row in table] == [
         "vae, latent_dim 2",
         "autoencoder, latent_dim 3",
         "vae, latent_dim 3",
     ]
-    output = capsys.readouterr().out
-    listed = output.rpartition("\nwritten:\n")[2].split()
     assert sorted(listed) == sorted([*(str(folder / name) for name in names), str(index)])
+
+    in_process("evaluate", "--latent_dim", "2", "--dataset", "digits", "--nll", "3")
+    in_process("evaluate", "--compare", "digits_*", "--num_gen", "12")
+    estimated = [row.get("importance_sampling") for row in json.loads(path.read_text())]
+    assert [each and each["num_samples"] for each in estimated] == [3, None, None]
+    assert "samples of z per image for NLL: 3; none; none\n" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from typing import Any
 
 import catalog
 import data
+from catalog.training import LATENT_DIM
 from catalog.values import counted
 from data import memory
 
@@ -68,7 +69,7 @@ def print_plan(
     place = "in memory"
     if settings["stream"]:
         place = f"streamed from disk, shuffled {training.buffer_size:,} at a time"
-    labeled = ""
+    labeled, latent_dim = "", LATENT_DIM.type.format(settings["latent_dim"])
     if model.uses_labels:
         labeled = f"; {settings['num_labels'] or 'all'} training images are labeled"
     model_row = catalog.PARTS["model"][settings["model"]]
@@ -83,7 +84,7 @@ def print_plan(
             else {}
         ),
         "images": f"{place}: {rows['images']}{labeled}",
-        "model": f"{settings['model']}, latent_dim {settings['latent_dim']}, "
+        "model": f"{settings['model']}, latent_dim {latent_dim}, "
         f"{model.count_params():,} parameters",
         "network": _describe_part("network", settings)
         + (f"; chosen by auto for {rows['network']}" if "network" in rows else ""),

@@ -2,6 +2,7 @@
 
 classification    support vector machines and nearest neighbors with few labels
 detection         the area under the ROC curve of a score
+fidelity          how far the distribution of samples is from that of other images
 neighborhood      coordinates in a graph of nearest neighbors, learned without labels
 summaries         means with standard errors, quantiles, active units
 """

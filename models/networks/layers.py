@@ -176,14 +176,17 @@ class GaussianEncoder(Network):
         shape = (input_shape[0], self.latent_dim)
         return shape, shape
 
-    def call(self, images):
+    def call(self, images, with_features=False):
         """Returns the posterior, a ``DiagonalGaussian`` of shape (batch, latent_dim).
 
         Args:
             images: (batch, height, width, channels) in [0, 1].
+            with_features: whether to return (posterior, features), the latter being what its
+                parameters are computed from, (batch, num_features).
         """
         features = apply_chain(self.layers_before_z(), images)
-        return DiagonalGaussian(self.z_mean(features), self.z_log_var(features))
+        posterior = DiagonalGaussian(self.z_mean(features), self.z_log_var(features))
+        return (posterior, features) if with_features else posterior
 
 
 class OutputsDecoder(Network):

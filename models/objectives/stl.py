@@ -8,7 +8,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.distributions import DiagonalGaussian
 from models.objectives.objective import Objective
 from models.terms import Terms
 
@@ -38,6 +37,6 @@ class StickingTheLanding(Objective):
 
 def stop_posterior(terms: Terms) -> Terms:
     """Returns the same terms; the gradient of log q(z|x) reaches its parameters through z only."""
-    posterior = DiagonalGaussian(*map(ops.stop_gradient, terms.posterior))
     log_prior = terms.posterior.log_prob(terms.z) - terms.log_q_minus_log_p
-    return terms._replace(log_q_minus_log_p=posterior.log_prob(terms.z) - log_prior)
+    log_q = terms.posterior.log_prob_of_path(terms.z)
+    return terms._replace(log_q_minus_log_p=log_q - log_prior)

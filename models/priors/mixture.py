@@ -47,25 +47,32 @@ class Mixture(Prior):
         self.means = self.add_weight(shape, first_means, name="means")
         self.log_vars = self.add_weight(shape, "zeros", name="log_vars")
 
+    def components(self) -> tuple[Any, DiagonalGaussian]:
+        """Returns the logits of the weights, (num_components,), and the Gaussians.
+
+        The Gaussians are one ``DiagonalGaussian`` of shape (num_components, latent_dim).
+        """
+        return self.logits, DiagonalGaussian(self.means, self.log_vars)
+
     def log_prob(self, z):
         """Returns log p(z) in nats: shape (…, batch)."""
-        components = DiagonalGaussian(self.means, self.log_vars)
-        log_joint = components.log_prob(z[..., None, :]) + ops.log_softmax(self.logits)
+        logits, gaussians = self.components()
+        log_joint = gaussians.log_prob(z[..., None, :]) + ops.log_softmax(logits)
         return ops.logsumexp(log_joint, axis=-1)
 
     def sample(self, num_samples: int, seed: int):
         """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""
+        logits, gaussians = self.components()
         of_component, of_z = noise.derive_seed(seed, "component"), noise.derive_seed(seed, "z")
-        chosen = keras.random.categorical(self.logits[None], num_samples, seed=of_component)[0]
-        component = DiagonalGaussian(
-            ops.take(self.means, chosen, 0), ops.take(self.log_vars, chosen, 0)
-        )
-        return component.sample(keras.random.normal((num_samples, self.latent_dim), seed=of_z))
+        chosen = keras.random.categorical(logits[None], num_samples, seed=of_component)[0]
+        gaussian = DiagonalGaussian(*(ops.take(each, chosen, 0) for each in gaussians))
+        return gaussian.sample(keras.random.normal((num_samples, self.latent_dim), seed=of_z))
 
     def arrays(self):
         """Returns ``weights`` (num_components,), ``means`` and ``stddevs`` (…, latent_dim)."""
+        logits, (means, log_vars) = self.components()
         logits, means, log_vars = (
-            np.asarray(weight, "float64") for weight in (self.logits, self.means, self.log_vars)
+            np.asarray(each, "float64") for each in (logits, means, log_vars)
         )
         weights = np.exp(logits - logits.max())
         stddevs = np.exp(log_vars / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -25,6 +26,14 @@ class Prior(keras.layers.Layer):
     def __init__(self, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.latent_dim: int | None = None
+
+    def connect(self, encoder: keras.layers.Layer, image_shape: Sequence[int]) -> None:
+        """Gives it the model's encoder before it is built; most priors do not need it.
+
+        Args:
+            encoder: images to ``DiagonalGaussian``.
+            image_shape: (height, width, channels).
+        """
 
     def build(self, input_shape):
         self.latent_dim = input_shape[-1]

@@ -14,7 +14,9 @@ def test_ood_dataset_has_no_default():
     for name in data.DATASETS:
         flags = cli.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", name])
         assert flags.ood_dataset == name
-    with pytest.raises(cli.UsageError, match="expected mnist, fashion_mnist, digits or patches"):
+    with pytest.raises(
+        cli.UsageError, match="expected mnist, fashion_mnist, digits, patches or shapes"
+    ):
         cli.parse_evaluate(["evaluate.py", "--ood", "--ood_dataset", "noise"])
 
 

@@ -60,7 +60,7 @@ def test_home_and_relative_folders_become_absolute(monkeypatch, tmp_path):
     assert data.resolve_data_dir("images") == tmp_path / "images"
 
 
-@pytest.mark.parametrize("name", ["digits", "patches"])
+@pytest.mark.parametrize("name", ["digits", "patches", "shapes"])
 def test_an_embedded_dataset_is_always_available(answer, tmp_path, name):
     assert data.is_prepared(name, str(tmp_path))
     data.check_available(name, str(tmp_path))

@@ -36,7 +36,7 @@ def test_descriptions_are_consistent(name):
     assert downloadable == (info.version is not None) == (info.download_url is not None)
 
 
-@pytest.mark.parametrize("name", ["digits", "patches"])
+@pytest.mark.parametrize("name", ["digits", "patches", "shapes"])
 def test_embedded_images_have_the_catalogs_counts_shapes_and_labels(name):
     info = data.describe(name)
     train, validation = splits.load_train_and_validation(name)
@@ -84,7 +84,7 @@ def test_an_unknown_name_is_one_line_with_the_known_ones(name, hint, tmp_path):
     with pytest.raises(data.UnknownDataset) as caught:
         data.describe(name, str(tmp_path))
     message = str(caught.value)
-    assert message.startswith("expected mnist, fashion_mnist, digits or patches, another image ")
+    assert message.startswith("expected mnist, fashion_mnist, digits, patches or shapes, another ")
     assert hint in message
     assert "\n" not in message
 

@@ -63,7 +63,9 @@ def expect(model, part, inputs):
         outputs["class_probabilities"] = model.classify_z(posterior.mean)
     if part == "model":
         z = posterior.mean
-        if model.is_variational:
+        if isinstance(model, models.HierarchicalVAE):
+            z = model.posterior(inputs["images"] / 255, training=False).sample(inputs["noise"])
+        elif model.is_variational:
             z = z + np.exp(np.asarray(posterior.log_var) / 2) * inputs["noise"]
         outputs["reconstruction"] = 255 * np.asarray(model.decode(z))
     return outputs
@@ -220,6 +222,20 @@ def test_the_code_of_the_readme_runs_and_gives_the_same_numbers(name, of_mixture
     for output, z in (("samples", found["z"]), ("reconstruction", z_mean)):
         decoded = np.asarray(model.decode(z))
         np.testing.assert_allclose(found[output] / 255, decoded, atol=1e-5)
+
+
+def test_the_readme_of_a_hierarchy_draws_every_level(tmp_path):
+    settings = {"model": "hierarchical_vae", "latent_dim": (4, 2), "conditional_dims": (5,)}
+    session = open_untrained(tmp_path, ("saved_model",), **settings)
+    export.run(session)
+    folder = session.result_dir / "export"
+    found = run_code(read_code(folder, "saved_model"), folder, "z_top", "noise", "z", "samples")
+    z = session.model.sample_lower(found["z_top"], np.zeros((4, 4), "float32"))
+    assert found["z"].shape == (4, 6)
+    np.testing.assert_array_equal(found["z"][:, 4:], found["z_top"])
+    assert np.all(np.abs(found["z"] - z)[:, :4] > 1e-6)  # sampled, not the means
+    decoded = np.asarray(session.model.decode(found["z"]))
+    np.testing.assert_allclose(found["samples"] / 255, decoded, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", PRIORS)

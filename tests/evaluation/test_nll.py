@@ -8,10 +8,12 @@ import scipy.special
 import scipy.stats
 
 import models
+from catalog.priors import PRIORS
 from evaluation import importance, metrics, nll
 from evaluation.session import Session
 from tests.evaluation.sessions import make_session
 from tests.linear_gaussian import SHAPE, find_log_p, make_linear
+from tests.models import test_realnvp
 from tests.settings import make_settings
 
 
@@ -49,12 +51,12 @@ def test_wrong_posteriors_give_the_closed_form_with_many_samples(tmp_path):
     assert found.effective.mean() / 1050 == pytest.approx(math.exp(-0.75), rel=0.05)
 
 
-def test_the_estimated_bias_is_that_of_few_samples(tmp_path):
+def test_the_estimated_bias_is_that_of_few_samples():
     """Of K = 50 samples, 1,000 times: the mean is Var(w) / (2 K E[w]²) below the closed form."""
     rng = np.random.default_rng(9)
     model, matrix, offset = make_linear(rng, error=0.5)
     images = rng.random((60, *SHAPE), np.float32)
-    weigh = importance._compile(open_session(tmp_path, model, images, 50), 50)
+    weigh = importance.compile_weights(model, 50)
     found = [importance._summarize(weigh(images), 50) for _ in range(1000)]
     missing = find_log_p(matrix, offset, images).mean() - np.mean([each.log_p for each in found])
     assert missing == pytest.approx((math.exp(0.75) - 1) / 100, rel=0.2)
@@ -68,27 +70,37 @@ def make_bernoulli(rng: np.random.Generator, **settings) -> models.VAE:
     return model
 
 
-@pytest.mark.parametrize("prior", ["standard_normal", "mixture"])
+def log_mixture(model: models.VAE, z: np.ndarray) -> np.ndarray:
+    return scipy.special.logsumexp(
+        [
+            np.log(weight) + scipy.stats.norm.logpdf(z, mean, stddev).sum(axis=1)
+            for weight, mean, stddev in zip(*model.prior.arrays().values(), strict=True)
+        ],
+        axis=0,
+    )
+
+
+LOG_PRIORS = {
+    "standard_normal": lambda model, z: scipy.stats.norm.logpdf(z).sum(axis=1),
+    "mixture": log_mixture,
+    "vamp": log_mixture,
+    "realnvp": lambda model, z: test_realnvp.log_prob_by_numpy(model.prior, z),
+}
+SMALL = {"vamp": {"num_components": 5}, "realnvp": {"num_couplings": 2, "coupling_units": 4}}
+
+
+@pytest.mark.parametrize("prior", PRIORS)
 def test_two_dimensions_give_the_integral(tmp_path, prior):
     rng = np.random.default_rng(2)
-    model = make_bernoulli(rng, prior=prior)
+    flags = {"prior": prior, **SMALL.get(prior, {})}
+    model = make_bernoulli(rng, **flags)
     model.encoder.z_log_var.set_weights([np.zeros((7, 2)), np.ones(2)])  # wider than p(z|x)
     images = rng.integers(0, 2, (40, *SHAPE)).astype(np.float32)
-    found = estimate(open_session(tmp_path, model, images, 4000, prior=prior))
+    found = estimate(open_session(tmp_path, model, images, 4000, **flags))
 
     axis = np.linspace(-12, 12, 481)
     z = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    if prior == "mixture":
-        parts = model.prior.arrays()
-        log_prior = scipy.special.logsumexp(
-            [
-                np.log(weight) + scipy.stats.norm.logpdf(z, mean, stddev).sum(axis=1)
-                for weight, mean, stddev in zip(*parts.values(), strict=True)
-            ],
-            axis=0,
-        )
-    else:
-        log_prior = scipy.stats.norm.logpdf(z).sum(axis=1)
+    log_prior = LOG_PRIORS[prior](model, z)
     logits = np.asarray(model.decoder(z.astype(np.float32)), np.float64).reshape(len(z), 16)
     pixels = images.reshape(40, 16).astype(np.float64)
     log_joint = pixels @ logits.T - np.logaddexp(0, logits).sum(axis=1) + log_prior

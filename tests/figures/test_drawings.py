@@ -140,6 +140,14 @@ def draw_confusions(full: bool, names, subtitle: str) -> Figure:
     return figures.draw_confusions(shares, names, title, subtitle)
 
 
+def draw_information(num_dims: int, subtitle: str) -> Figure:
+    shares = np.random.default_rng(0).random((5, num_dims))
+    gaps = {"shape": 0.0, "size": 0.5, "angle": 1.0, "x": 0.123, "y": 0.99}
+    title = "Information about each factor by dimension, MIG 0.123"
+    subtitle += " · I(z; factor) / H(factor), % · the 12 most informative of 100 dimensions"
+    return figures.draw_information(shares, gaps, range(89, 89 + num_dims), title, subtitle)
+
+
 def draw_loss_distributions(centers: list[float], spread: float, subtitle: str) -> Figure:
     generator = np.random.default_rng(0)
     titles = ("fashion_mnist, test images", "samples from the prior", "uniform noise")
@@ -192,6 +200,11 @@ def cases() -> Iterator[tuple[str, Callable[[], Figure]]]:
             yield (
                 f"accuracy at {num_labels} within {reach}, {length}",
                 functools.partial(draw_accuracy, num_labels, reach, subtitle),
+            )
+        for num_dims in (1, 2, 12):
+            yield (
+                f"information {num_dims}, {length}",
+                functools.partial(draw_information, num_dims, subtitle),
             )
         for full in (True, False):
             yield (

@@ -50,6 +50,9 @@ def draw_all(seed: int = 0) -> dict[str, Figure]:
         ),
         "curves": figures.draw_curves(history, 2, *texts),
         "images": figures.draw_images(images, *texts),
+        "information": figures.draw_information(
+            generator.random((3, 10)), {"x": 0.5, "angle": 0.25, "size": 0}, range(1, 11), *texts
+        ),
         "interpolations": figures.draw_interpolations(
             images[:2].reshape(1, 2, 8, 8, 1), images[:6].reshape(1, 6, 8, 8, 1), both, *texts
         ),

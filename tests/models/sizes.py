@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from catalog import read_by
+from catalog.models import MODELS
 from catalog.networks import NETWORKS
 from tests.settings import make_settings
 
@@ -38,8 +39,11 @@ SMALL_NETWORKS: dict[str, dict[str, Any]] = {
 def small_settings(network: str, **flags: Any) -> dict[str, Any]:
     """Returns a run's settings with a network of ``SMALL_NETWORKS``, and other flags.
 
-    Flags that the chosen parts do not read are left out.
+    Flags that the chosen parts do not read are left out. The dimensions of z are shared among the
+    levels of a model that has several.
     """
-    wanted = {**SMALL_NETWORKS[network], **flags}
+    wanted = {**SMALL_NETWORKS[network], "conditional_dims": (32,), **flags}
+    if MODELS[wanted.get("model", "vae")].has_levels and isinstance(wanted["latent_dim"], int):
+        wanted["latent_dim"] = (wanted["latent_dim"] - 1, 1)
     known = read_by(wanted)
     return make_settings(**{name: value for name, value in wanted.items() if name in known})

@@ -28,14 +28,20 @@ LATENT_DIM = 3
 TABLES = (MODELS, SMALL_NETWORKS, LIKELIHOODS, PRIORS, OBJECTIVES)
 FIRST = tuple(next(iter(table)) for table in TABLES)
 # All models with all networks and likelihoods, and with all priors and objectives; and, for slow
-# tests, those that differ from the first in one part.
+# tests, those that differ from the first in one part. A hierarchy has the likelihoods of a VAE, and
+# is tested with the first only.
 PRODUCT = [
-    *((*names, *FIRST[3:]) for names in itertools.product(*TABLES[:3])),
+    *(
+        (*names, *FIRST[3:])
+        for names in itertools.product(*TABLES[:3])
+        if not MODELS[names[0]].has_levels or names[2] == FIRST[2]
+    ),
     *(
         (model, *FIRST[1:3], *names)
         for model in MODELS
         for names in itertools.product(*TABLES[3:])
         if names != FIRST[3:] and "prior" in read_by({"model": model})
+        if not (MODELS[model].has_levels and OBJECTIVES[names[1]].needs_one_level)
     ),
 ]
 CORNERS = [names for names in PRODUCT if sum(map(ne, names, FIRST)) < 2]
@@ -99,7 +105,8 @@ def test_every_public_method_gives_the_shapes_and_ranges_it_promises(names, imag
         assert isinstance(posterior, models.DiagonalGaussian)
         assert z_mean.shape == z_log_var.shape == (batch_size, LATENT_DIM)
         kl = model.kl_by_dimension(posterior)
-        assert (kl is not None) == PRIORS[names[3]].by_dimension
+        has_levels = MODELS[names[0]].has_levels
+        assert (kl is not None) == (PRIORS[names[3]].by_dimension and not has_levels)
         assert kl is None or kl.shape == (batch_size, LATENT_DIM)
         assert model.sample_prior(batch_size).shape == (batch_size, LATENT_DIM)
         outputs = (*batch.shape[:-1], model.likelihood.num_outputs(batch.shape[-1]))
@@ -198,7 +205,8 @@ def test_one_batch_overfits(corner, images):
     if corner[2] == "bernoulli":
         assert before > 40
         assert after < 12
-        assert np.mean(np.round(reconstructed) == images) > 0.98
+        least = 0.97 if MODELS[corner[0]].has_levels else 0.98  # two levels are slower
+        assert np.mean(np.round(reconstructed) == images) > least
 
 
 def test_a_training_step_changes_every_weight_and_a_test_step_none(names, images):

@@ -29,6 +29,20 @@ def test_the_loss_is_that_of_the_model(page, session):
     assert f"KL {float(kl):.2f} nats, loss {kl - float(log_likelihood[0, 0]):.2f} nats" in shown
 
 
+def test_the_kl_of_a_hierarchy_is_that_of_all_levels_at_z(tmp_path, open_report):
+    session = save_untrained_run(tmp_path, model="hierarchical_vae", latent_dim=(3, 2))
+    page = open_report(report.run(session)[0]).page
+    model, images = session.model, session.test[0][:1]
+    posterior = model.posterior(images, training=False)
+    z = posterior.mean[None]
+    kl = float((posterior.log_prob(z) - model.log_prior(z))[0, 0])
+    reconstruction = -float(model.log_likelihood(images, z, training=False)[0, 0])
+    text = page.locator("#steps").text_content()
+    assert f"= {reconstruction:.2f} + {kl:.2f} = ".replace("-", "−") in text
+    assert "models/hierarchical_vae.py" in text
+    assert page.locator("canvas.manifold").count() == 0
+
+
 def test_z_is_the_mean_and_then_the_mean_plus_noise_times_spread(page, session):
     posterior = session.model.encode(session.test[0][:1])
     order = page.evaluate("page.run.order")
@@ -81,6 +95,11 @@ def test_equations_are_mathematics_with_indices(page):
         ({"model": "autoencoder"}, "An autoencoder's loss has no other part", "σ"),
         ({"prior": "mixture"}, "models/priors/mixture.py", "appendix B"),
         ({"beta": 4.0}, "4 · KL", "mixture"),
+        (
+            {"model": "hierarchical_vae", "latent_dim": (3, 2)},
+            "z has 2 levels: μ and σ of each are those at the means of the levels above.",
+            "appendix B",
+        ),
         ({"model": "classifier_vae"}, "the classifier adds its own loss", "mixture"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,

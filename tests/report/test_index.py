@@ -77,7 +77,7 @@ def test_all_folders_are_listed_the_newest_first(result, open_index):
     assert read_column(page, 0) == ["later", HOSTILE, "only_figures"]
     assert read_column(page, 3) == ["", HOSTILE, ""]
     headings = page.locator("thead th").all_text_contents()
-    assert headings[6:8] == ["ELBO", "reconstruction"]
+    assert headings[6:9] == ["ELBO", "NLL", "reconstruction"]
     assert read_column(page, 7) == ["−99.00", "−1,234.57", ""]
     assert page.evaluate("window.hacked") is None
 
