@@ -79,6 +79,16 @@ METRICS = {
         depends_on_likelihood=True,
     ),
     "kl": Metric("KL", NATS, "KL(q(z|x) ‖ p(z))", higher_is_better=None, is_trained=True),
+    **{
+        f"kl_{level}": Metric(
+            f"KL, level {level}",
+            NATS,
+            f"the part of the KL at level {level} of a hierarchy; level 1 is next to the image",
+            higher_is_better=None,
+            is_trained=True,
+        )
+        for level in range(1, MAX_LEVELS + 1)
+    },
     "mutual_information": Metric(
         "index-code MI",
         NATS,
@@ -97,16 +107,6 @@ METRICS = {
         "KL of the marginals of the aggregate posterior from the prior, the rest of the KL",
         higher_is_better=None,
     ),
-    **{
-        f"kl_{level}": Metric(
-            f"KL, level {level}",
-            NATS,
-            f"the part of the KL at level {level} of a hierarchy; level 1 is next to the image",
-            higher_is_better=None,
-            is_trained=True,
-        )
-        for level in range(1, MAX_LEVELS + 1)
-    },
     "mean_squared_error": Metric(
         "squared error",
         "summed over pixels",

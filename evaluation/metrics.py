@@ -11,7 +11,6 @@ import numpy as np
 import figures
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, to_bits_per_dimension
-from catalog.models import MODELS
 from evaluation import batching, importance, index, quality
 from evaluation.session import Session
 from evaluation.statistics import decomposition, summaries
@@ -80,7 +79,7 @@ def measure(session: Session) -> dict[str, Any]:
                 bits = to_bits_per_dimension(-estimates.log_p, images.shape[1:])
                 per_image["nll_bits_per_dimension"] = bits
             sampling = {"importance_sampling": _describe(estimates)}
-        if not MODELS[session.settings["model"]].has_levels:
+        if len(session.levels) == 1:  # a lower level's q(z|x) is not one Gaussian
             per_image |= _decompose_kl(session)
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
