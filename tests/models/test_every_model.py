@@ -41,6 +41,7 @@ PRODUCT = [
         for model in MODELS
         for names in itertools.product(*TABLES[3:])
         if names != FIRST[3:] and "prior" in read_by({"model": model})
+        if not (MODELS[model].has_levels and OBJECTIVES[names[1]].needs_one_level)
     ),
 ]
 CORNERS = [names for names in PRODUCT if sum(map(ne, names, FIRST)) < 2]
