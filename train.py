@@ -13,6 +13,7 @@ import cli
 import data
 import runs
 from catalog.networks import AUTO, NETWORKS, choose
+from catalog.values import counted
 from data import shares
 from training import cluster, device, plan, signals, sweep
 from training.job import Job
@@ -148,6 +149,10 @@ def train(argv, info: data.DatasetInfo, data_dir, job: Job, share: shares.Share,
     assert best is not None  # every loss was finite
     run.finish(best, len(result.rows), time.perf_counter() - began)
 
+    if len(result.rows) < settings["num_epochs"]:
+        print(
+            f"\nended early: no lower validation loss in {counted(settings['patience'], 'epoch')}"
+        )
     print(f"\nvalidation, best epoch ({best['epoch']}), losses in nats per image:")
     for name in (name for name in model.trackers if f"val_{name}" in best):
         print(f"  {name:<16}{best['val_' + name]:>10.3f}")

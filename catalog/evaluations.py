@@ -55,6 +55,13 @@ _NUM_POINTS = Flag(
     "images in a latent map",
     group="settings",
 )
+_FEATURES = Flag(
+    "features",
+    Choice(("mean", "sample")),
+    "mean",
+    "features of an image: its posterior mean, or one sample of its posterior",
+    group="settings",
+)
 _CLASSIFY = (
     Flag(
         "label_counts",
@@ -64,13 +71,7 @@ _CLASSIFY = (
         group="settings",
     ),
     Flag("num_trials", Number(int, 1, 1000), 5, "subsets of each size", group="settings"),
-    Flag(
-        "features",
-        Choice(("mean", "sample")),
-        "mean",
-        "features of an image: its posterior mean, or one sample of its posterior",
-        group="settings",
-    ),
+    _FEATURES,
 )
 _OOD_DATASET = Flag(
     "ood_dataset",
@@ -185,6 +186,7 @@ EVALUATIONS = {
     "disentanglement": Evaluation(
         "how well single latent dimensions represent the known factors of the images: mutual "
         "information gap, DCI and FactorVAE score",
+        flags=(_FEATURES,),
         in_all=False,
         checks=True,
         is_common=False,

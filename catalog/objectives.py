@@ -43,4 +43,16 @@ OBJECTIVES = {
     "dreg": Objective(
         "the same with the doubly reparameterized gradient (Tucker et al., 2019)", (_NUM_SAMPLES,)
     ),
+    "tc": Objective(
+        "the bound with --tc_weight times the total correlation of z (β-TC-VAE, Chen et al., 2018)",
+        (
+            Flag(
+                "tc_weight",
+                Number(float, 0),
+                6.0,
+                "weight of the total correlation, called β by Chen et al. (2018); 1: the bound",
+                "tc",
+            ),
+        ),
+    ),
 }

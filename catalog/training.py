@@ -81,15 +81,40 @@ OPTIMIZATION = (
     ),
     Flag(
         "learning_rate_schedule",
-        Choice(("constant", "cosine")),
+        Choice(("constant", "cosine", "steps")),
         "constant",
-        "cosine: falls to 0 at the last step; the run cannot be extended afterwards",
+        "cosine: falls to 0 at the last step; steps: falls in seven steps to a tenth, each three "
+        "times as long as the one before (Burda et al., 2016). Such a run cannot be extended",
         "lr-",
         "training",
     ),
     Flag("batch_size", COUNT, 100, "images per training step", "b", "training", is_common=True),
     Flag(
         "num_epochs", COUNT, 50, "passes over the training images", "", "training", is_common=True
+    ),
+    Flag(
+        "patience",
+        COUNT,
+        None,
+        "epochs without a lower validation loss after which training ends (default: never)",
+        "pat",
+        "training",
+    ),
+    Flag(
+        "ema",
+        Number(float, 0, 0.999999),
+        0.0,
+        "decay per step of a moving average of the weights, which is validated and saved; 0: none",
+        "ema",
+        "training",
+    ),
+    Flag(
+        "clip_norm",
+        Number(float, 0, above=True),
+        None,
+        "norm to which larger gradients are scaled down, over all weights (default: none)",
+        "clip",
+        "training",
     ),
     Flag(
         "precision",

@@ -41,6 +41,7 @@ METHODS: dict[str, tuple[str, str, Callable[..., classification.Classified]]] = 
     ),
     "svm_pixels": ("SVM on pixels", "pixels", classification.classify_by_svm),
 }
+FEATURES = {"mean": "posterior means", "sample": "one sample of each posterior"}
 _GRAPH = 50_000  # training images in the graph of neighbors, at most
 _SHIFTS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # pixels down and to the right
 _WIDTH = max(len(title) for title, _, _ in METHODS.values()) + 2  # of the table's columns
@@ -264,12 +265,11 @@ def _summarize(trials: list[dict[str, Any]], count: int, method: str) -> dict[st
 
 def _format(measured: dict[str, Any]) -> str:
     """Returns a table of accuracies, with one row per size and one column per method."""
-    features = {"mean": "posterior means", "sample": "one sample of each posterior"}
     titles = [title for title, _, _ in METHODS.values()]
     lines = [
         f"accuracy on {measured['num_images']:,} test images, mean ± standard deviation over "
         f"{measured['num_trials']} balanced subsets of the {measured['num_train']:,} images "
-        f"trained on; z: {features[measured['features']]}; + neighborhood: in the graph of up to "
+        f"trained on; z: {FEATURES[measured['features']]}; + neighborhood: in the graph of up to "
         f"{_GRAPH:,} training images without labels; + shifts: also shifted, for labeled images",
         "  labels" + "".join(f"{title:>{_WIDTH}}" for title in titles),
     ]

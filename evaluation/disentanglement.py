@@ -1,6 +1,6 @@
 """``--disentanglement``: how well single latent dimensions represent the known factors.
 
-Three published measures of the posterior means of the test images: the mutual information gap
+Three published measures of the latent features of the test images: the mutual information gap
 (MIG), DCI, and the FactorVAE score (see ``evaluation.statistics.disentanglement``).
 """
 
@@ -57,9 +57,10 @@ def measure(session: Session) -> dict[str, Any]:
     ``information`` is I(z_j; v_k) / H(v_k) and ``importance`` that of the random forests, a row
     for each factor, a column for each latent dimension.
     """
+    from evaluation.classify import FEATURES, encode_features
     from evaluation.statistics import disentanglement as statistics
 
-    codes, _ = session.test_posterior
+    codes = encode_features(session, session.test[0], "test")
     info, seed = session.info, session.seed
     factors = data.source_of(info).load_factors(info, "test")
     information = statistics.measure_information(codes, factors)
@@ -93,7 +94,7 @@ def measure(session: Session) -> dict[str, Any]:
         "information": information.tolist(),
         "importance": importance.tolist(),
         "protocol": {
-            "codes": "posterior means" if session.model.is_variational else "codes",
+            "codes": FEATURES[session.flags["features"]],
             "mig_bins": statistics.NUM_BINS,
             "dci_trees": statistics.NUM_TREES,
             "dci_smallest_leaf": statistics.MIN_LEAF,

@@ -26,17 +26,18 @@ def build(
         settings: the flags of the run by name; ``model``, ``network``, ``likelihood``, ``prior``
             and ``objective`` choose the modules, which read the other flags that they need.
         num_classes: number of classes; not needed by models that use no labels.
-        num_train: number of training images; needed if only some of them are labeled.
+        num_train: number of training images; needed if only some of them are labeled, and by
+            ``objectives.TotalCorrelation``.
 
     Raises:
         NetworkError: if the network's sizes do not fit each other or the images.
     """
     keras.utils.set_random_seed(settings["seed"])  # for the layers' initializers
     keras.config.set_dtype_policy(settings["precision"])
-    facts = {"num_classes": num_classes, "num_train": num_train}
+    settings = {**settings, "num_classes": num_classes, "num_train": num_train}
     parts = build_parts(image_shape, settings)
     module = importlib.import_module(f"models.{settings['model']}")
-    model = module.build(parts, {**settings, **facts})
+    model = module.build(parts, settings)
     model.build((None, *image_shape))
     return model
 

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from keras import ops
 
 LOG_2_PI = math.log(2 * math.pi)
+
+
+class Posterior(Protocol):
+    """q(z|x) of the images in a batch, as a VAE samples from it; see ``DiagonalGaussian``."""
+
+    @property
+    def mean(self) -> Any: ...
+
+    @property
+    def log_var(self) -> Any: ...
+
+    def sample(self, noise: Any) -> Any: ...
+
+    def log_prob(self, z: Any) -> Any: ...
+
+    def log_prob_of_path(self, z: Any) -> Any: ...
 
 
 class DiagonalGaussian(NamedTuple):
@@ -56,3 +72,23 @@ class DiagonalGaussian(NamedTuple):
         log_ratio = self.log_var - other.log_var
         squares = ops.square(self.mean - other.mean) * ops.exp(-other.log_var)
         return 0.5 * (squares + ops.expm1(log_ratio) - log_ratio)
+
+    def log_prob_of_each(self, z):
+        """Returns log N(z; m_k, diag(s_k²)) of each z under each of K Gaussians: (…, batch, K).
+
+        In nats, from ½ z²/s² − z m/s² + ½ m²/s², whose sums over dimensions are one product of
+        matrices: for many Gaussians several times as fast as ``log_prob(z[..., None, :])``. In
+        float64, because the sums are much smaller than their terms.
+
+        Args:
+            z: (…, batch, latent_dim).
+        """
+        shape = (*z.shape[:-2], -1, self.mean.shape[0])
+        z = ops.cast(ops.reshape(z, (-1, z.shape[-1])), "float64")
+        mean, log_var = ops.cast(self.mean, "float64"), ops.cast(self.log_var, "float64")
+        precision = ops.exp(-log_var)
+        powers = ops.concatenate([ops.square(z), z], axis=-1)
+        factors = ops.concatenate([0.5 * precision, -precision * mean], axis=-1)
+        rest = 0.5 * ops.sum(ops.square(mean) * precision + log_var + LOG_2_PI, axis=-1)
+        negative = ops.matmul(powers, ops.transpose(factors)) + rest
+        return ops.reshape(ops.cast(-negative, "float32"), shape)

@@ -24,7 +24,7 @@ from models.vae import VAE, build_part
 
 def build(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> HierarchicalVAE:
     """Returns the model of these parts, which ``models.build`` made of the flags."""
-    flags = {name: settings[name] for name in layers.LAYER_FLAGS}
+    flags = {name: settings[name] for name in layers.LAYER_FLAGS if name != "dropout"}
     sizes = {"hidden_dims": settings["conditional_dims"], "activation": settings["activation"][0]}
     lower = list(enumerate(to_levels(settings["latent_dim"])[:-1], start=1))
     networks = {
@@ -46,6 +46,9 @@ class HierarchicalVAE(VAE):
     Tomczak and Welling (2018), equations 13 and 14, where L = 2. The decoder receives all levels.
     All conditional distributions are diagonal Gaussians. Wherever z is one array, as in ``decode``
     and ``sample_prior``, it is the concatenation of z_1, …, z_L. With one level the model is a VAE.
+
+    The networks between levels have no dropout: those of the posterior are evaluated twice, for
+    samples and for their density, which must be that of the same distribution.
 
     Args:
         encoder: images to q(z_L|x); its features are also inputs of ``posteriors``.
@@ -113,7 +116,7 @@ class HierarchicalVAE(VAE):
         z = self._sample(posterior, num_samples)  # (k, batch, latent_dim)
         *lower, top = split(z, self.levels)  # z_1, …, z_L
         q = posterior.condition(z)  # q(z_l | x, z_{>l}) for l = 1, …, L
-        p = self.condition(z, training)  # p(z_l | z_{>l}) for l = 1, …, L − 1
+        p = self.condition(z)  # p(z_l | z_{>l}) for l = 1, …, L − 1
         log_q = add_log_probs(q, [*lower, top])
         log_p = add_log_probs(p, lower) + self.prior.log_prob(top)
 
@@ -132,12 +135,12 @@ class HierarchicalVAE(VAE):
             reported=dict(zip(self._name_levels(), by_level, strict=False)),
         )
 
-    def posterior(self, images, training) -> HierarchicalPosterior:
+    def posterior(self, images, training) -> HierarchicalPosterior:  # type: ignore[override]
         """Returns q(z|x) in float32; in training, of the corrupted images."""
         images = self.prepare(images, training)
         top, features = self.encoder(images, with_features=True, training=training)
         features = ops.cast(features, "float32")
-        return HierarchicalPosterior(top.to_float32(), features, self.posteriors, training)
+        return HierarchicalPosterior(top.to_float32(), features, self.posteriors)
 
     def log_prior(self, z):
         """Returns log p(z) = log p(z_L) + Σ_l log p(z_l | z_{>l}) in nats, (…, batch).
@@ -146,19 +149,16 @@ class HierarchicalVAE(VAE):
             z: (…, batch, latent_dim).
         """
         *lower, top = split(z, self.levels)
-        return add_log_probs(self.condition(z, training=False), lower) + self.prior.log_prob(top)
+        return add_log_probs(self.condition(z), lower) + self.prior.log_prob(top)
 
-    def condition(self, z, training) -> list[DiagonalGaussian]:
+    def condition(self, z) -> list[DiagonalGaussian]:
         """Returns p(z_l | z_{>l}) for l = 1, …, L − 1.
 
         Args:
             z: (…, batch, latent_dim).
-            training: whether layers such as dropout are active.
         """
-        return [
-            apply(network, above, training)
-            for network, above in zip(self.priors, find_above(z, self.levels), strict=True)
-        ]
+        pairs = zip(self.priors, find_above(z, self.levels), strict=True)
+        return [apply(network, above) for network, above in pairs]
 
     def _sample(self, posterior, num_samples):
         """Returns z ~ q(z|x), (num_samples, batch, latent_dim)."""
@@ -173,18 +173,6 @@ class HierarchicalVAE(VAE):
         """Returns the decoder's outputs for a sampled z, such as logits of the images' shape."""
         z = self._sample(self.posterior(images, training), 1)[0]
         return self.decoder_outputs(z, training)
-
-    def encode(self, images) -> DiagonalGaussian:
-        """Returns means and log-variances of all levels, each given the means of those above.
-
-        That is q(z_L|x) for the top level. For the others, whose posterior q(z_l|x) is a mixture of
-        Gaussians over z_{>l}, it is the component at the mean of z_{>l}.
-
-        Args:
-            images: (batch, height, width, channels) in [0, 1].
-        """
-        posterior = self.posterior(images, training=False)
-        return DiagonalGaussian(posterior.mean, posterior.log_var)
 
     def sample_prior(self, num_samples: int, seed: int = 0):
         """Returns z ~ p(z), (num_samples, latent_dim), drawn from the top level downwards."""
@@ -203,7 +191,7 @@ class HierarchicalVAE(VAE):
         z = top
         pairs = zip(self.priors, split(epsilon, self.levels[:-1]), strict=True)
         for network, of_level in reversed([*pairs]):
-            z = ops.concatenate([apply(network, z, training=False).sample(of_level), z], axis=-1)
+            z = ops.concatenate([apply(network, z).sample(of_level), z], axis=-1)
         return z
 
     def kl_by_dimension(self, posterior: DiagonalGaussian):
@@ -217,13 +205,13 @@ class HierarchicalVAE(VAE):
 class HierarchicalPosterior:
     """q(z|x) = q(z_L|x) Π_l q(z_l | x, z_{>l}) of the images in a batch.
 
-    It has the methods of ``DiagonalGaussian``.
+    It has the methods of ``DiagonalGaussian``. Below the top level, q(z_l|x) is a mixture of
+    Gaussians over z_{>l}; ``mean`` and ``log_var`` are of the component at the mean of z_{>l}.
 
     Args:
         top: q(z_L|x).
         features: of the images, (batch, num_features).
         networks: as ``posteriors`` of ``HierarchicalVAE``.
-        training: whether layers such as dropout are active.
     """
 
     def __init__(
@@ -231,12 +219,10 @@ class HierarchicalPosterior:
         top: DiagonalGaussian,
         features: Any,
         networks: Sequence[layers.GaussianEncoder],
-        training: bool,
     ):
         self.top = top
         self.features = features
         self.networks = networks
-        self.training = training
         self.levels = (*(network.latent_dim for network in networks), top.mean.shape[-1])
 
     @property
@@ -298,7 +284,7 @@ class HierarchicalPosterior:
             shape = (*ops.shape(z_above)[:-1], features.shape[-1])
             features = ops.broadcast_to(features, shape)
         inputs = ops.concatenate([features, z_above], axis=-1)
-        return apply(network, inputs, self.training)
+        return apply(network, inputs)
 
 
 def split(z, levels: Sequence[int]) -> list[Any]:
@@ -331,17 +317,16 @@ def add_log_probs(gaussians: Sequence[DiagonalGaussian], z: Sequence[Any]):
     return sum(gaussian.log_prob(z_l) for gaussian, z_l in zip(gaussians, z, strict=True))
 
 
-def apply(network: layers.GaussianEncoder, inputs, training: bool) -> DiagonalGaussian:
+def apply(network: layers.GaussianEncoder, inputs) -> DiagonalGaussian:
     """Returns the Gaussian of each row of inputs, in float32.
 
     Args:
         network: (batch, num_inputs) to the Gaussian's parameters.
         inputs: (…, num_inputs).
-        training: whether layers such as dropout are active.
     """
     if len(inputs.shape) == 2:
-        return network(inputs, training=training).to_float32()
+        return network(inputs, training=False).to_float32()
     rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
     shape = (*ops.shape(inputs)[:-1], network.latent_dim)
-    found = network(rows, training=training).to_float32()
+    found = network(rows, training=False).to_float32()
     return DiagonalGaussian(*(ops.reshape(parameter, shape) for parameter in found))

@@ -1,4 +1,4 @@
-"""Adam with an L2 penalty, and loss scaling for half precision."""
+"""Adam with an L2 penalty and gradient clipping, and loss scaling for half precision."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+
+from models.replicas import sum_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -19,11 +21,29 @@ class Adam(keras.optimizers.Adam):
     Args:
         learning_rate: a number or a schedule.
         l2: weight of the penalty, at least 0.
+        clip_norm: the norm, over all weights and replicas, to which a larger gradient of the
+            objective is scaled down (Pascanu et al., 2013); None for no limit.
     """
 
-    def __init__(self, learning_rate: Any = 0.001, l2: float = 0.0, name: str = "adam", **kwargs):
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        l2: float = 0.0,
+        clip_norm: float | None = None,
+        name: str = "adam",
+        **kwargs,
+    ):
         super().__init__(learning_rate, name=name, **kwargs)
         self.l2 = l2
+        self.clip_norm = clip_norm
+
+    def apply(self, grads, trainable_variables=None):
+        """Takes a step; the gradients of replicas add up to that of all images."""
+        if self.clip_norm is not None:
+            # Not Keras' global_clipnorm, which clips the part of each replica.
+            norm = tf.linalg.global_norm(sum_over_replicas(grads))
+            grads = [gradient * tf.minimum(1.0, self.clip_norm / norm) for gradient in grads]
+        super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates a variable by its gradient, summed over replicas."""
@@ -32,7 +52,7 @@ class Adam(keras.optimizers.Adam):
         super().update_step(gradient, variable, learning_rate)
 
     def get_config(self):
-        return {**super().get_config(), "l2": self.l2}
+        return {**super().get_config(), "l2": self.l2, "clip_norm": self.clip_norm}
 
 
 @keras.saving.register_keras_serializable(package="models")
@@ -46,9 +66,5 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
 
     def check_finite(self, grads):
         """Returns whether no gradient of any replica has overflowed."""
-        finite = super().check_finite(grads)
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
-            return finite
-        overflows = tf.cast(tf.logical_not(finite), tf.float32)
-        return tf.equal(context.all_reduce(tf.distribute.ReduceOp.SUM, overflows), 0)
+        overflows = tf.cast(tf.logical_not(super().check_finite(grads)), tf.float32)
+        return tf.equal(sum_over_replicas(overflows), 0)

@@ -80,6 +80,34 @@ def mean_over_all_images(values):
     return sums[:-1] / sums[-1]
 
 
+def gather_images(values):
+    """Returns the values of the images of all replicas, and the position of this replica's first.
+
+    Gradients flow back to the replicas that the values come from.
+
+    Args:
+        values: (share, …), of this replica's images; a share may be empty.
+
+    Raises:
+        RuntimeError: if the replica computes ``alone``, without the images of the others.
+    """
+    if _part.get():
+        raise RuntimeError("the images of all replicas need an exchange between them")
+    context = _sharing()
+    if context is None:
+        return values, 0
+    sizes = context.all_gather(tf.shape(values)[:1], axis=0)
+    first = tf.reduce_sum(sizes[: context.replica_id_in_sync_group])
+    gathered = context.all_gather(values, axis=0)
+    return tf.ensure_shape(gathered, [None, *values.shape[1:]]), first
+
+
+def sum_over_replicas(values):
+    """Returns the sums of tensors over all replicas; the tensors themselves for a single one."""
+    context = _sharing()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values) if context else values
+
+
 def own_seed(seed):
     """Returns the seed that this replica uses instead of ``seed``, two integers.
 

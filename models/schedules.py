@@ -26,6 +26,8 @@ def build(settings: Mapping[str, Any]) -> Constant:
 class Constant:
     """β_t = β."""
 
+    last_change = 0  # number of steps after which β no longer changes
+
     def __call__(self, step, beta):
         """Returns β_t, a scalar.
 
@@ -60,6 +62,7 @@ class Linear(Constant):
     def __init__(self, start: float, steps: int):
         self.start = start
         self.steps = steps
+        self.last_change = steps
 
     def __call__(self, step, beta):
         """Returns β_t, a scalar."""
@@ -88,6 +91,7 @@ class Cyclical(Linear):
     def __init__(self, start: float, steps: int, cycles: int):
         super().__init__(start, steps)
         self.cycles = cycles
+        self.last_change = (2 * cycles - 1) * steps
 
     def __call__(self, step, beta):
         """Returns β_t, a scalar."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from models.distributions import DiagonalGaussian
+from models.distributions import Posterior
 
 
 class Terms(NamedTuple):
@@ -27,7 +27,7 @@ class Terms(NamedTuple):
         weights: of each image in the means of ``reported``, (batch,); None for equal weights.
     """
 
-    posterior: DiagonalGaussian
+    posterior: Posterior
     z: Any
     log_likelihood: Any
     log_q_minus_log_p: Any

@@ -246,7 +246,8 @@ class VAE(ImageModel):
         Args:
             images: (batch, height, width, channels) in [0, 1].
         """
-        return self.posterior(images, training=False)
+        posterior = self.posterior(images, training=False)
+        return DiagonalGaussian(posterior.mean, posterior.log_var)
 
     def decode(self, z):
         """Returns E[x|z], (batch, height, width, channels) in [0, 1].

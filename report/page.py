@@ -84,10 +84,14 @@ def read(name: str) -> str:
 
 
 def _pack(graph: Mapping[str, Any], packer: _Packer) -> dict[str, Any]:
-    """Returns a network whose arrays are packed as float24."""
+    """Returns a network whose arrays are packed as float24, those of float64 as float32."""
 
     def pack(value: Any) -> Any:
-        return packer.add_float24(value) if isinstance(value, np.ndarray) else value
+        if not isinstance(value, np.ndarray):
+            return value
+        if value.dtype == np.float64:  # operands of sums in which most digits cancel
+            return packer.add(value.astype(np.float32))
+        return packer.add_float24(value)
 
     nodes = {
         name: {

@@ -187,8 +187,14 @@ class Run:
                 f"{record['flags']['learning_rate_schedule']}, which ends after {planned} epochs: "
                 f"type --num_epochs {planned}, or train a new run without --resume"
             )
-        if record["status"] == "finished" and record.get("epochs_done", 0) >= num_epochs:
+        done, patience = record.get("epochs_done", 0), record["flags"].get("patience")
+        stopped_early = patience and done < planned
+        if record["status"] == "finished" and (done >= num_epochs or stopped_early):
             advice = "nothing is left to do" if ends else "type a larger --num_epochs to extend it"
+            if stopped_early:
+                advice = (
+                    f"it ended early by --patience {patience}: train a new run with a larger one"
+                )
             epochs = counted(record["epochs_done"], "epoch")
             raise RunError(f"{self.folder} has finished its {epochs}: {advice}")
         return record

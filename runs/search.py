@@ -123,8 +123,9 @@ def _advise_new_run(root: Path, similar: list[_Found], num_epochs: int) -> str:
     planned = record["flags"].get("num_epochs")
     name = shlex.quote(run.name)
     if planned == num_epochs and record["status"] == "finished":
+        epochs = counted(record.get("epochs_done", planned), "epoch")  # fewer with --patience
         return (
-            f"{run.folder} has finished its {counted(planned, 'epoch')}: type --run_name {name} "
+            f"{run.folder} has finished its {epochs}: type --run_name {name} "
             "and a larger --num_epochs to extend it"
         )
     return (

@@ -73,7 +73,7 @@ VALUES = [
     ("train", "--precision float64", "^flag --precision=float64: expected float32"),
     ("train", "--strategy tpu", "^flag --strategy=tpu: expected none, mirrored or multi_worker"),
     ("train", "--resume_from best", "^flag --resume_from=best: expected last or previous"),
-    ("train", "--learning_rate_schedule linear", "expected constant or cosine"),
+    ("train", "--learning_rate_schedule linear", "expected constant, cosine or steps"),
     ("train", "--resume maybe", "^flag --resume=maybe: expected true or false, or 1 or 0"),
     ("train", "--noresume=1", "^flag --noresume=1: expected --noresume alone, or --resume 0"),
     ("train", "--run_name ../elsewhere", "^flag --run_name=../elsewhere: expected a folder's name"),

@@ -26,6 +26,7 @@ FLAGS = (
     # β rises twice in 240 steps, within the second epoch of 130.
     *("--beta_schedule", "cyclical", "--beta_steps", "60", "--beta_cycles", "2"),
     *("--free_bits", "0.1", "--l2", "0.001", "--corruption", "0.3"),
+    *("--ema", "0.95", "--clip_norm", "10", "--patience", "3"),
 )
 STEPS = 130  # per epoch: 1,293 images in batches of 10, the last with 3
 TIMES = ("seconds", "images_per_second")

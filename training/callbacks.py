@@ -102,6 +102,51 @@ class RunHistory(keras.callbacks.Callback):
         return epoch if epoch and epoch <= len(self.rows) else None
 
 
+class UseAverages(keras.callbacks.Callback):
+    """Gives the model the moving averages of its weights from each validation to the epoch's end.
+
+    Must come after the callbacks that show the model, and before those that save it. Keras'
+    ``SwapEMAWeights`` swaps by additions, which round the weights.
+    """
+
+    def on_test_begin(self, logs=None):
+        self._weights = [np.array(variable) for variable in self.model.trainable_variables]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def on_epoch_end(self, epoch, logs=None):
+        for variable, weight in zip(self.model.trainable_variables, self._weights, strict=True):
+            variable.assign(weight)
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Ends the training after some epochs without a lower validation loss.
+
+    It depends on the history alone, so that a resumed training ends at the same epoch.
+
+    Args:
+        history: must come before this in the list of callbacks.
+        patience: number of epochs; None to train all epochs.
+        first_epoch: the last epoch in which β changes, from which epochs are counted.
+    """
+
+    def __init__(self, history: RunHistory, patience: int | None, first_epoch: int):
+        super().__init__()
+        self.history = history
+        self.patience = patience
+        self.first_epoch = first_epoch
+
+    def is_due(self) -> bool:
+        """Whether the training ends after the epochs done."""
+        if self.patience is None or not self.history.rows:
+            return False
+        best = min(self.history.rows, key=lambda row: row["val_loss"])["epoch"]
+        return len(self.history.rows) - max(best, self.first_epoch) >= self.patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.is_due():
+            self.model.stop_training = True
+
+
 class ClearScalars(keras.callbacks.Callback):
     """Clears TensorFlow's cache of scalars after each epoch, which would grow without limit."""
 

@@ -80,7 +80,8 @@ class Checkpointer(keras.callbacks.Callback):
         best = self.history.best_epoch
         self._states = {key: state for key, state in self._states.items() if key == best}
         self._states[len(self.history.rows)] = checkpoint.capture(self.model)
-        is_due = self._is_due() or epoch + 1 in (1, self.params["epochs"])
+        is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        is_due = self._is_due() or epoch == 0 or is_last
         due, received = self.loop.agree(is_due, self.signals.received)
         if due or received:
             self.write_epochs()
@@ -131,6 +132,8 @@ class Checkpointer(keras.callbacks.Callback):
 
     def _save_model(self, path: Path, epoch: int) -> None:
         with checkpoint.holding(self.model, self._states[epoch]):
+            # With --ema, the model is that of the averages.
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
             private_apis.save_model(self.model, path)
 
     def _commit(

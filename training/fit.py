@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ import models
 from catalog.networks import NETWORKS
 from catalog.values import counted
 from training import checkpoint, modes, private_apis
-from training.callbacks import ClearScalars, RunHistory
+from training.callbacks import ClearScalars, RunHistory, StopEarly, UseAverages
 from training.checkpointer import Checkpointer
 from training.distributed import CompiledReplicas, DistributedLoop
 from training.divergence import Diverged, StopAtDivergence
@@ -85,6 +86,11 @@ def fit(
     if resumed:
         checkpointer.catch_up(in_epoch=step > 0)
 
+    stop_early = StopEarly(
+        history,
+        settings["patience"],
+        math.ceil(model.beta_schedule.last_change / training.steps_per_epoch),
+    )
     private_apis.use_loops(model, loop, test_loop, loop.steps_per_call)
     loop.seek(epoch, step)
     snapshots = None
@@ -117,7 +123,7 @@ def fit(
                 count_calls(),
                 steps_per_epoch=training.steps_per_epoch,
                 initial_epoch=epoch,
-                epochs=settings["num_epochs"],
+                epochs=epoch if stop_early.is_due() else settings["num_epochs"],
                 validation_data=count_calls(),
                 validation_steps=validation.steps_per_epoch,
                 shuffle=False,  # the loop's batches are shuffled
@@ -128,6 +134,8 @@ def fit(
                     history,
                     *([progress_rows] if verbose else []),
                     *callbacks,
+                    *([UseAverages()] if settings["ema"] else []),
+                    stop_early,
                     ClearScalars(),
                     checkpointer,
                 ],
@@ -176,13 +184,20 @@ def choose_learning_rate(settings: Mapping[str, Any], steps_per_epoch: int) -> A
     """Returns Adam's learning rate, or its schedule.
 
     ``cosine``: half a cosine from the rate to 0 over all steps of the run (Loshchilov and
-    Hutter, 2017, without restarts).
+    Hutter, 2017, without restarts). ``steps``: 10^(−i/7) times the rate for 3^i of 3,280 equal
+    parts of the run, i = 0 … 7 (Burda et al., 2016, section 5: 3,280 epochs).
     """
     rate = settings["learning_rate"]
     if settings["learning_rate_schedule"] == "constant":
         return rate
     steps = settings["num_epochs"] * steps_per_epoch
-    return keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
+    if settings["learning_rate_schedule"] == "cosine":
+        return keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
+    ends = [round(steps * (3**i - 1) / 2 / 3280) for i in range(1, 8)]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(
+        [end - 1 for end in ends],  # Keras counts steps from 0, and includes the boundary
+        [rate * 10 ** (-i / 7) for i in range(8)],
+    )
 
 
 def compile_with_adam(
@@ -192,11 +207,16 @@ def compile_with_adam(
 
     Args:
         model: built.
-        settings: ``learning_rate``, ``learning_rate_schedule``, ``num_epochs`` and ``l2`` are read.
+        settings: ``learning_rate``, ``learning_rate_schedule``, ``num_epochs``, ``l2``,
+            ``clip_norm`` and ``ema`` are read.
         steps_per_epoch: of the schedule.
     """
     rate = choose_learning_rate(settings, steps_per_epoch)
-    optimizer = models.Adam(rate, settings["l2"]) if settings["l2"] else keras.optimizers.Adam(rate)
+    average = {"use_ema": True, "ema_momentum": settings["ema"]} if settings["ema"] else {}
+    if settings["l2"] or settings["clip_norm"]:
+        optimizer = models.Adam(rate, settings["l2"], settings["clip_norm"], **average)
+    else:
+        optimizer = keras.optimizers.Adam(rate, **average)
     if model.dtype_policy.name == "mixed_float16":
         optimizer = models.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
     model.compile(optimizer=optimizer)

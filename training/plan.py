@@ -96,10 +96,17 @@ def print_plan(
         "loss": f"{model_row.loss.format(**settings)}, in nats per image",
         "objective": f"{model.objective}; β {model.beta_schedule}",
         "training": f"{counted(settings['num_epochs'], 'epoch')} of "
-        f"{training.steps_per_epoch} batches of {settings['batch_size']}, seed {settings['seed']}",
+        f"{training.steps_per_epoch} batches of {settings['batch_size']}, seed {settings['seed']}"
+        + (
+            f"; ends after {counted(settings['patience'], 'epoch')} without a lower validation loss"
+            if settings["patience"]
+            else ""
+        ),
         "optimizer": f"Adam, learning rate {settings['learning_rate']:g}, "
         f"{settings['learning_rate_schedule']}"
-        + (f", L2 {settings['l2']:g}" if settings["l2"] else ""),
+        + (f", L2 {settings['l2']:g}" if settings["l2"] else "")
+        + (f", gradient norm at most {settings['clip_norm']:g}" if settings["clip_norm"] else "")
+        + (f", moving average of weights {settings['ema']:g}" if settings["ema"] else ""),
         "device": rows["device"],
         "run": rows["run"],
     }

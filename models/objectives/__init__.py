@@ -15,8 +15,17 @@ from models.objectives.elbo import Elbo
 from models.objectives.iwae import Iwae
 from models.objectives.objective import Objective
 from models.objectives.stl import StickingTheLanding
+from models.objectives.tc import TotalCorrelation
 
-__all__ = ["DoublyReparameterized", "Elbo", "Iwae", "Objective", "StickingTheLanding", "build"]
+__all__ = [
+    "DoublyReparameterized",
+    "Elbo",
+    "Iwae",
+    "Objective",
+    "StickingTheLanding",
+    "TotalCorrelation",
+    "build",
+]
 
 
 def build(settings: Mapping[str, Any]) -> Objective:

@@ -8,9 +8,11 @@ from typing import Any
 
 from models.priors.mixture import Mixture
 from models.priors.prior import Prior
+from models.priors.realnvp import RealNVP
 from models.priors.standard_normal import StandardNormal
+from models.priors.vamp import VampPrior
 
-__all__ = ["Mixture", "Prior", "StandardNormal", "build"]
+__all__ = ["Mixture", "Prior", "RealNVP", "StandardNormal", "VampPrior", "build"]
 
 
 def build(settings: Mapping[str, Any]) -> Prior:

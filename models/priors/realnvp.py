@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,7 @@ class RealNVP(Prior):
         dims = np.arange(self.latent_dim)
         self.masks = np.stack([(dims + i) % 2 for i in range(self.num_couplings)]).astype("float32")
         sizes = (self.latent_dim, self.coupling_units, self.coupling_units, 2 * self.latent_dim)
-        for layer, (inputs, units) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+        for layer, (inputs, units) in enumerate(itertools.pairwise(sizes), start=1):
             first_kernels = keras.initializers.RandomNormal(
                 stddev=inputs**-0.5 if layer < 3 else 0.001,
                 seed=noise.derive_seed(self.seed, f"prior {layer}"),

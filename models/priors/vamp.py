@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -34,6 +35,7 @@ class VampPrior(Mixture):
 
     def __init__(self, num_components: int = 500, seed: int = 0, **kwargs: Any):
         super().__init__(num_components, seed, **kwargs)
+        self.image_shape: Sequence[int] | None = None
 
     def connect(self, encoder, image_shape):
         """Keeps the encoder and the shape of the pseudo-inputs."""
@@ -42,6 +44,11 @@ class VampPrior(Mixture):
 
     def build(self, input_shape):
         Prior.build(self, input_shape)
+        if self.image_shape is None:
+            raise ValueError(
+                "the pseudo-inputs have the shape of the images, which is not known yet: type "
+                "model.build((None, height, width, channels)) first"
+            )
         first_pixels = keras.initializers.RandomNormal(
             0.05, 0.01, seed=noise.derive_seed(self.seed, "prior")
         )
@@ -59,6 +66,12 @@ class VampPrior(Mixture):
         gaussians = DiagonalGaussian(*(ops.cast(each, "float32") for each in posterior))
         return ops.zeros((self.num_components,)), gaussians
 
-    def get_build_config(self):
-        """Returns None: the model builds it, when it has connected it."""
-        return None
+    def log_prob(self, z):
+        """Returns log p(z) in nats: shape (…, batch)."""
+        _, posteriors = self.components()
+        return ops.logsumexp(posteriors.log_prob_of_each(z), axis=-1) - math.log(
+            self.num_components
+        )
+
+    def get_build_config(self) -> None:
+        """Leaves it to the model to connect it and then to build it, when a file is opened."""

@@ -148,7 +148,9 @@ def test_the_other_frameworks_learn_as_ours_does(framework, capsys):
     }
 
     model = our_model(RECIPE, RECIPE.initial_weights())
-    fit.compile_with_adam(model, {**dataclasses.asdict(RECIPE), "l2": 0.0}, 10)
+    fit.compile_with_adam(
+        model, {**dataclasses.asdict(RECIPE), "l2": 0.0, "clip_norm": None, "ema": 0.0}, 10
+    )
     pixels = images.reshape(-1, 28, 28, 1) / np.float32(255)
     for epoch in range(RECIPE.num_epochs):
         order = RECIPE.batches(epoch, len(images)).reshape(-1)

@@ -66,7 +66,7 @@ def test_the_model_shows_in_a_runs_name(words, name):
     [
         (
             "--num_labels 100",
-            "flag --num_labels: --model vae does not read it; it reads --latent_dim, --beta",
+            "flag --num_labels: --model vae does not read it; it reads --beta",
         ),
         ("--classifier_weight 1", "or choose --model classifier_vae"),
         ("--model classifier_vae --num_labels 0", "expected an integer of at least 1"),

@@ -37,7 +37,14 @@ import cli
             "--model autoencoder --beta_steps 5",
             "does not read it, nor --beta_schedule; leave it out, or choose --model vae",
         ),
-        ("--learning_rate_schedule cosin", "expected constant or cosine; did you mean cosine?"),
+        ("--patience 0", "flag --patience=0: expected an integer"),
+        ("--ema 1", "flag --ema=1: expected a number of at least 0, at most 0.999999"),
+        ("--clip_norm 0", "flag --clip_norm=0: expected a number above 0"),
+        ("--tc_weight 3", "--objective elbo does not read it; it reads --free_bits; leave it out"),
+        (
+            "--learning_rate_schedule cosin",
+            "expected constant, cosine or steps; did you mean cosine?",
+        ),
     ],
 )
 def test_a_bad_command_line_is_reported_in_one_line(words, part):
@@ -56,6 +63,10 @@ def test_a_bad_command_line_is_reported_in_one_line(words, part):
         ("--beta_schedule constant --free_bits 0", "mnist_vae_hd500_ld10_e50"),
         ("--corruption 0", "mnist_vae_hd500_ld10_e50"),
         ("--corruption .5", "mnist_vae_hd500_ld10_e50_corr0.5"),
+        ("--patience 9 --ema .99 --clip_norm 5", "mnist_vae_hd500_ld10_e50_pat9_ema0.99_clip5"),
+        ("--objective tc", "mnist_vae_hd500_ld10_e50_obj-tc"),
+        ("--objective tc --tc_weight 4", "mnist_vae_hd500_ld10_e50_obj-tc_tc4"),
+        ("--objective dreg --num_samples 7", "mnist_vae_hd500_ld10_e50_obj-dreg_ns7"),
         ("--free_bits .25", "mnist_vae_hd500_ld10_e50_free0.25"),
         (
             "--beta .4 --beta_schedule linear --beta_start .01 --beta_steps 5000",

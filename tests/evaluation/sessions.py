@@ -22,6 +22,7 @@ FLAGS = {
     "ood_dataset": None,
     "report": False,
     "nll": None,
+    "features": "mean",
 }
 
 

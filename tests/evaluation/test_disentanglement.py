@@ -21,16 +21,22 @@ from tests.evaluation.sessions import make_session, save_untrained_run
 FACTORS = shapes.load_factors(data.describe("shapes"), "test")
 
 
-def open_perfect(folder, num_dims=14):
-    """Returns a session whose last five dimensions are the factors; the others are noise."""
+def open_perfect(folder, num_dims=14, **flags):
+    """Returns a session whose last five dimensions are the factors; the others are noise.
+
+    The posterior of y, the last one, has a standard deviation of 10 times the distance of values.
+    """
     noise = np.random.default_rng(0).normal(size=(len(FACTORS), num_dims - 5))
     codes = np.concatenate([noise, FACTORS - FACTORS.mean(axis=0)], axis=1)
     session = make_session(
         folder,
         types.SimpleNamespace(is_variational=True),
         settings={"dataset": "shapes", "latent_dim": num_dims},
+        **flags,
     )
-    session.test_posterior = codes.astype(np.float32), np.zeros_like(codes)  # type: ignore
+    z_log_var = np.full_like(codes, -20)
+    z_log_var[:, -1] = 2 * np.log(10)
+    session.test_posterior = codes.astype(np.float32), z_log_var  # type: ignore
     return session
 
 
@@ -75,6 +81,14 @@ def test_a_perfect_code_is_printed_written_and_drawn(tmp_path, capsys, drawn):
     assert len(dims) == shares.shape[1] == 12
     np.testing.assert_allclose(shares, information[:, np.array(dims) - 1])
     assert gaps["angle"] == found["factors"][2]["gap"]
+
+
+def test_samples_of_the_posteriors_have_only_the_information_that_the_decoder_gets(tmp_path):
+    found = disentanglement.measure(open_perfect(tmp_path, features="sample"))
+    assert found["protocol"]["codes"] == "one sample of each posterior"
+    *gaps, gap_of_y = (factor["gap"] for factor in found["factors"])
+    assert min(gaps) > 0.98
+    assert gap_of_y < 0.1
 
 
 def test_images_without_known_factors_are_refused_in_one_line(tmp_path):

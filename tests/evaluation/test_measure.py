@@ -186,7 +186,7 @@ def test_without_a_kl_by_dimension_it_is_omitted_with_a_message(
     expected = {name: value for name, value in measured.items() if name != "kl_per_dimension"}
     assert json.loads(path.read_text()) == expected
     assert noted.name == "index_last.json"
-    assert "KL by dimension    not known for this prior" in capsys.readouterr().out
+    assert "KL by dimension    not known for this model and prior" in capsys.readouterr().out
 
 
 def test_a_table_has_headings_units_and_digits_of_the_catalog(session, measured, capsys):

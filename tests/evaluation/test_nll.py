@@ -8,10 +8,12 @@ import scipy.special
 import scipy.stats
 
 import models
+from catalog.priors import PRIORS
 from evaluation import importance, metrics, nll
 from evaluation.session import Session
 from tests.evaluation.sessions import make_session
 from tests.linear_gaussian import SHAPE, find_log_p, make_linear
+from tests.models import test_realnvp
 from tests.settings import make_settings
 
 
@@ -68,27 +70,37 @@ def make_bernoulli(rng: np.random.Generator, **settings) -> models.VAE:
     return model
 
 
-@pytest.mark.parametrize("prior", ["standard_normal", "mixture"])
+def log_mixture(model: models.VAE, z: np.ndarray) -> np.ndarray:
+    return scipy.special.logsumexp(
+        [
+            np.log(weight) + scipy.stats.norm.logpdf(z, mean, stddev).sum(axis=1)
+            for weight, mean, stddev in zip(*model.prior.arrays().values(), strict=True)
+        ],
+        axis=0,
+    )
+
+
+LOG_PRIORS = {
+    "standard_normal": lambda model, z: scipy.stats.norm.logpdf(z).sum(axis=1),
+    "mixture": log_mixture,
+    "vamp": log_mixture,
+    "realnvp": lambda model, z: test_realnvp.log_prob_by_numpy(model.prior, z),
+}
+SMALL = {"vamp": {"num_components": 5}, "realnvp": {"num_couplings": 2, "coupling_units": 4}}
+
+
+@pytest.mark.parametrize("prior", PRIORS)
 def test_two_dimensions_give_the_integral(tmp_path, prior):
     rng = np.random.default_rng(2)
-    model = make_bernoulli(rng, prior=prior)
+    flags = {"prior": prior, **SMALL.get(prior, {})}
+    model = make_bernoulli(rng, **flags)
     model.encoder.z_log_var.set_weights([np.zeros((7, 2)), np.ones(2)])  # wider than p(z|x)
     images = rng.integers(0, 2, (40, *SHAPE)).astype(np.float32)
-    found = estimate(open_session(tmp_path, model, images, 4000, prior=prior))
+    found = estimate(open_session(tmp_path, model, images, 4000, **flags))
 
     axis = np.linspace(-12, 12, 481)
     z = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    if prior == "mixture":
-        parts = model.prior.arrays()
-        log_prior = scipy.special.logsumexp(
-            [
-                np.log(weight) + scipy.stats.norm.logpdf(z, mean, stddev).sum(axis=1)
-                for weight, mean, stddev in zip(*parts.values(), strict=True)
-            ],
-            axis=0,
-        )
-    else:
-        log_prior = scipy.stats.norm.logpdf(z).sum(axis=1)
+    log_prior = LOG_PRIORS[prior](model, z)
     logits = np.asarray(model.decoder(z.astype(np.float32)), np.float64).reshape(len(z), 16)
     pixels = images.reshape(40, 16).astype(np.float64)
     log_joint = pixels @ logits.T - np.logaddexp(0, logits).sum(axis=1) + log_prior

@@ -188,8 +188,8 @@ def test_one_batch_overfits(corner, images):
     With a Bernoulli the loss starts at 44 nats, 64 coin tosses; densities have no such scale, and
     are slower on black and white images.
     """
-    narrow = {"pixel_stddev": 0.3} if corner[2] == "gaussian" else {}
-    model = build(*corner, **narrow)
+    mild = {"gaussian": {"pixel_stddev": 0.3}, "tc": {"tc_weight": 2.0}}
+    model = build(*corner, **mild.get(corner[2], {}), **mild.get(corner[4], {}))
     model.compile(optimizer=keras.optimizers.Adam(0.01))
     before = float(np.mean(model.compute_losses(images)["loss"]))
     batches = tf.data.Dataset.from_tensors(batch_for(model, images)).repeat(400)

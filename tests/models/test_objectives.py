@@ -99,6 +99,31 @@ def test_without_l2_it_is_keras_adam():
     np.testing.assert_array_equal(*weights)
 
 
+def test_a_gradient_above_the_norm_is_scaled_down_and_the_penalty_is_added_afterwards():
+    rng = np.random.default_rng(2)
+    starts = rng.normal(size=(4, 3)), rng.normal(size=7)
+    large = [[rng.normal(size=start.shape) for start in starts] for _ in range(20)]
+    clipped = []
+    for step, pair in enumerate(large):
+        norm = np.sqrt(sum(np.sum(each**2) for each in pair))
+        pair[:] = [each * (3.0 if step % 2 else 0.5) / norm for each in pair]  # the norm is 3 or ½
+        clipped.append([each / 3 if step % 2 else each for each in pair])
+    weights = [keras.Variable(start.astype(np.float32)) for start in starts]
+    optimizer = models.Adam(0.01, l2=0.3, clip_norm=1.0)
+    optimizer.build(weights)
+    expected = zip(
+        *(
+            adam_in_numpy([pair[i] for pair in clipped], start, 0.01, 0.3)
+            for i, start in enumerate(starts)
+        ),
+        strict=True,
+    )
+    for pair, values in zip(large, expected, strict=True):
+        optimizer.apply([tf.constant(each, tf.float32) for each in pair], weights)
+        for weight, value in zip(weights, values, strict=True):
+            np.testing.assert_allclose(weight, value, rtol=1e-4, atol=1e-5)
+
+
 def test_l2_is_the_weight_decay_coupled_into_the_gradient_of_a_summed_loss():
     """grad(sum over m images) + decay · w, divided by m, for every weight and bias."""
     decay, count = 0.4, len(IMAGES)

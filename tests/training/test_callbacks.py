@@ -12,7 +12,7 @@ import runs
 from catalog.metrics import name_columns
 from tests.settings import make_settings
 from training import private_apis
-from training.callbacks import ClearScalars, RunHistory
+from training.callbacks import ClearScalars, RunHistory, StopEarly
 
 SETTINGS = make_settings(
     hidden_dim=(3,),
@@ -70,3 +70,26 @@ def test_the_cache_of_scalars_is_cleared_after_an_epoch(monkeypatch):
     monkeypatch.setattr(private_apis, "clear_scalars", lambda: calls.append(None))
     ClearScalars().on_epoch_end(0)
     assert calls == [None]
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "first_epoch", "is_due"),
+    [
+        ([], 1, 0, False),
+        ([3.0, 2.0], 1, 0, False),
+        ([3.0, 2.0, 2.0], 1, 0, True),  # equal is not lower
+        ([3.0, 2.0, 2.5], 2, 0, False),
+        ([3.0, 2.0, 2.5, 2.1], 2, 0, True),
+        ([2.0, 2.5, 2.1, 1.9], 2, 0, False),
+        ([3.0, 2.0, 2.5, 2.1], None, 0, False),
+        # While β rises, epochs do not count.
+        ([2.0, 3.0, 4.0, 5.0], 2, 3, False),
+        ([2.0, 3.0, 4.0, 5.0, 6.0], 2, 3, True),
+    ],
+)
+def test_a_training_ends_after_epochs_without_a_lower_validation_loss(
+    losses, patience, first_epoch, is_due, history
+):
+    live_through(history, losses)
+    stop_early = StopEarly(history, patience, first_epoch)
+    assert stop_early.is_due() == is_due

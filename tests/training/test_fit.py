@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -45,19 +45,20 @@ class Fitted(NamedTuple):
     validation: np.ndarray  # uint8 images
 
 
-def train(folder: Path, with_board: bool = True) -> Fitted:
+def train(folder: Path, with_board: bool = True, **flags: Any) -> Fitted:
+    settings = {**SETTINGS, **flags}
     train, validation = splits.load_train_and_validation("digits")
     images = train.images[:NUM_IMAGES]
-    model = models.build((8, 8, 1), SETTINGS)
+    model = models.build((8, 8, 1), settings)
     run = runs.Run(folder)
-    run.start({"status": "training", "started": "now", "flags": SETTINGS})
-    callbacks = [Board(run, SETTINGS, validation.images, None, None)] if with_board else []
+    run.start({"status": "training", "started": "now", "flags": settings})
+    callbacks = [Board(run, settings, validation.images, None, None)] if with_board else []
     history = fit(
         model,
-        batches.ResidentBatches(images, SETTINGS["batch_size"], SETTINGS["seed"]),
-        batches.ResidentBatches(validation.images, SETTINGS["batch_size"]),
+        batches.ResidentBatches(images, settings["batch_size"], settings["seed"]),
+        batches.ResidentBatches(validation.images, settings["batch_size"]),
         validation.images[:4] / np.float32(255),
-        Job(run, SETTINGS, EXECUTION, StopSignals()),
+        Job(run, settings, EXECUTION, StopSignals()),
         callbacks,
     )
     return Fitted(model, history, validation.images)
@@ -126,6 +127,19 @@ def test_cosine_takes_the_learning_rate_to_zero_over_all_steps_of_the_run(step, 
     assert float(rate(step)) == pytest.approx(2e-3 * part, abs=1e-9)
 
 
+def test_steps_are_the_learning_rates_of_burda_et_al():
+    settings = {**SETTINGS, "num_epochs": 3280, "learning_rate_schedule": "steps"}
+    rate = choose_learning_rate(settings, steps_per_epoch=5)
+    epoch = 0
+    for i in range(8):  # 3^i epochs
+        for step in (5 * epoch, 5 * (epoch + 3**i) - 1):
+            assert float(rate(step)) == pytest.approx(2e-3 * 10 ** (-i / 7), rel=1e-5)
+        epoch += 3**i
+    assert epoch == 3280
+    short = choose_learning_rate({**settings, "num_epochs": 164}, steps_per_epoch=20)  # as many
+    assert short.get_config()["boundaries"] == [0, 3, 12, 39, 120, 363, 1092]
+
+
 def test_the_learning_rate_is_that_of_the_settings(fitted):
     assert float(fitted.model.optimizer.learning_rate) == np.float32(2e-3)
 
@@ -151,3 +165,25 @@ def test_the_same_seed_gives_the_same_history(fitted, tmp_path):
     ours = [[row[name] for name in losses] for row in fitted.history.rows]
     again = [[row[name] for name in losses] for row in train(tmp_path / "again").history.rows]
     np.testing.assert_allclose(again, ours, rtol=1e-4)
+
+
+def test_the_average_of_the_weights_is_validated_and_saved_and_the_weights_are_trained(
+    fitted, tmp_path
+):
+    averaged = train(tmp_path / "averaged", ema=0.9)
+    for ours, theirs in zip(averaged.history.rows, fitted.history.rows, strict=True):
+        assert ours["loss"] == theirs["loss"]
+        assert ours["val_loss"] > theirs["val_loss"] + 0.2  # the average is behind
+    run = averaged.history.run
+    saved = keras.saving.load_model(run.last_path)
+    with np.load(run.checkpoint_path) as file:
+        values = {name: file[name] for name in sorted(file.files)}
+    averages = [value for name, value in values.items() if name.endswith("_average")]
+    for ours, average, theirs in zip(
+        saved.trainable_variables, averages, fitted.model.trainable_variables, strict=True
+    ):
+        np.testing.assert_array_equal(ours, average)
+        assert np.any(average != theirs)
+        assert any(np.array_equal(theirs, value) for value in values.values()), theirs.path
+    losses = saved.compute_losses(averaged.validation / np.float32(255))["loss"]
+    assert np.mean(losses) == pytest.approx(averaged.history.rows[-1]["val_loss"], rel=0.02)

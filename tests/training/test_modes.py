@@ -79,11 +79,11 @@ def test_large_bfloat16_batches_run_in_a_graph_if_the_processor_has_such_product
     [
         (DENSE, 0.0, None, True, "xla_replicas", "compiled by XLA on each replica"),
         (DENSE, 0.0, False, True, "graph", "as requested by --jit_compile 0"),
-        (DENSE, 0.1, None, True, "graph", "the replicas exchange their mean KL"),
+        (DENSE, 0.1, None, True, "graph", "the replicas compare their images"),
         (CONV, 0.0, None, True, "graph", "convolutions are slower"),
         (CONV, 0.0, True, True, "xla_replicas", "compiled by XLA on each replica"),
         (CONV, 0.0, None, False, "xla_replicas", "compiled by XLA on each replica"),
-        (CONV, 0.1, None, False, "graph", "the replicas exchange their mean KL"),
+        (CONV, 0.1, None, False, "graph", "the replicas compare their images"),
     ],
 )
 def test_xla_compiles_replicas_where_it_compiles_one_device_unless_images_are_compared(
