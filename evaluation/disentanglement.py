@@ -47,7 +47,8 @@ def run(session: Session) -> list[Path]:
     if len(dims) < session.latent_dim:
         subtitle += f" · the {_COLUMNS} most informative of {session.latent_dim} dimensions"
     gaps = {factor["name"]: factor["gap"] for factor in measured["factors"]}
-    figure = figures.draw_information(information[:, dims], gaps, dims + 1, title, subtitle)
+    numbers = [int(dim) + 1 for dim in dims]
+    figure = figures.draw_information(information[:, dims], gaps, numbers, title, subtitle)
     return [path, *session.save_figure(figure, "disentanglement")]
 
 
