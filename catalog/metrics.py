@@ -89,6 +89,24 @@ METRICS = {
         )
         for level in range(1, MAX_LEVELS + 1)
     },
+    "mutual_information": Metric(
+        "index-code MI",
+        NATS,
+        "mutual information of image and z, a part of the KL (Chen et al., 2018)",
+        higher_is_better=None,
+    ),
+    "total_correlation": Metric(
+        "total correlation",
+        NATS,
+        "KL of the aggregate posterior from the product of its marginals, a part of the KL",
+        higher_is_better=None,
+    ),
+    "dimension_wise_kl": Metric(
+        "dimension-wise KL",
+        NATS,
+        "KL of the marginals of the aggregate posterior from the prior, the rest of the KL",
+        higher_is_better=None,
+    ),
     "mean_squared_error": Metric(
         "squared error",
         "summed over pixels",

@@ -87,7 +87,9 @@ def _describe_unread(name: str, settings: Mapping[str, Any]) -> str:
         wanted, nor = part, f"{nor}, nor --{part}"
         part = next(iter(READERS[part]))[0]
     chosen = settings[part]
-    reads = ", ".join(f"--{flag.name}" for flag in PARTS[part][chosen].flags)
+    shared = set.intersection(*({flag.name for flag in row.flags} for row in PARTS[part].values()))
+    names = [flag.name for flag in PARTS[part][chosen].flags if flag.name not in shared]
+    reads = ", ".join(f"--{name}" for name in names)
     readers = [value for reader, value in READERS[wanted] if reader == part]
     return (
         f"flag --{name}: --{part} {chosen} does not read it{nor}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import figures
-from evaluation import NotApplicable, batching
+from evaluation import NotApplicable
 from evaluation.session import Session
 
 _STEPS = 20  # images along an axis
@@ -34,6 +34,8 @@ def run(session: Session) -> list[Path]:
     is that of the two dimensions whose codes vary most, and the others are at their mean over the
     test images. With one dimension, a line is drawn.
     """
+    from evaluation import batching
+
     z_mean, _ = session.test_posterior
     is_variational = session.model.is_variational
     kl = None
@@ -90,6 +92,8 @@ def _decode_grid(
     session: Session, dims: np.ndarray, center: np.ndarray, spread: np.ndarray, origin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the decoded images, top row first, and the values of z along x and y."""
+    from evaluation import batching
+
     low, high = center - 2 * spread, center + 2 * spread
     z_x = np.linspace(low[0], high[0], _STEPS)
     z_y = np.linspace(low[-1], high[-1], _STEPS) if len(dims) == 2 else np.zeros(1)

@@ -13,11 +13,13 @@ from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, to_bits_per_dimension
 from evaluation import batching, importance, index, quality
 from evaluation.session import Session
-from evaluation.statistics import summaries
+from evaluation.statistics import decomposition, summaries
 
 # An estimate of log p(x) is not trusted above this bias in nats, or if more than this share of the
 # images has fewer than two effective samples.
 _LARGE_BIAS, _LARGE_SHARE = 0.1, 0.1
+
+_NUM_DECOMPOSED = 1000  # samples of z, of as many images, for the parts of the KL
 
 
 def run(session: Session) -> list[Path]:
@@ -45,9 +47,11 @@ def measure(session: Session) -> dict[str, Any]:
     a prior without one, NLL before ``--nll``, accuracy without a classifier or labels, bits per
     dimension if the likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for a
     Gaussian likelihood, is what training by squared error reports, whatever the standard
-    deviation of the noise. An autoencoder has ``code_variance`` instead of
-    ``posterior_mean_variance``. ``importance_sampling`` says how NLL was estimated. The measures
-    of ``--quality`` have a mean and a standard error over draws; see ``quality.find``.
+    deviation of the noise. ``mutual_information``, ``total_correlation`` and
+    ``dimension_wise_kl`` are estimated from 1,000 images. An autoencoder has
+    ``code_variance`` instead of ``posterior_mean_variance``. ``importance_sampling`` says how
+    NLL was estimated. The measures of ``--quality`` have a mean and a standard error over draws;
+    see ``quality.find``.
     """
     images, labels = session.test
     model = session.model
@@ -75,6 +79,8 @@ def measure(session: Session) -> dict[str, Any]:
                 bits = to_bits_per_dimension(-estimates.log_p, images.shape[1:])
                 per_image["nll_bits_per_dimension"] = bits
             sampling = {"importance_sampling": _describe(estimates)}
+        if len(session.levels) == 1:  # a lower level's q(z|x) is not one Gaussian
+            per_image |= _decompose_kl(session)
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]
@@ -100,6 +106,24 @@ def measure(session: Session) -> dict[str, Any]:
         **quality.find(session),
         **by_dimension,
     }
+
+
+def _decompose_kl(session: Session) -> dict[str, np.ndarray]:
+    """Returns the parts of the KL for one z of each of up to 1,000 images, evenly spaced.
+
+    The aggregate posterior is that of all test images. Without the dimension-wise KL if the prior
+    does not factorize.
+    """
+    z_mean, z_log_var = session.test_posterior
+    image = np.linspace(0, len(z_mean) - 1, min(len(z_mean), _NUM_DECOMPOSED)).astype(int)
+    noise = np.random.default_rng(session.seed).normal(size=(len(image), z_mean.shape[1]))
+    z = (z_mean[image] + np.exp(z_log_var[image] / 2) * noise).astype(np.float32)
+    parts = decomposition.decompose_kl(z, image, z_mean, z_log_var)
+    log_marginals = parts.pop("log_marginals")
+    prior = session.model.prior
+    if prior.by_dimension:
+        parts["dimension_wise_kl"] = log_marginals - np.asarray(prior.log_prob(z))
+    return parts
 
 
 def _describe(estimates: importance.Estimates) -> dict[str, float]:

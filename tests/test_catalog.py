@@ -58,13 +58,13 @@ def test_every_part_can_be_chosen_with_the_flags_that_it_reads(part, value):
 
 ROW = """
 from catalog.values import COUNT, Boolean
-PRIORS["mixture"] = Prior(
-    "a mixture of normal distributions",
+PRIORS["normals"] = Prior(
+    "several normal distributions",
     False,
     "",
     (
-        Flag("num_components", COUNT, 10, "components of the mixture", "comp"),
-        Flag("is_learned", Boolean(), False, "learn the components", "learned"),
+        Flag("num_normals", COUNT, 10, "normal distributions", "comp"),
+        Flag("is_learned", Boolean(), False, "learn them", "learned"),
     ),
 )
 """
@@ -74,13 +74,13 @@ import cli
 def parse(*words):
     return cli.parse_train(["train.py", *words])
 
-values = parse("--prior", "mixture", "--num_components", "5", "--is_learned", "--beta", "2")
-print(cli.run_name(values), cli.settings(values)["is_learned"], values.num_components)
+values = parse("--prior", "normals", "--num_normals", "5", "--is_learned", "--beta", "2")
+print(cli.run_name(values), cli.settings(values)["is_learned"], values.num_normals)
 print(cli.check_recorded(cli.settings(values)) == cli.settings(values))
-argv = ["train.py", "--prior=mixture", "--sweep", "num_components=2,3"]
+argv = ["train.py", "--prior=normals", "--sweep", "num_normals=2,3"]
 print([member.run_name for member in cli.parse_each(argv, cli.parse_train(argv))])
-print(cli.given(cli.parse_evaluate(["evaluate.py", "--all", "--num_components", "5"])))
-for words in (["--num_components", "5"], ["--model", "autoencoder", "--num_components", "5"]):
+print(cli.given(cli.parse_evaluate(["evaluate.py", "--all", "--num_normals", "5"])))
+for words in (["--num_normals", "5"], ["--model", "autoencoder", "--num_normals", "5"]):
     try:
         parse(*words)
     except cli.UsageError as error:
@@ -99,15 +99,14 @@ def test_a_row_with_new_flags_needs_no_other_change(tmp_path):
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert result.stderr == ""
     for line in (
-        "mnist_vae_hd500_ld10_e50_beta2_prior-mixture_comp5_learned1 True 5\nTrue\n",
-        "['mnist_vae_hd500_ld10_e50_prior-mixture_comp2', "
-        "'mnist_vae_hd500_ld10_e50_prior-mixture_comp3']\n",
-        "{'num_components': 5}\n",
-        "flag --num_components: --prior standard_normal does not read it; leave it out, or choose "
-        "--prior mixture\n",
-        "flag --num_components: --model autoencoder does not read it, nor --prior; it reads "
-        "--latent_dim; leave it out",
-        "  --num_components integer    components of the mixture (with --prior mixture; default: ",
-        "  --is_learned                learn the components (with --prior mixture)\n",
+        "mnist_vae_hd500_ld10_e50_beta2_prior-normals_comp5_learned1 True 5\nTrue\n",
+        "['mnist_vae_hd500_ld10_e50_prior-normals_comp2', "
+        "'mnist_vae_hd500_ld10_e50_prior-normals_comp3']\n",
+        "{'num_normals': 5}\n",
+        "flag --num_normals: --prior standard_normal does not read it; leave it out, or choose "
+        "--prior normals\n",
+        "flag --num_normals: --model autoencoder does not read it, nor --prior; leave it out",
+        "  --num_normals integer       normal distributions (with --prior normals; default: ",
+        "  --is_learned                learn them (with --prior normals)\n",
     ):
         assert line in result.stdout, result.stdout
