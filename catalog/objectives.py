@@ -15,11 +15,13 @@ class Objective(NamedTuple):
         description: one line for the help text.
         flags: that it reads.
         needs_kl_by_dimension: flags that need a prior whose KL is known for each dimension.
+        needs_one_level: whether q(z|x) must be one Gaussian, which a hierarchy's is not.
     """
 
     description: str
     flags: tuple[Flag, ...] = ()
     needs_kl_by_dimension: tuple[str, ...] = ()
+    needs_one_level: bool = False
 
 
 _FREE_BITS = Flag(
@@ -54,5 +56,6 @@ OBJECTIVES = {
                 "tc",
             ),
         ),
+        needs_one_level=True,
     ),
 }

@@ -48,7 +48,7 @@ def measure(session: Session) -> dict[str, Any]:
     dimension if the likelihood is not one of 8-bit pixels. ``squared_error_plus_kl``, for a
     Gaussian likelihood, is what training by squared error reports, whatever the standard
     deviation of the noise. ``mutual_information``, ``total_correlation`` and
-    ``dimension_wise_kl`` are estimated from 1,000 images. An autoencoder has
+    ``dimension_wise_kl``, of one level of z, are estimated from 1,000 images. An autoencoder has
     ``code_variance`` instead of ``posterior_mean_variance``. ``importance_sampling`` says how
     NLL was estimated. The measures of ``--quality`` have a mean and a standard error over draws;
     see ``quality.find``.

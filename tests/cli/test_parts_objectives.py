@@ -37,6 +37,10 @@ import cli
             "--model autoencoder --beta_steps 5",
             "does not read it, nor --beta_schedule; leave it out, or choose --model vae",
         ),
+        (
+            "--model hierarchical_vae --objective tc",
+            "flag --latent_dim=32,16: --objective tc needs one level; choose another --objective",
+        ),
         ("--patience 0", "flag --patience=0: expected an integer"),
         ("--ema 1", "flag --ema=1: expected a number of at least 0, at most 0.999999"),
         ("--clip_norm 0", "flag --clip_norm=0: expected a number above 0"),
