@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,8 +48,10 @@ def build(image_shape: tuple[int, int, int], num_classes: int) -> tuple[keras.Mo
 def save(classifier: keras.Model, path: Path) -> str:
     """Writes the weights as float16 arrays to an .npz file; returns its SHA-256."""
     content = io.BytesIO()
-    arrays = {weight.path: np.asarray(weight).astype(np.float16) for weight in classifier.weights}
-    np.savez(content, **arrays)  # type: ignore[arg-type]  # taken for allow_pickle
+    arrays: dict[str, Any] = {
+        weight.path: np.asarray(weight).astype(np.float16) for weight in classifier.weights
+    }
+    np.savez(content, **arrays)
     path.write_bytes(content.getvalue())
     return hashlib.sha256(content.getvalue()).hexdigest()
 

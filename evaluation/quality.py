@@ -141,9 +141,8 @@ def describe_reference(measured: Mapping[str, Any]) -> str:
     )
     return (
         f"Sample quality: {protocol['num_images']:,} decoded means against as many test images, "
-        f"{protocol['num_draws']} draws; training images in place of the samples have "
-        + ", ".join(values)
-        + "."
+        f"{protocol['num_draws']} draws, k = {protocol['num_neighbors']}; training images in "
+        "place of the samples have " + ", ".join(values) + "."
     )
 
 
