@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
     with figures.use_style(flags.figure_style):
         written = compare(flags) if flags.compare else evaluate(flags)
     written.append(index.write(cli.RESULT_DIR))
-    print("\nwritten:", *written, sep="\n  ")
+    print("\nwritten:", *dict.fromkeys(written), sep="\n  ")
 
 
 def evaluate(flags) -> list[Path]:

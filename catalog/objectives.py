@@ -15,7 +15,7 @@ class Objective(NamedTuple):
         description: one line for the help text.
         flags: that it reads.
         needs_kl_by_dimension: flags that need a prior whose KL is known for each dimension.
-        needs_one_level: whether it is not defined for several levels of latent variables.
+        needs_one_level: whether q(z|x) must be one Gaussian, which a hierarchy's is not.
     """
 
     description: str

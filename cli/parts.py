@@ -39,22 +39,10 @@ def complete(given: Mapping[str, Any]) -> dict[str, Any]:
             f"flag --binarize={binarize}: --likelihood {likelihood} is a distribution of 256 gray "
             "values; leave --binarize out, or choose --likelihood bernoulli"
         )
-    has_levels = PARTS["model"][settings["model"]].has_levels
-    if isinstance(settings["latent_dim"], tuple) and not has_levels:
-        levels = flags["latent_dim"].type.format(settings["latent_dim"])
-        fitting = [kind for kind, row in PARTS["model"].items() if row.has_levels]
-        raise UsageError(
-            f"flag --latent_dim={levels}: --model {settings['model']} has one level; to train one "
-            f"run for each, type --sweep latent_dim={levels}; for a hierarchy of these levels, "
-            f"--model {join_or(fitting)}"
-        )
+    if isinstance(settings["latent_dim"], tuple):
+        _check_levels(settings, flags["latent_dim"].type.format(settings["latent_dim"]))
     for part in (name for name in flags if name in PARTS):
         row = PARTS[part][settings[part]]
-        if has_levels and getattr(row, "needs_one_level", False):
-            raise UsageError(
-                f"--{part} {settings[part]} needs one level of latent variables, and --model "
-                f"{settings['model']} has several: leave one of them out"
-            )
         for name in getattr(row, "required", ()):
             if settings[name] is None:
                 raise UsageError(
@@ -80,6 +68,22 @@ def complete(given: Mapping[str, Any]) -> dict[str, Any]:
                     message += f", or as many as --{row.layers} {layers} has: {count}"
                 raise UsageError(message)
     return settings
+
+
+def _check_levels(settings: Mapping[str, Any], levels: str) -> None:
+    """Refuses several levels of z if the model has one, or the objective needs one."""
+    if not PARTS["model"][settings["model"]].has_levels:
+        fitting = [kind for kind, row in PARTS["model"].items() if row.has_levels]
+        raise UsageError(
+            f"flag --latent_dim={levels}: --model {settings['model']} has one level; to train one "
+            f"run for each, type --sweep latent_dim={levels}; for a hierarchy of these levels, "
+            f"--model {join_or(fitting)}"
+        )
+    if PARTS["objective"][settings["objective"]].needs_one_level:
+        raise UsageError(
+            f"flag --latent_dim={levels}: --objective {settings['objective']} needs one level; "
+            "choose another --objective"
+        )
 
 
 def _describe_unread(name: str, settings: Mapping[str, Any]) -> str:

@@ -44,10 +44,13 @@ def run(session: Session) -> list[Path]:
     dims = np.sort(np.argsort(-information.max(axis=0), kind="stable")[:_COLUMNS])
     title = f"Information about each factor by dimension, MIG {measured['mig']:.3f}"
     subtitle = f"{session.subtitle} · I(z; factor) / H(factor), %"
+    if session.flags["features"] == "sample":
+        subtitle += " · z: a sample of the posterior"
     if len(dims) < session.latent_dim:
         subtitle += f" · the {_COLUMNS} most informative of {session.latent_dim} dimensions"
     gaps = {factor["name"]: factor["gap"] for factor in measured["factors"]}
-    figure = figures.draw_information(information[:, dims], gaps, dims + 1, title, subtitle)
+    numbers = [int(dim) + 1 for dim in dims]
+    figure = figures.draw_information(information[:, dims], gaps, numbers, title, subtitle)
     return [path, *session.save_figure(figure, "disentanglement")]
 
 

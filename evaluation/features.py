@@ -48,7 +48,7 @@ def save(classifier: keras.Model, path: Path) -> str:
     """Writes the weights as float16 arrays to an .npz file; returns its SHA-256."""
     content = io.BytesIO()
     arrays = {weight.path: np.asarray(weight).astype(np.float16) for weight in classifier.weights}
-    np.savez(content, **arrays)
+    np.savez(content, **arrays)  # type: ignore[arg-type]  # taken for allow_pickle
     path.write_bytes(content.getvalue())
     return hashlib.sha256(content.getvalue()).hexdigest()
 

@@ -126,7 +126,7 @@ class HierarchicalVAE(VAE):
         in_closed_form = self.prior.by_dimension
         by_level.append(ops.sum(top_kl, axis=-1) if in_closed_form else ops.mean(top_kl, axis=0))
         return Terms(
-            posterior=posterior,
+            posterior=posterior if lower else posterior.top,
             z=z,
             log_likelihood=self.log_likelihood(images, z, training),
             log_q_minus_log_p=log_q - log_p,

@@ -184,6 +184,11 @@ CONTRADICTIONS = [
         "--sweep latent_dim=2,4,8; for a hierarchy of these levels, --model hierarchical_vae",
     ),
     ("train", "--model hierarchical_vae --latent_dim 6,5,4,3,2,1", "each of up to 5 levels"),
+    (
+        "train",
+        "--model hierarchical_vae --objective tc",
+        "^flag --latent_dim=32,16: --objective tc needs one level; choose another --objective",
+    ),
     ("train", "--conditional_dims 8", "--model vae does not read it"),
     ("train", "--sweep latent_dim=2,2", "expected each value once"),
     ("train", "--sweep beta=1,1.0", "two of them are the same"),

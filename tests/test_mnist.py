@@ -4,9 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.special import entr
 
+from catalog.classifiers import CLASSIFIERS
 from data import DATASETS, splits
+from evaluation import features
+from evaluation.statistics import fidelity
 
 DATA_DIR = Path(__file__).resolve().parents[2] / "shared" / "tensorflow_datasets"
 
@@ -36,6 +40,11 @@ def train_and_validation(name):
 @pytest.fixture(scope="module")
 def official_test(name):
     return splits.load_test(name, str(DATA_DIR))
+
+
+def scale(split):
+    """Returns images in [0, 1]."""
+    return split.images.astype(np.float32) / 255
 
 
 def test_the_validation_images_are_10000_of_the_60000(name, train_and_validation):
@@ -91,3 +100,27 @@ def test_labels_belong_to_their_images(train_and_validation, official_test):
     # |x − m|² without |x|², which is the same for all classes
     nearest = np.argmin((means**2).sum(axis=1) - 2 * shown @ means.T, axis=1)
     assert np.mean(nearest == official_test.labels) > 0.65
+
+
+def test_the_pinned_classifier_is_as_accurate_as_the_catalog_says(name, official_test):
+    classifier, _ = features.load(name, (28, 28, 1), 10)
+    logits = classifier.predict(scale(official_test), batch_size=500, verbose=0)
+    accuracy = np.mean(logits.argmax(axis=1) == official_test.labels)
+    assert accuracy == pytest.approx(CLASSIFIERS[name].accuracy, abs=2e-4)
+
+
+def test_training_images_are_like_test_images_in_its_features_and_blurred_ones_are_not(
+    name, train_and_validation, official_test
+):
+    """Of the 64 features, each with a variance near 1."""
+    _, network = features.load(name, (28, 28, 1), 10)
+    train, test = scale(train_and_validation[0][:10_000]), scale(official_test)
+    blurred = gaussian_filter(train, (0, 1, 1, 0))
+    real, fake, smooth = (
+        network.predict(images, batch_size=500, verbose=0) for images in (test, train, blurred)
+    )
+    assert fake.var(axis=0).mean() == pytest.approx(1, abs=0.1)
+    assert fidelity.measure_frechet_distance(real, fake) < 0.15
+    assert fidelity.measure_frechet_distance(real, smooth) > 5
+    measured = fidelity.measure_neighborhoods(real, fake, fidelity.find_radii(real, 5), 5)
+    assert all(0.87 < value < 1.05 for value in measured.values())

@@ -83,8 +83,8 @@ def measure_neighborhoods(
         rows = slice(start, start + _ROWS)
         distances = square_distances(fake[rows].astype(np.float64), real.astype(np.float64))
         is_inside = distances < radii
-        num_precise += np.count_nonzero(is_inside.any(axis=1))
-        num_inside += np.count_nonzero(is_inside)
+        num_precise += int(is_inside.any(axis=1).sum())
+        num_inside += int(is_inside.sum())
         is_covered |= is_inside.any(axis=0)
         is_recalled |= (distances < fake_radii[rows, None]).any(axis=0)
     return {

@@ -48,9 +48,10 @@ class RealNVP(Prior):
 
     def build(self, input_shape):
         super().build(input_shape)
-        dims = np.arange(self.latent_dim)
+        latent_dim = input_shape[-1]
+        dims = np.arange(latent_dim)
         self.masks = np.stack([(dims + i) % 2 for i in range(self.num_couplings)]).astype("float32")
-        sizes = (self.latent_dim, self.coupling_units, self.coupling_units, 2 * self.latent_dim)
+        sizes = (latent_dim, self.coupling_units, self.coupling_units, 2 * latent_dim)
         for layer, (inputs, units) in enumerate(itertools.pairwise(sizes), start=1):
             first_kernels = keras.initializers.RandomNormal(
                 stddev=inputs**-0.5 if layer < 3 else 0.001,

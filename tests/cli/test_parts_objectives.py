@@ -35,11 +35,11 @@ import cli
         ("--model autoencoder --beta_schedule linear", "--model autoencoder does not read it"),
         (
             "--model autoencoder --beta_steps 5",
-            "does not read it, nor --beta_schedule; it reads --latent_dim; leave it out, or choose",
+            "does not read it, nor --beta_schedule; leave it out, or choose --model vae",
         ),
         (
             "--model hierarchical_vae --objective tc",
-            "--objective tc needs one level of latent variables, and --model hierarchical_vae has",
+            "flag --latent_dim=32,16: --objective tc needs one level; choose another --objective",
         ),
         ("--patience 0", "flag --patience=0: expected an integer"),
         ("--ema 1", "flag --ema=1: expected a number of at least 0, at most 0.999999"),

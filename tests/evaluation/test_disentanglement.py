@@ -45,9 +45,12 @@ def drawn(monkeypatch):
     """The arguments of the figure."""
     calls: list[Any] = []
     draw = figures.draw_information
-    monkeypatch.setattr(
-        figures, "draw_information", lambda *args: calls.append(args) or draw(*args)
-    )
+
+    def record(*args: Any) -> Any:
+        calls.append(args)
+        return draw(*args)
+
+    monkeypatch.setattr(figures, "draw_information", record)
     return calls
 
 

@@ -113,12 +113,13 @@ def test_a_new_classifier_is_saved_opened_and_as_accurate_as_reported(tmp_path, 
     monkeypatch.setattr(features, "FOLDER", tmp_path / "new")
     monkeypatch.setattr(train_classifier, "_MIN_EPOCHS", 1)
     monkeypatch.setattr(train_classifier, "_MIN_IMAGES", 1)
-    kept = []
-    monkeypatch.setattr(
-        features,
-        "save",
-        lambda model, path, save=features.save: kept.append(model) or save(model, path),
-    )
+    kept, save = [], features.save
+
+    def save_and_keep(classifier, path):
+        kept.append(classifier)
+        return save(classifier, path)
+
+    monkeypatch.setattr(features, "save", save_and_keep)
     sha256, accuracy = train_classifier.train("digits")
     monkeypatch.setitem(CLASSIFIERS, "digits", classifiers.PinnedClassifier(sha256, accuracy))
     classifier, _ = features.load("digits", SHAPE, 10)

@@ -7,6 +7,7 @@ from typing import Any
 from catalog import read_by
 from catalog.models import MODELS
 from catalog.networks import NETWORKS
+from catalog.objectives import OBJECTIVES
 from tests.settings import make_settings
 
 
@@ -43,7 +44,9 @@ def small_settings(network: str, **flags: Any) -> dict[str, Any]:
     levels of a model that has several.
     """
     wanted = {**SMALL_NETWORKS[network], "conditional_dims": (32,), **flags}
-    if MODELS[wanted.get("model", "vae")].has_levels and isinstance(wanted["latent_dim"], int):
-        wanted["latent_dim"] = (wanted["latent_dim"] - 1, 1)
+    needs_one = OBJECTIVES[wanted.get("objective", "elbo")].needs_one_level
+    has_levels = MODELS[wanted.get("model", "vae")].has_levels and not needs_one
+    if has_levels and isinstance(wanted["latent_dim"], int):
+        wanted["latent_dim"] = (1, wanted["latent_dim"] - 1)
     known = read_by(wanted)
     return make_settings(**{name: value for name, value in wanted.items() if name in known})

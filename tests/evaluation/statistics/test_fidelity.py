@@ -150,7 +150,7 @@ def test_a_collapsed_sampler_is_precise_and_recalls_nothing():
 def test_two_sets_of_one_distribution_have_the_expected_density_and_coverage():
     """Naeem et al. (2020), equations 5 and 8: 1, and 1 − Π (n − i) / (2n − i), near 1 − 2^−k."""
     rng = np.random.default_rng(6)
-    each = [measure(*rng.normal(size=(2, 100, 4)), 3) for _ in range(25)]
+    each = [measure(*rng.normal(size=(2, 100, 4)), k=3) for _ in range(25)]
     density, coverage = ([one[name] for one in each] for name in ("density", "coverage"))
     i = np.arange(1, 4)
     expected = 1 - np.prod((100 - i) / (200 - i))
