@@ -29,9 +29,9 @@ def test_a_run_that_ended_early_is_finished(in_process, tmp_path, capsys):
     assert 1 < len(rows) < 40
     assert "ended early: no lower validation loss in 1 epoch\n" in capsys.readouterr().out
     settings = cli.settings(cli.parse_train(["train.py", *words]))
-    assert (
-        runs.find_finished(tmp_path / "trained_model", {**settings, "stream": False}).name == "one"
-    )
+    found = runs.find_finished(tmp_path / "trained_model", {**settings, "stream": False})
+    assert found is not None
+    assert found.name == "one"
     with pytest.raises(SystemExit) as stopped:
         in_process("train", *words, "--resume", "--num_epochs", "50")
     assert stopped.value.code == 1

@@ -125,8 +125,8 @@ def test_decoder_and_prior_have_the_gradient_of_iwae_and_the_value_is_the_same()
         assert part.trainable_variables
         for path in (variable.path for variable in part.trainable_variables):
             np.testing.assert_allclose(found[path], expected[path], rtol=1e-5, atol=1e-6)
-    values = (objective(terms, 0.4) for objective in (DoublyReparameterized(7), Iwae(7)))
-    np.testing.assert_allclose(*values, rtol=1e-6)
+    ours, plain = (each(terms, 0.4) for each in (DoublyReparameterized(7), Iwae(7)))
+    np.testing.assert_allclose(ours, plain, rtol=1e-6)
 
 
 def test_the_gradient_of_an_added_loss_is_not_weighted():

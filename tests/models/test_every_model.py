@@ -190,7 +190,8 @@ def test_one_batch_overfits(corner, images):
     are slower on black and white images.
     """
     mild = {"gaussian": {"pixel_stddev": 0.3}, "tc": {"tc_weight": 2.0}}
-    model = build(*corner, **mild.get(corner[2], {}), **mild.get(corner[4], {}))
+    changes = mild.get(corner[2], {}) | mild.get(corner[4], {})
+    model = build(*corner, **changes)
     model.compile(optimizer=keras.optimizers.Adam(0.01))
     before = float(np.mean(model.compute_losses(images)["loss"]))
     batches = tf.data.Dataset.from_tensors(batch_for(model, images)).repeat(400)

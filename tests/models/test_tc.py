@@ -28,8 +28,8 @@ def aggregate(chosen: np.ndarray, num_train: int) -> tuple[np.ndarray, np.ndarra
     posterior = models.DiagonalGaussian(
         *(tf.constant(each[chosen], tf.float32) for each in (MEANS, LOG_VARS))
     )
-    found = log_aggregate(posterior, tf.constant(Z[:, chosen], tf.float32), num_train)
-    return tuple(np.asarray(each, np.float64) for each in found)
+    log_q, of_each = log_aggregate(posterior, tf.constant(Z[:, chosen], tf.float32), num_train)
+    return np.asarray(log_q, np.float64), np.asarray(of_each, np.float64)
 
 
 def test_with_all_images_the_aggregate_posterior_is_their_mixture():
