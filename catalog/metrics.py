@@ -81,7 +81,7 @@ METRICS = {
     "kl": Metric("KL", NATS, "KL(q(z|x) ‖ p(z))", higher_is_better=None, is_trained=True),
     **{
         f"kl_{level}": Metric(
-            f"KL, level {level}",
+            f"KL of level {level}",
             NATS,
             f"the part of the KL at level {level} of a hierarchy; level 1 is next to the image",
             higher_is_better=None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from evaluation.session import Session
 from evaluation.statistics import summaries
 
 _COLUMNS = 20  # test images, at most
+_PRINTED = 4  # columns of the table beside each other
+_WIDTH = 100  # of a line of text
 _ARROWS = {True: " ↑", False: " ↓", None: ""}  # by the direction that is better
 
 Tables = Sequence[dict[str, Any]]  # of each run, what was measured
@@ -51,15 +54,8 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     written += _draw_metrics(first, shown, tables, labels, subtitle)
     written += _draw_reconstructions(sessions, labels, subtitle)
     # Samples show the difference between models with different priors, or without one.
-    if (
-        len(
-            {
-                (session.model.is_variational, session.prior, len(session.levels) > 1)
-                for session in sessions
-            }
-        )
-        > 1
-    ):
+    kinds = {(each.model.is_variational, each.prior, len(each.levels) > 1) for each in sessions}
+    if len(kinds) > 1:
         written += _draw_samples(sessions, labels, subtitle)
     if first.flags["report"]:
         written += report_several.write(sessions, labels, tables)
@@ -126,37 +122,56 @@ def _find_measured(tables: Tables) -> list[str]:
 
 def _format(labels: Sequence[str], tables: Tables) -> str:
     """Returns the table to print."""
-    width = max(map(len, labels)) + 2
     shown = _find_measured(tables)
     units: dict[str, list[str]] = {}
     for name in shown:
         units.setdefault(METRICS[name].unit, []).append(METRICS[name].heading)
     lines = [
         f"\n{tables[0]['num_images']:,} test images",
-        *(f"  {', '.join(headings)}: {unit}" for unit, headings in units.items()),
-        " " * width + "".join(f"{METRICS[name].heading:>20}" for name in shown) + "  active",
     ]
-    for label, table in zip(labels, tables, strict=True):
-        cells = [
-            metrics.format_mean(name, table[name]) if name in table else "none" for name in shown
+    for unit, headings in units.items():
+        text = f"{', '.join(headings)}: {unit}"
+        lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+    columns = {
+        METRICS[name].heading: [
+            metrics.format_mean(name, table[name]) if name in table else "none" for table in tables
         ]
-        active = f"  {table['active_units']} of {table['latent_dim']}"
-        lines.append(f"{label:<{width}}" + "".join(f"{cell:>20}" for cell in cells) + active)
+        for name in shown
+    }
+    columns["active units"] = [f"{each['active_units']} of {each['latent_dim']}" for each in tables]
+    scores = disentanglement.find_scores(tables[0])
+    columns |= {
+        METRICS[name].heading: [f"{table[name]:.{METRICS[name].digits}f}" for table in tables]
+        for name in scores
+    }
+    lines += _write_columns(labels, columns)
     if compared := [table for table in tables if "sample_quality" in table]:
-        lines.append(quality.describe_reference(compared[0]))
+        lines += textwrap.wrap(quality.describe_reference(compared[0]), _WIDTH)
     if "nll" in shown:
         found = [table.get("importance_sampling") for table in tables]
         counts = [f"{each['num_samples']:,}" if each else "none" for each in found]
         each = counts[0] if len(set(counts)) == 1 else "; ".join(counts)
         lines.append(f"samples of z per image for NLL: {each}")
-    if scores := disentanglement.find_scores(tables[0]):
-        lines.append(
-            "\n" + " " * width + "".join(f"{METRICS[name].heading:>20}" for name in scores)
-        )
-        for label, table in zip(labels, tables, strict=True):
-            cells = [f"{table[name]:.{METRICS[name].digits}f}" for name in scores]
-            lines.append(f"{label:<{width}}" + "".join(f"{cell:>20}" for cell in cells))
     return "\n".join(lines) + "\n"
+
+
+def _write_columns(labels: Sequence[str], columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """Returns the lines of a table, a few columns at a time, so that it fits most terminals.
+
+    Args:
+        labels: of the rows.
+        columns: heading → cells.
+    """
+    width = max(map(len, labels)) + 1
+    headings = list(columns)
+    lines = []
+    for first in range(0, len(headings), _PRINTED):
+        block = headings[first : first + _PRINTED]
+        lines += ["", " " * width + "".join(f"{heading:>21}" for heading in block)]
+        for row, label in enumerate(labels):
+            cells = "".join(f"{columns[heading][row]:>21}" for heading in block)
+            lines.append(f"{label:<{width}}{cells}")
+    return lines
 
 
 def _draw_curves(sessions: Sequence[Session], labels: Sequence[str]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ from figures.style import (
 
 _CHARACTER, _LINE = 0.075, 0.14  # inches: a wide character and a line, at the style's 8 points
 _LABEL = 24  # characters in a line of a run's label
+_PANELS = 6  # measures beside each other
 
 History = Sequence[Mapping[str, float]]
 
@@ -115,6 +117,8 @@ def draw_compared_measures(
 ) -> Figure:
     """Draws a table of dots with values, one row per run, and the KL by dimension below.
 
+    At most six measures are beside each other; the others follow in tables below.
+
     The legend marks runs without a KL by dimension; if no run has one, the subtitle says so.
 
     Args:
@@ -149,11 +153,14 @@ def draw_compared_measures(
         ]
     headings = [wrap(heading, int(width / 0.065)) for heading in panels]
     above = 0.6 + _LINE * (max(map(len, headings), default=1) - 1)
-    total = max(label_width + 0.3 + len(panels) * (width + beside), 3.6)
-    figure = new_figure(total, height + below + above, title, subtitle)
-    for column, (heading, values) in enumerate(zip(headings, panels.values(), strict=True)):
+    num_rows = max(1, math.ceil(len(panels) / _PANELS))
+    total = max(label_width + 0.3 + min(len(panels), _PANELS) * (width + beside), 3.6)
+    figure = new_figure(total, num_rows * (height + above) + below, title, subtitle)
+    for place, (heading, values) in enumerate(zip(headings, panels.values(), strict=True)):
+        above_it, column = divmod(place, _PANELS)
         left = label_width + 0.2 + column * (width + beside)
-        axes = new_axes(figure, left, below + 0.25, width, height)
+        bottom = below + 0.25 + (num_rows - 1 - above_it) * (height + above)
+        axes = new_axes(figure, left, bottom, width, height)
         _draw_dots(axes, values, count)
         axes.set_title("\n".join(heading), loc="left", pad=to_scale(5))
         if column == 0:

@@ -117,11 +117,13 @@ def test_compared_runs_have_the_scores_in_their_table(tmp_path, capsys, monkeypa
         sessions.append(session)
     comparison.compare(sessions)
     printed = capsys.readouterr().out
-    assert "MIG DCI disentanglement    DCI completeness" in printed
+    assert "MIG  DCI disentanglement" in printed
     with (sessions[0].result_dir / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
     measured = disentanglement.measure(sessions[1])
     assert float(rows[1]["mig"]) == measured["mig"]
     assert float(rows[0]["mig"]) != measured["mig"]
-    cells = [f"{value:>20.3f}" for value in disentanglement.find_scores(measured).values()]
-    assert "".join(cells) + "\n" in printed
+    lines = [line for line in printed.splitlines() if line.startswith("latent_dim 3")]
+    scores = [f"{value:.3f}" for value in disentanglement.find_scores(measured).values()]
+    printed_scores = [word for line in lines for word in line.split() if word in scores]
+    assert printed_scores == scores

@@ -31,7 +31,8 @@ of_every_kind = pytest.mark.parametrize(("model", "prior"), KINDS)
 def open_session(folder: Path, settings: dict[str, Any], **flags: Any) -> Session:
     chosen = {key: value for key, value in settings.items() if key not in ("model", "prior")}
     model = settings.get("model", "vae")
-    prior = {"prior": settings["prior"]} if settings.get("prior", "") == "mixture" else {}
+    known = settings.get("prior", "standard_normal")
+    prior = {} if known == "standard_normal" else {"prior": known}
     session = save_untrained_run(folder, model=model, **{"latent_dim": 3, **chosen, **prior})
     return dataclasses.replace(session, flags={**session.flags, **flags})
 
