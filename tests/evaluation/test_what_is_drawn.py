@@ -12,6 +12,7 @@ import tensorflow as tf
 import threadpoolctl  # type: ignore[import-untyped]
 
 import figures
+import models
 import runs
 from evaluation import curves, generate, latent, manifold, metrics, reconstruct, traverse
 from evaluation.session import Session
@@ -27,6 +28,7 @@ class FakeModel:
 
     is_variational = True
     uses_labels = False
+    prior = models.priors.StandardNormal()
 
     def __init__(self, scale, z_log_var=None):
         self.scale = tf.constant(scale, tf.float32)
