@@ -27,22 +27,21 @@ LATENT_DIM = 3
 
 TABLES = (MODELS, SMALL_NETWORKS, LIKELIHOODS, PRIORS, OBJECTIVES)
 FIRST = tuple(next(iter(table)) for table in TABLES)
-# All models with all networks and likelihoods, and with all priors and objectives; and, for slow
-# tests, those that differ from the first in one part. A hierarchy has the likelihoods of a VAE, and
-# is tested with the first only.
+# A VAE with all networks and likelihoods, and with all priors and objectives; the other models with
+# each part that differs from the first. For slow tests, what differs from the first in one part.
 PRODUCT = [
-    *(
-        (*names, *FIRST[3:])
-        for names in itertools.product(*TABLES[:3])
-        if not MODELS[names[0]].has_levels or names[2] == FIRST[2]
-    ),
-    *(
-        (model, *FIRST[1:3], *names)
-        for model in MODELS
-        for names in itertools.product(*TABLES[3:])
-        if names != FIRST[3:] and "prior" in read_by({"model": model})
-        if not (MODELS[model].has_levels and OBJECTIVES[names[1]].needs_one_level)
-    ),
+    names
+    for names in (
+        *((*names, *FIRST[3:]) for names in itertools.product(*TABLES[:3])),
+        *(
+            (model, *FIRST[1:3], *names)
+            for model in MODELS
+            for names in itertools.product(*TABLES[3:])
+            if names != FIRST[3:] and "prior" in read_by({"model": model})
+            if not (MODELS[model].has_levels and OBJECTIVES[names[1]].needs_one_level)
+        ),
+    )
+    if names[0] == FIRST[0] or sum(map(ne, names[1:], FIRST[1:])) < 2
 ]
 CORNERS = [names for names in PRODUCT if sum(map(ne, names, FIRST)) < 2]
 
