@@ -268,7 +268,7 @@ def test_elsewhere_the_path_derivative_has_the_mean_of_the_gradient():
         variances.append(draws.var(axis=0, ddof=1))
     error = np.sqrt(np.sum(variances, axis=0) / 10)
     assert np.max(np.abs(means[0] - means[1]) / error) < 5.5  # of 106 numbers
-    assert np.median(error / np.abs(means[1])) < 0.05
+    assert np.median(error / np.abs(means[1])) < 0.1
     assert variances[0].sum() < 0.7 * variances[1].sum()
 
 
