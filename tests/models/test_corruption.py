@@ -65,9 +65,9 @@ def test_the_encoder_gets_corrupted_images_and_the_likelihood_never(name, tmp_pa
     seen: dict[str, list[np.ndarray]] = {"encoder": [], "likelihood": []}
     encode, log_prob = model.encoder.call, model.likelihood.log_prob
 
-    def spy_on_encoder(images):
+    def spy_on_encoder(images, **kwargs):
         seen["encoder"].append(np.asarray(images))
-        return encode(images)
+        return encode(images, **kwargs)
 
     def spy_on_likelihood(images, outputs):
         seen["likelihood"].append(np.asarray(images))
