@@ -18,6 +18,7 @@ FLAGS = (
 
 def test_a_run_that_ended_early_is_finished(in_process, tmp_path, capsys):
     words = (*FLAGS, "--run_name", "one")
+    keras.utils.clear_session()  # variables are named as in a new process
     in_process("train", *words)
     run = runs.Run(tmp_path / "trained_model" / "one")
     record = run.read_record()
@@ -40,7 +41,7 @@ def test_a_run_that_ended_early_is_finished(in_process, tmp_path, capsys):
     # Killed after its last epoch, before run.json said so.
     checkpoint = run.checkpoint_path.read_bytes()
     run.write_record({**record, "status": "training"})
-    keras.utils.clear_session()  # variables are named as in a new process
+    keras.utils.clear_session()
     in_process("train", *words, "--resume")
     assert run.read_record()["status"] == "finished"
     assert run.read_record()["epochs_done"] == len(rows)
