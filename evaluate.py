@@ -34,6 +34,8 @@ def evaluate(flags) -> list[Path]:
         for name, row in EVALUATIONS.items()
         if flags[name].value or (flags["all"].value and row.in_all)
     }
+    following = {row.then: EVALUATIONS[row.then] for row in chosen.values() if row.then}
+    chosen = {name: row for name, row in chosen.items() if name not in following} | following
     modules = {name: f"evaluation.{name}" for name in chosen}
     session = open_session(flags)
     if any(row.needs_images for row in chosen.values()):
@@ -62,11 +64,11 @@ def compare(flags) -> list[Path]:
     runs.check_comparable(records)
     folder, values = cli.RESULT_DIR / runs.name_comparison(records), flags.flag_values_dict()
     loaded: dict[tuple[str, str], Images] = {}
-    sessions = [
-        Session(run, records[run.name], flags.checkpoint, folder, values, loaded, own)
-        for run in found
-        for own in [cli.RESULT_DIR / runs.result_name(run, cli.TRAINED_MODEL_DIR)]
-    ]
+    sessions = []
+    for run in found:
+        own = cli.RESULT_DIR / runs.result_name(run, cli.TRAINED_MODEL_DIR)
+        shared = (flags.checkpoint, folder, values, loaded)
+        sessions.append(Session(run, records[run.name], *shared, kept_dir=own))
     for session in sessions:
         session.check_model()
         print(f"run       {session.run.folder} ({session.record['status']})", flush=True)

@@ -34,6 +34,7 @@ class Evaluation(NamedTuple):
         needs_images: whether it needs the images of the run's dataset.
         in_all: whether ``--all`` includes it.
         checks: whether its module has a function ``check``, called before TensorFlow is imported.
+        then: the evaluation that shows its numbers, which follows all that ask for it.
         is_common: whether ``--help`` lists it.
     """
 
@@ -44,6 +45,7 @@ class Evaluation(NamedTuple):
     needs_images: bool = True
     in_all: bool = True
     checks: bool = False
+    then: str = ""
     is_common: bool = True
 
 
@@ -169,12 +171,14 @@ EVALUATIONS = {
         COUNT,
         in_all=False,
         checks=True,
+        then="metrics",
     ),
     "quality": Evaluation(
         "samples of the prior compared with test images, in features of a classifier: Fréchet "
         "distance, precision, recall, density, coverage; takes a minute",
         in_all=False,
         checks=True,
+        then="metrics",
         is_common=False,
     ),
     "classify": Evaluation(

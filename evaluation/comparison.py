@@ -126,9 +126,7 @@ def _format(labels: Sequence[str], tables: Tables) -> str:
     units: dict[str, list[str]] = {}
     for name in shown:
         units.setdefault(METRICS[name].unit, []).append(METRICS[name].heading)
-    lines = [
-        f"\n{tables[0]['num_images']:,} test images",
-    ]
+    lines = [f"\n{tables[0]['num_images']:,} test images"]
     for unit, headings in units.items():
         text = f"{', '.join(headings)}: {unit}"
         lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
@@ -138,7 +136,8 @@ def _format(labels: Sequence[str], tables: Tables) -> str:
         ]
         for name in shown
     }
-    columns["active units"] = [f"{each['active_units']} of {each['latent_dim']}" for each in tables]
+    heading = METRICS["active_units"].heading
+    columns[heading] = [f"{each['active_units']} of {each['latent_dim']}" for each in tables]
     scores = disentanglement.find_scores(tables[0])
     columns |= {
         METRICS[name].heading: [f"{table[name]:.{METRICS[name].digits}f}" for table in tables]

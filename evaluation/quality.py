@@ -10,6 +10,7 @@ import numpy as np
 
 from catalog.classifiers import CLASSIFIERS
 from catalog.metrics import METRICS
+from catalog.values import join_or
 from evaluation import RequestError
 from evaluation.kept import Kept, Source
 from evaluation.progress import Progress
@@ -31,16 +32,14 @@ def check(session: Session) -> None:
     if session.settings["dataset"] not in CLASSIFIERS:
         raise RequestError(
             f"--quality needs a pinned classifier of the images, and {session.dataset_name} has "
-            f"none: choose a run of {', '.join(CLASSIFIERS)}"
+            f"none: choose a run of {join_or(CLASSIFIERS)}"
         )
 
 
 def run(session: Session) -> list[Path]:
-    """Compares samples with the test images; prints all metrics and writes metrics.json."""
-    from evaluation import metrics
-
+    """Compares samples with the test images; the measures are kept, for ``metrics`` to show."""
     estimate(session)
-    return metrics.run(session)
+    return []
 
 
 def estimate(session: Session) -> np.ndarray:
@@ -152,11 +151,7 @@ def _load_test(session: Session) -> np.ndarray:
 
     if session.settings["binarize"] == "none":
         return session.test[0]
-    return _scale(splits.load_test(session.info, session.data_dir).images)
-
-
-def _scale(images: np.ndarray) -> np.ndarray:
-    return images.astype(np.float32) / 255
+    return splits.load_test(session.info, session.data_dir).images / np.float32(255)
 
 
 def _keep(session: Session, test: np.ndarray) -> Kept:
@@ -172,7 +167,7 @@ def _draw(session: Session, train: np.ndarray, count: int, draw: int) -> dict[st
 
     generator = np.random.default_rng([session.seed, draw])
     seed = int(generator.integers(2**31))
-    images = _scale(train[generator.choice(len(train), count, replace=False)])
+    images = train[generator.choice(len(train), count, replace=False)] / np.float32(255)
     inputs = images
     if session.settings["binarize"] != "none":
         inputs = (generator.random(images.shape, np.float32) < images).astype(np.float32)

@@ -365,7 +365,7 @@ REQUESTS = [
     (
         "evaluate",
         "--run_name patches --quality",
-        "patches has none: choose a run of mnist, fashion_mnist, digits",
+        "patches has none: choose a run of mnist, fashion_mnist or digits",
     ),
     ("evaluate", "--run_name labeled --generate_class ten", "expected one of 0, 1"),
     ("evaluate", "--run_name labeled --generate_class 10", "or its number, 0 to 9"),

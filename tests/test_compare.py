@@ -102,6 +102,10 @@ def test_trained_runs_are_compared(tmp_path, in_process, capsys):
     assert sorted(listed) == sorted([*(str(folder / name) for name in names), str(index)])
 
     in_process("evaluate", "--latent_dim", "2", "--dataset", "digits", "--nll", "3")
+    assert capsys.readouterr().out.count("360 test images, pixels") == 1
+    words = ("--nll", "2", "--metrics", "1", "--quality", "1")
+    in_process("evaluate", "--latent_dim", "2", "--dataset", "digits", *words)
+    assert capsys.readouterr().out.count("360 test images, pixels") == 1  # the table, once
     in_process("evaluate", "--compare", "digits_*", "--num_gen", "12")
     estimated = [row.get("importance_sampling") for row in json.loads(path.read_text())]
     assert [each and each["num_samples"] for each in estimated] == [3, None, None]

@@ -188,7 +188,8 @@ def test_metrics_json_states_the_protocol(tmp_path, capsys):
     images = rng.integers(0, 2, (30, *SHAPE)).astype(np.float32)
     session = open_session(tmp_path, model, images, 50, binarize="static")
     assert "nll" not in metrics.measure(session)
-    nll.run(session)
+    assert nll.run(session) == []
+    metrics.run(session)
     measured = metrics.measure(session)
     found = importance.find(session)
     assert found is not None
@@ -209,6 +210,7 @@ def test_gray_pixels_of_a_bernoulli_are_named(tmp_path, capsys):
     model = make_bernoulli(rng)
     session = open_session(tmp_path, model, rng.random((4, *SHAPE), np.float32), 2)
     nll.run(session)
+    metrics.run(session)
     printed = capsys.readouterr().out
     assert "gray pixels" in printed
     assert "not to be trusted" in printed  # two samples have at most two effective ones
