@@ -123,11 +123,12 @@ def _advise_new_run(root: Path, similar: list[_Found], num_epochs: int) -> str:
     planned = record["flags"].get("num_epochs")
     name = shlex.quote(run.name)
     if planned == num_epochs and record["status"] == "finished":
-        epochs = counted(record.get("epochs_done", planned), "epoch")  # fewer with --patience
-        return (
-            f"{run.folder} has finished its {epochs}: type --run_name {name} "
-            "and a larger --num_epochs to extend it"
-        )
+        done = record.get("epochs_done", planned)  # fewer with --patience
+        schedule = record["flags"].get("learning_rate_schedule", "constant")
+        advice = "it cannot be extended: leave out --resume to train a new run"
+        if done == planned and schedule == "constant":
+            advice = f"type --run_name {name} and a larger --num_epochs to extend it"
+        return f"{run.folder} has finished its {counted(done, 'epoch')}: {advice}"
     return (
         f"{run.folder} has these flags but --num_epochs {planned}: type --run_name {name} to "
         f"resume it up to epoch {num_epochs}, or leave out --resume to train a new run"

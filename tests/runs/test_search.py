@@ -258,6 +258,17 @@ def test_the_name_to_extend_a_run_by_is_offered(tmp_path, status, num_epochs, me
     assert str(error.value).startswith(message.replace("it", str(run.folder), 1))
 
 
+@pytest.mark.parametrize(
+    ("schedule", "epochs_done"), [("constant", 3), ("cosine", 5), ("steps", 5)]
+)
+def test_a_run_that_cannot_be_extended_is_not_offered(tmp_path, schedule, epochs_done):
+    settings = {**SETTINGS, "learning_rate_schedule": schedule}
+    run = make_resumable(tmp_path, "a", status="finished", learning_rate_schedule=schedule)
+    run.write_record({**run.read_record(), "epochs_done": epochs_done})
+    with pytest.raises(runs.RunError, match="it cannot be extended: leave out --resume to train"):
+        runs.find_resumable(tmp_path, settings, None)
+
+
 def test_a_damaged_record_is_named_with_advice_that_works(tmp_path):
     run = make_resumable(tmp_path, "a")
     run.record_path.write_text("{")
