@@ -66,6 +66,17 @@ class Published:
         return json.loads(path.read_text()) if path.is_file() else None
 
 
+def has_settings(
+    flags: Mapping[str, Any], wanted: Mapping[str, Any], but_for: Sequence[str] = ()
+) -> bool:
+    """Returns whether a run's flags have the values wanted, except those ``but_for``.
+
+    Flags that a run's record lacks were added after it was trained; they are not compared.
+    """
+    shared = (flags.keys() & wanted.keys()) - set(but_for)
+    return all(runs.normalize(flags[name]) == runs.normalize(wanted[name]) for name in shared)
+
+
 def published(root: Path, recipe: str) -> list[Published]:
     """Returns the runs of a recipe, sorted by latent dimension and name."""
     found = [Published(path.parent) for path in sorted((root / recipe).glob("*/run.json"))]
@@ -90,18 +101,11 @@ def find_finished(trained: Path) -> list[tuple[runs.Run, dict[str, Any]]]:
 def _choose(
     finished: Sequence[tuple[runs.Run, dict[str, Any]]], wanted: Sequence[Mapping[str, Any]]
 ) -> dict[str, tuple[runs.Run, dict[str, Any]]]:
-    """Returns the newest run with each of these settings, if any: name → run, record.
-
-    Flags that a run's record lacks were added after it was trained; they are not compared.
-    """
+    """Returns the newest run with each of these settings, if any: name → run, record."""
     chosen = {}
     for settings in wanted:
         for run, record in reversed(finished):
-            flags = record["flags"]
-            shared = flags.keys() & settings.keys()
-            if all(
-                runs.normalize(flags[name]) == runs.normalize(settings[name]) for name in shared
-            ):
+            if has_settings(record["flags"], settings):
                 chosen[run.name] = (run, record)
                 break
     return chosen

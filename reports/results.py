@@ -14,10 +14,10 @@ import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import cli
-from catalog.metrics import METRICS, NATS
+from catalog.metrics import NATS
+from reports import likelihoods
 from reports.published import (
     Published,
     collect,
@@ -26,25 +26,12 @@ from reports.published import (
     find_finished,
     published,
 )
+from reports.recipes import Recipe
+from reports.tables import MISSING, Row, judged, make_table, shown, spread
 
 RESULTS_DIR = cli.ROOT / "docs" / "results"
 PAGE = cli.ROOT / "docs" / "results.md"
-MISSING = "not run"
 PICTURES_ONLY = "The published repository shows pictures but reports no numbers."
-
-
-class Recipe(NamedTuple):
-    """A flag file, and further flags for each of its runs."""
-
-    name: str
-    variants: tuple[tuple[str, ...], ...] = ((),)
-
-    def settings(self, variant: Sequence[str]) -> list[dict[str, Any]]:
-        """Returns the settings of each run that train.py trains for a variant."""
-        argv = ["train.py", f"--flagfile={cli.ROOT / 'configs' / self.name}.flags", *variant]
-        flags = cli.parse_train(argv)
-        each = [of_one for _, _, of_one in cli.parse_each(argv, flags)]
-        return each or [cli.settings(flags)]
 
 
 LOOSER = (("--l2=0",), ("--l2=0", "--initializer=glorot_uniform"))
@@ -55,6 +42,8 @@ DEEPER = (
     "--corruption=1",
     "--num_epochs=80",
 )
+BETA = tuple((f"--seed={seed}",) for seed in range(5))
+TOTAL_CORRELATION = tuple(("--objective=tc", "--beta=1", f"--seed={seed}") for seed in range(5))
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -69,6 +58,8 @@ RECIPES = {
         Recipe("conv_mse_ours"),
         Recipe("dimensions"),
         Recipe("dimensions_ours", ((), DEEPER)),
+        *likelihoods.RECIPES,
+        Recipe("shapes", (*BETA, *TOTAL_CORRELATION)),
     )
 }
 
@@ -78,27 +69,6 @@ COMPARISONS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "dimensions": (("dimensions", ()),),
     "dimensions_ours": (("dimensions_ours", ()), ("dimensions_ours", DEEPER)),
 }
-
-Row = Sequence[object]
-
-
-def table(header: Row, rows: Sequence[Row]) -> str:
-    """Returns a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
-def shown(value: float | None, digits: int = 2) -> str:
-    """Returns a number with this many digits after the point, or ``MISSING``."""
-    return MISSING if value is None else f"{value:.{digits}f}"
-
-
-def judged(value: float | None, target: float | None, metric: str, digits: int = 2) -> str:
-    """Returns a number, in bold if it does not reach the target for this metric."""
-    if value is None or target is None:
-        return shown(value, digits)
-    missed = value < target if METRICS[metric].higher_is_better else value > target
-    return f"**{value:.{digits}f}**" if missed else f"{value:.{digits}f}"
 
 
 def commands(recipe: str, runs: Sequence[Published]) -> str:
@@ -137,7 +107,7 @@ def fashion_m1(runs: dict[str, list[Published]]) -> str:
             if metrics:
                 test = metrics["reconstruction"]["mean"] + run.flags["beta"] * metrics["kl"]["mean"]
         rows.append((name, judged(train, 206, "loss"), judged(test, 208, "loss")))
-    losses = table(("reconstruction + 0.005 KL after 25 epochs", "training", "test"), rows)
+    losses = make_table(("reconstruction + 0.005 KL after 25 epochs", "training", "test"), rows)
     published = {100: 0.711, 600: 0.797, 1000: 0.811, 3000: 0.832}  # one subset each
     targets = {100: 0.760, 600: 0.830, 1000: 0.845, 3000: 0.870}
     classified = (
@@ -155,8 +125,8 @@ def fashion_m1(runs: dict[str, list[Published]]) -> str:
             for labels in published
         )
         rows.append((name, *cells))
-    svm = table(("test accuracy, labels:", *published), rows)
-    return f"{losses}\n\n{svm}\n"
+    svm = make_table(("test accuracy, labels:", *published), rows)
+    return f"{losses}\n{svm}"
 
 
 def accuracy(run: Published | None, method: str, labels: int, target: float | None) -> str:
@@ -183,7 +153,7 @@ def mnist_mlp(runs: dict[str, list[Published]]) -> str:
         )
         rows.append((run.flags["latent_dim"], *parts, metrics["active_units"]))
     header = ("latent_dim", "test ELBO", "reconstruction", "KL", "active units")
-    return f"{PICTURES_ONLY}\n\n{table(header, rows)}\n"
+    return f"{PICTURES_ONLY}\n\n{make_table(header, rows)}"
 
 
 def conv_classifier(runs: dict[str, list[Published]]) -> str:
@@ -197,13 +167,12 @@ def conv_classifier(runs: dict[str, list[Published]]) -> str:
                 by_labels.setdefault((name, labels), []).append(metrics["accuracy"]["mean"])
     rows: list[Row] = []
     for (name, labels), found in by_labels.items():
-        spread = f" ± {statistics.stdev(found):.4f}" if len(found) > 1 else ""
         mean = judged(statistics.mean(found), 0.97 if labels == "all" else None, "accuracy", 4)
-        rows.append((name, labels, mean + spread, len(found)))
+        rows.append((name, labels, mean + spread(found, 4), len(found)))
     alone = test_loss(next(iter(runs["conv"]), None))
     header = ("recipe", "labeled images", "test accuracy of the classifier on z", "runs")
     return (
-        f"{table(header, rows)}\n\nThe target is 0.97 with all labels. {PICTURES_ONLY} "
+        f"{make_table(header, rows)}\nThe target is 0.97 with all labels. {PICTURES_ONLY} "
         f"`conv` has no classifier; its test loss is {shown(alone)} {NATS}.\n"
     )
 
@@ -220,7 +189,7 @@ def conv_mse(runs: dict[str, list[Published]]) -> str:
             error = total - kl
         row = (shown(error), shown(kl), judged(total, 27.416, "squared_error_plus_kl"))
         rows.append((f"{title}, 10,000 test images", *row))
-    return table(("8 dimensions", "squared error", "KL", "sum"), rows) + "\n"
+    return make_table(("8 dimensions", "squared error", "KL", "sum"), rows)
 
 
 DIMENSIONS = {
@@ -262,7 +231,21 @@ def dimensions(runs: dict[str, list[Published]]) -> str:
         "ours, test",
         "target for ours",
     )
-    return table(header, rows) + "\n"
+    return make_table(header, rows)
+
+
+def disentanglement(runs: dict[str, list[Published]]) -> str:
+    """The β-VAE and the β-TC-VAE on shapes with known factors."""
+    scores = ("mig", "dci_disentanglement", "dci_completeness", "factor_vae")
+    rows: list[Row] = []
+    for model, objective in (("β-VAE", "elbo"), ("β-TC-VAE", "tc")):
+        found = [run for run in runs["shapes"] if run.flags["objective"] == objective]
+        measured = [scores_of for run in found if (scores_of := run.measured("disentanglement"))]
+        by_score = [[one[score] for one in measured] for score in scores] if measured else []
+        cells = [shown(statistics.mean(values), 3) + spread(values, 3) for values in by_score]
+        rows.append((model, len(measured), *(cells or [MISSING] * len(scores))))
+    header = ("model", "seeds", "MIG", "DCI disentanglement", "completeness", "FactorVAE score")
+    return f"Mean and standard deviation over seeds.\n\n{make_table(header, rows)}"
 
 
 SECTIONS: tuple[tuple[str, Callable[[dict[str, list[Published]]], str], tuple[str, ...]], ...] = (
@@ -279,6 +262,12 @@ SECTIONS: tuple[tuple[str, Callable[[dict[str, list[Published]]], str], tuple[st
     ),
     ("MNIST: squared-error VAE", conv_mse, ("conv_mse", "conv_mse_ours")),
     ("MNIST: dimension study", dimensions, ("dimensions", "dimensions_ours")),
+    (
+        "Log-likelihood",
+        likelihoods.write,
+        tuple(recipe.name for recipe in likelihoods.RECIPES),
+    ),
+    ("Shapes: disentanglement", disentanglement, ("shapes",)),
 )
 
 PREAMBLE = f"""# Results

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cli
+from reports.tables import make_table
 
 DOCS = cli.ROOT / "docs"
 PAGE = DOCS / "speed.md"
@@ -63,12 +64,6 @@ def fill(page: str, tables: Mapping[str, str]) -> str:
     if sorted(on_page) != sorted(tables):
         raise ValueError(f"the page has the tables {on_page}, expected {list(tables)}")
     return pattern.sub(lambda match: match[1] + tables[match[2]] + match[3], page)
-
-
-def make_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a Markdown table."""
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def training_table(name: str, measured: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from reports.published import (
     find_finished,
     published,
 )
+from reports.recipes import Recipe
 
 
 def publish(root, recipe, name, flags, history=(), **measured):
@@ -155,3 +156,45 @@ def test_every_recipe_has_a_flag_file_that_the_command_line_accepts():
     for recipe in results.RECIPES.values():
         for variant in recipe.variants:
             assert recipe.settings(variant), (recipe.name, variant)
+
+
+def publish_likelihood(root, name, nll, **flags):
+    (settings,) = Recipe("nll_one_layer").settings(())
+    metrics = {
+        "nll": mean(nll),
+        "elbo": mean(-nll - 2.0),
+        "importance_sampling": {"bias": 0.034},
+    }
+    publish(root, "nll_one_layer", name, settings | flags, metrics=metrics)
+
+
+def test_the_likelihood_is_the_mean_over_the_seeds_of_the_longest_runs(tmp_path):
+    root = tmp_path / "results"
+    publish_likelihood(root, "a", 86.0)
+    publish_likelihood(root, "b", 87.0, seed=1)
+    publish_likelihood(root, "shorter", 89.0, num_epochs=250, beta_steps=13750)
+    publish_likelihood(root, "another objective", 70.0, objective="iwae")
+    page = results.write_page(root)
+    assert cells(page, "VAE, one layer")[3:7] == ["**86.50** ± 0.71", "88.50", "2", "1,000"]
+    assert cells(page, "IWAE, 5 samples")[3] == results.MISSING
+    assert cells(page, "250")[-1] == "89.00"
+    assert cells(page, "1,000")[-1] == "86.00"  # of the first seed
+    assert "too high by up to 0.03 nats" in page
+
+
+@pytest.mark.parametrize(("nll", "shown"), [(86.3, "86.30"), (86.31, "**86.31**")])
+def test_a_likelihood_that_misses_its_target_is_bold(tmp_path, nll, shown):
+    root = tmp_path / "results"
+    publish_likelihood(root, "a", nll)
+    assert cells(results.write_page(root), "VAE, one layer")[3] == shown
+
+
+def test_disentanglement_has_the_mean_and_spread_of_each_objective(tmp_path):
+    root = tmp_path / "results"
+    for name, objective, mig in (("a", "elbo", 0.4), ("b", "elbo", 0.6), ("c", "tc", 0.7)):
+        scores = dict.fromkeys(("dci_disentanglement", "dci_completeness", "factor_vae"), 0.5)
+        flags = {"latent_dim": 10, "objective": objective}
+        publish(root, "shapes", name, flags, disentanglement={"mig": mig, **scores})
+    page = results.write_page(root)
+    assert cells(page, "β-VAE")[1:4] == ["2", "0.500 ± 0.141", "0.500 ± 0.000"]
+    assert cells(page, "β-TC-VAE")[1:3] == ["1", "0.700"]

@@ -1,0 +1,159 @@
+"""Test negative log-likelihoods in docs/results.md, compared with published ones."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from reports.published import Published, has_settings
+from reports.recipes import Recipe
+from reports.tables import MISSING, Row, judged, make_table, shown, spread
+
+SEEDS = range(3)
+_BUDGET = ("num_epochs", "beta_steps")  # flags of a recipe's longer and shorter runs
+
+
+class Target(NamedTuple):
+    """A published likelihood, and the recipe that is to reach it.
+
+    Attributes:
+        model: name of the model.
+        published: NLL in nats, as published; in parentheses, by a public reproduction.
+        target: for our NLL, in nats.
+        recipe: name of the flag file.
+        variant: further flags.
+    """
+
+    model: str
+    published: str
+    target: float
+    recipe: str
+    variant: tuple[str, ...] = ()
+
+    def select(self, runs: Sequence[Published]) -> list[Published]:
+        """Returns the runs with these settings, whatever their seed and number of epochs."""
+        (wanted,) = Recipe(self.recipe).settings(self.variant)
+        varied = ("seed", *_BUDGET)
+        return [run for run in runs if has_settings(run.flags, wanted, varied)]
+
+
+ONE_LAYER = "nll_one_layer"
+TWO_LEVELS = "nll_two_levels"
+MLP = "nll_mlp"
+RESNET = "nll_resnet"
+
+
+def _lasting(num_epochs: int) -> tuple[str, ...]:
+    """Returns flags for training this long; β rises to 1 in the first tenth."""
+    return (f"--num_epochs={num_epochs}", f"--beta_steps={55 * num_epochs}")
+
+
+def _iwae(num_samples: int, num_epochs: int) -> tuple[str, ...]:
+    return ("--objective=dreg", f"--num_samples={num_samples}", *_lasting(num_epochs))
+
+
+_VAMP = ("--prior=vamp", "--batch_size=250", "--num_epochs=300", "--beta_steps=6600")
+_FASHION = ("--dataset=fashion_mnist",)
+MNIST = (
+    Target("VAE, one layer", "86.76 (86.35)", 86.3, ONE_LAYER),
+    Target("IWAE, 5 samples", "85.54 (85.18)", 85.1, ONE_LAYER, _iwae(5, 330)),
+    Target("IWAE, 50 samples", "84.78 (84.59)", 84.5, ONE_LAYER, _iwae(50, 40)),
+    Target("VAE, two levels", "85.33 (84.83)", 84.8, TWO_LEVELS),
+    Target("IWAE, two levels, 5 samples", "83.89 (83.48)", 83.4, TWO_LEVELS, _iwae(5, 150)),
+    Target("MLP, N(0, I)", "84.45", 84.2, MLP),
+    Target("MLP, VampPrior", "82.43", 82.3, MLP, _VAMP),
+    Target("MLP, two levels, VampPrior", "81.56", 81.4, TWO_LEVELS, _VAMP),
+    Target("residual network, RealNVP prior", "78.49", 80.0, RESNET),
+)
+FASHION_MNIST = (
+    Target("MLP, N(0, I)", "228.70", 228.4, MLP, _FASHION),
+    Target("MLP, VampPrior", "227.35", 227.2, MLP, (*_FASHION, *_VAMP)),
+    Target("convolutional, VampPrior", "224.67", 225.5, RESNET, (*_FASHION, *_VAMP)),
+)
+
+
+SHORTER = (_lasting(60), _lasting(250))
+
+
+def _recipe(name: str) -> Recipe:
+    """Returns a recipe with every seed of its variants, and the shorter runs of the first."""
+    targets = [target for target in (*MNIST, *FASHION_MNIST) if target.recipe == name]
+    variants = [(*target.variant, f"--seed={seed}") for target in targets for seed in SEEDS]
+    return Recipe(name, (*variants, *(SHORTER if name == ONE_LAYER else ())))
+
+
+RECIPES = tuple(_recipe(name) for name in (ONE_LAYER, TWO_LEVELS, MLP, RESNET))
+
+
+_PROTOCOL = """\
+The tables show the negative log-likelihood (NLL) of the 10,000 test images, from 5,000
+importance samples per image (`evaluate.py --nll 5000`; Burda et al., 2016, equation 8). Pixels are
+drawn black or white: those of the test images once, those of the training images in each epoch
+(dynamic binarization). Training used 55,000 images; the other 5,000 chose the epoch and the
+settings. In parentheses: public reproductions. ± is the standard deviation over seeds.
+"""
+
+
+def write(runs: dict[str, list[Published]]) -> str:
+    """Returns the tables: MNIST, Fashion-MNIST, and what longer training brings."""
+    return (
+        f"{_PROTOCOL}{_accuracy(runs)}\n"
+        f"{_table('MNIST', MNIST, runs)}\n"
+        f"{_table('Fashion-MNIST', FASHION_MNIST, runs)}\n"
+        f"What longer training brings to the first row:\n\n"
+        f"{_longer(MNIST[0].select(runs[MNIST[0].recipe]))}"
+    )
+
+
+def _accuracy(runs: dict[str, list[Published]]) -> str:
+    """Returns a sentence on how accurate the estimates are."""
+    found = [one for of_recipe in runs.values() for one in _estimated(of_recipe)]
+    if not found:
+        return ""
+    errors = [metrics["nll"]["standard_error"] for _, metrics in found]
+    bias = max(metrics["importance_sampling"]["bias"] for _, metrics in found)
+    return (
+        f"The standard error over images is {min(errors):.2f} to {max(errors):.2f} nats. The "
+        f"estimates are\ntoo high by up to {bias:.2f} nats (`bias` in metrics.json).\n"
+    )
+
+
+def _estimated(runs: Sequence[Published]) -> list[tuple[Published, dict[str, Any]]]:
+    """Returns the runs whose NLL was estimated, each with its metrics."""
+    measured = [(run, run.measured("metrics") or {}) for run in runs]
+    return [(run, metrics) for run, metrics in measured if "nll" in metrics]
+
+
+def _table(dataset: str, targets: Sequence[Target], runs: dict[str, list[Published]]) -> str:
+    header = (dataset, "published", "target", "NLL", "−ELBO", "seeds", "epochs", "minutes per run")
+    return make_table(header, [_cells(target, runs[target.recipe]) for target in targets])
+
+
+def _cells(target: Target, runs: Sequence[Published]) -> Row:
+    """Returns the row of a target: the mean of its longest runs, which differ in their seeds."""
+    first = (target.model, target.published, target.target)
+    found = _estimated(target.select(runs))
+    epochs = max((run.flags["num_epochs"] for run, _ in found), default=0)
+    longest = [(run, metrics) for run, metrics in found if run.flags["num_epochs"] == epochs]
+    if not longest:
+        return (*first, MISSING, "", "", "", "")
+    nll = [metrics["nll"]["mean"] for _, metrics in longest]
+    return (
+        *first,
+        judged(statistics.mean(nll), target.target, "nll") + spread(nll),
+        shown(-statistics.mean(metrics["elbo"]["mean"] for _, metrics in longest)),
+        len(nll),
+        f"{epochs:,}",
+        f"{statistics.mean(run.minutes for run, _ in longest):.0f}",
+    )
+
+
+def _longer(runs: Sequence[Published]) -> str:
+    """Returns the table of one model after more and more epochs."""
+    rows = [
+        (f"{run.flags['num_epochs']:,}", f"{run.minutes:.0f}", shown(metrics["nll"]["mean"]))
+        for run, metrics in _estimated(sorted(runs, key=lambda run: run.flags["num_epochs"]))
+        if run.flags["seed"] == 0
+    ]
+    return make_table(("epochs", "minutes", "NLL"), rows)
