@@ -41,7 +41,7 @@ def compare(sessions: Sequence[Session]) -> list[Path]:
     tables = [_measure(session) for session in sessions]
     written = _write_tables(first, labels, tables)
     print(_format(labels, tables))
-    shown = _find_measured(tables)
+    shown = metrics.find_measured(*tables)
     if len(likelihoods) == 1:
         written += _draw_curves(sessions, labels)
     else:
@@ -115,14 +115,9 @@ def _write_tables(session: Session, labels: Sequence[str], tables: Tables) -> li
     ]
 
 
-def _find_measured(tables: Tables) -> list[str]:
-    """Returns the metrics that any of the runs has, in the order of the catalog."""
-    return [name for name in METRICS if any(isinstance(table.get(name), dict) for table in tables)]
-
-
 def _format(labels: Sequence[str], tables: Tables) -> str:
     """Returns the table to print."""
-    shown = _find_measured(tables)
+    shown = metrics.find_measured(*tables)
     units: dict[str, list[str]] = {}
     for name in shown:
         units.setdefault(METRICS[name].unit, []).append(METRICS[name].heading)

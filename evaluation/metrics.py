@@ -151,9 +151,9 @@ def summarize(per_image: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     return {name: summaries.summarize_mean(values) for name, values in per_image.items()}
 
 
-def find_measured(measured: Mapping[str, Any]) -> list[str]:
-    """Returns the metrics with a mean and standard error, in the order of the catalog."""
-    return [name for name in METRICS if isinstance(measured.get(name), dict)]
+def find_measured(*tables: Mapping[str, Any]) -> list[str]:
+    """Returns the metrics that have a mean in any table, in the order of the catalog."""
+    return [name for name in METRICS if any(isinstance(each.get(name), dict) for each in tables)]
 
 
 def format_mean(name: str, found: dict[str, float]) -> str:

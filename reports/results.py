@@ -274,7 +274,9 @@ PREAMBLE = f"""# Results
 
 This project reproduces five published repositories: M1 + SVM on Fashion-MNIST, an MNIST MLP, a
 convolutional VAE with a classifier, a squared-error VAE and a study of the latent dimension. Each
-is a recipe in `configs/`: "reproduction" uses the published settings, "ours" our own.
+is a recipe in `configs/`: "reproduction" uses the published settings, "ours" our own. Two further
+sections compare [log-likelihoods](#log-likelihood) with those of the literature, and two objectives
+by their [disentanglement](#shapes-disentanglement).
 `make results` writes this page from the files of the runs in [docs/results](results).
 
 Our numbers are for the 10,000 test images, at the epoch with the lowest validation loss unless a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import ctypes
 import dataclasses
 import gc
@@ -12,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,41 +45,49 @@ ROOMS = [
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
 FILES_PER_PROCESS = 6  # at most, of those that import TensorFlow
+PROCESSES_AT_ONCE = 2  # each needs up to 2.5 GB
 # Folders whose tests do not import it, or in processes of their own only.
 WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Runs ``pytest`` without paths in several processes, one after the other.
+    """Runs ``pytest`` without paths in several processes, two at a time.
 
     XLA keeps every compiled function, of several megabytes, until its process ends; all tests in
-    one process need 7 GB. The folders without TensorFlow share a process that runs in parallel to
-    the others.
+    one process need 7 GB.
     """
     if config.args_source != pytest.Config.ArgsSource.TESTPATHS:
         return None
     tests = ROOT / "tests"
-    light = [tests / name for name in WITHOUT_TENSORFLOW]
     by_folder: dict[str, list[Path]] = {}
     for path in sorted(tests.rglob("test_*.py")):
         folder = path.relative_to(tests).parts[0] if path.parent != tests else ""
         if folder not in WITHOUT_TENSORFLOW:
             by_folder.setdefault(folder, []).append(path)
-    command = [sys.executable, "-m", "pytest", *config.invocation_params.args]
-    codes = set()
-    with tempfile.TemporaryFile() as output:
-        beside = subprocess.Popen([*command, *light], stdout=output, stderr=output)
-        for paths in by_folder.values():
-            num_processes = math.ceil(len(paths) / FILES_PER_PROCESS)
-            for first in range(num_processes):
-                codes.add(subprocess.run([*command, *paths[first::num_processes]]).returncode)
-                if config.option.maxfail and codes - {0, pytest.ExitCode.NO_TESTS_COLLECTED}:
-                    beside.terminate()
-                    return max(codes)
-        codes.add(beside.wait())
-        output.seek(0)
-        print(output.read().decode(), flush=True)
-    return max(codes - {pytest.ExitCode.NO_TESTS_COLLECTED}, default=0)
+    groups = [[tests / name for name in WITHOUT_TENSORFLOW]]
+    for paths in by_folder.values():
+        num_processes = math.ceil(len(paths) / FILES_PER_PROCESS)
+        groups += [paths[first::num_processes] for first in range(num_processes)]
+
+    def run(paths: list[Path]) -> int:
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *map(str, [*config.invocation_params.args, *paths]),
+        ]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        print(done.stdout, flush=True)
+        return 0 if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED else done.returncode
+
+    with concurrent.futures.ThreadPoolExecutor(PROCESSES_AT_ONCE) as pool:
+        codes = []
+        for code in concurrent.futures.as_completed([pool.submit(run, group) for group in groups]):
+            codes.append(code.result())
+            if config.option.maxfail and codes[-1]:
+                pool.shutdown(cancel_futures=True)
+                break
+    return max(codes)
 
 
 @pytest.fixture(scope="module", autouse=True)

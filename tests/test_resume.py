@@ -133,10 +133,22 @@ def test_a_finished_run_is_extended_in_its_folder(uninterrupted, in_process, tmp
     check_same_result(run, uninterrupted)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        (),
+        (
+            *("--model", "hierarchical_vae", "--latent_dim", "4,2"),
+            *("--prior", "vamp", "--num_components", "5"),
+        ),
+    ],
+    ids=["vae", "hierarchy"],
+)
 def test_a_resumed_run_with_schedules_continues_at_its_step(
-    in_process, tmp_path, capsys, monkeypatch
+    in_process, tmp_path, capsys, monkeypatch, model
 ):
     words = (
+        *model,
         *("--dataset", "digits", "--hidden_dim", "16", "--num_epochs", "2"),
         *("--learning_rate_schedule", "cosine", "--beta_schedule", "linear"),
         *("--beta_start", "0.1", "--beta_steps", "20", "--steps_per_execution", "4"),

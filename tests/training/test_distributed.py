@@ -64,7 +64,7 @@ def end(process: subprocess.Popen[str], timeout: float = 120) -> tuple[int, str,
 def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
     """What steps_of_replicas.py saves: on one device, mirrored, and in each of two workers.
 
-    Mirrored, it also compares a step of every model and objective with the model's own step.
+    Mirrored, it also compares a step of every model, objective and prior with the model's own step.
     """
     folder = tmp_path_factory.mktemp("steps")
     waiting = {}
