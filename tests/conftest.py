@@ -23,6 +23,7 @@ import pytest
 import cli
 import data
 import runs
+from data import memory
 from training import device
 
 device.ignore_keras_settings()  # before any test imports Keras
@@ -45,13 +46,13 @@ ROOMS = [
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
 FILES_PER_PROCESS = 6  # at most, of those that import TensorFlow
-PROCESSES_AT_ONCE = 2  # each needs up to 2.5 GB
+BYTES_PER_PROCESS = 2.5e9
 # Folders whose tests do not import it, or in processes of their own only.
 WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Runs ``pytest`` without paths in several processes, two at a time.
+    """Runs ``pytest`` without paths in several processes, two at a time if memory suffices.
 
     XLA keeps every compiled function, of several megabytes, until its process ends; all tests in
     one process need 7 GB.
@@ -70,23 +71,22 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         groups += [paths[first::num_processes] for first in range(num_processes)]
 
     def run(paths: list[Path]) -> int:
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            *map(str, [*config.invocation_params.args, *paths]),
-        ]
+        arguments = (str(each) for each in (*config.invocation_params.args, *paths))
+        command = [sys.executable, "-m", "pytest", *arguments]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         print(done.stdout, flush=True)
         return 0 if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED else done.returncode
 
-    with concurrent.futures.ThreadPoolExecutor(PROCESSES_AT_ONCE) as pool:
-        codes = []
+    at_once = 2 if (memory.available() or 0) > 2 * BYTES_PER_PROCESS else 1
+    pool = concurrent.futures.ThreadPoolExecutor(at_once)
+    codes = []
+    try:
         for code in concurrent.futures.as_completed([pool.submit(run, group) for group in groups]):
             codes.append(code.result())
             if config.option.maxfail and codes[-1]:
-                pool.shutdown(cancel_futures=True)
                 break
+    finally:  # no further process starts after Ctrl-C either
+        pool.shutdown(cancel_futures=True)
     return max(codes)
 
 
