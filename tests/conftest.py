@@ -45,7 +45,7 @@ ROOMS = [
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
-FILES_PER_PROCESS = 6  # at most, of those that import TensorFlow
+FILES_PER_PROCESS = 4  # at most, of those that import TensorFlow
 BYTES_PER_PROCESS = 2.5e9
 # Folders whose tests do not import it, or in processes of their own only.
 WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
