@@ -78,6 +78,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return 0 if done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED else done.returncode
 
     at_once = 2 if (memory.available() or 0) > 2 * BYTES_PER_PROCESS else 1
+    print(f"{len(groups)} processes, {at_once} at a time; each prints its results at its end")
     pool = concurrent.futures.ThreadPoolExecutor(at_once)
     codes = []
     try:
