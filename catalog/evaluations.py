@@ -57,6 +57,13 @@ _NUM_POINTS = Flag(
     "images in a latent map",
     group="settings",
 )
+_SPLIT = Flag(
+    "split",
+    Choice(("test", "validation")),
+    "test",
+    "images to measure; choose settings by the validation images of the run",
+    group="settings",
+)
 _FEATURES = Flag(
     "features",
     Choice(("mean", "sample")),
@@ -164,11 +171,14 @@ EVALUATIONS = {
     "curves": Evaluation(
         "losses over epochs, training and validation", needs_model=False, needs_images=False
     ),
-    "metrics": Evaluation("ELBO, KL by dimension, active units, accuracy: a table and JSON"),
+    "metrics": Evaluation(
+        "ELBO, KL by dimension, active units, accuracy: a table and JSON", flags=(_SPLIT,)
+    ),
     "nll": Evaluation(
         "−log p(x) of the test images by importance sampling, with this many samples of z per "
         "image, such as 5000; takes minutes to hours",
         COUNT,
+        (_SPLIT,),
         in_all=False,
         checks=True,
         then="metrics",

@@ -38,6 +38,14 @@ def parse_evaluate(argv: Sequence[str]) -> FlagValues:
     if values.network == AUTO:  # run.json has the network that was chosen
         values["network"].present, values["network"].value = 0, None
     names = list(evaluations.EVALUATIONS)
+    readers = evaluations.READERS["split"]
+    others = [name for name in ("compare", "all", *names) if name not in readers]
+    wrong = [name for name in others if values[name].value]
+    if values.split != "test" and wrong:
+        raise UsageError(
+            f"--split {values.split} is for --metrics and --nll, and --{wrong[0]} shows the test "
+            "images: leave one of them out"
+        )
     if values.compare:
         one_run = [
             *(name for name in names if name != "report"),

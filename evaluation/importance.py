@@ -50,7 +50,7 @@ class Estimates(NamedTuple):
 
 
 def estimate(session: Session, num_samples: int, report: Callable[[int], None]) -> Estimates:
-    """Estimates log p(x) of the test images; the session's seed determines z.
+    """Estimates log p(x) of the images of ``--split``; the session's seed determines z.
 
     The sums of weights are kept in a file among the results, every half minute: an interrupted
     estimate continues there, with the result of an uninterrupted one.
@@ -59,7 +59,7 @@ def estimate(session: Session, num_samples: int, report: Callable[[int], None]) 
         num_samples: K.
         report: called with the number of images done: those that are kept, then after every 20.
     """
-    images, _ = session.test
+    images, _ = session.measured
     kept = _keep(session, num_samples)
     sums = kept.read(len(images))
     report(len(sums))
@@ -79,11 +79,11 @@ def estimate(session: Session, num_samples: int, report: Callable[[int], None]) 
 
 
 def find(session: Session) -> Estimates | None:
-    """Returns what is kept for all test images, with ``--nll`` samples; else with the most."""
+    """Returns what is kept for all images, with ``--nll`` samples; else with the most."""
     paths = (session.kept_dir or session.result_dir).glob("nll_*.bin")
-    names = [re.fullmatch(r"nll_(\d{1,9})(_last)?\.bin", path.name) for path in paths]
+    names = [re.fullmatch(r"nll_(\d{1,9})(_[a-z_]+)?\.bin", path.name) for path in paths]
     counts = {session.flags["nll"] or int(name[1]) for name in names if name}
-    num_images = len(session.test[0])
+    num_images = len(session.measured[0])
     for num_samples in sorted(counts, reverse=True):
         sums = _keep(session, num_samples).read(num_images)
         if len(sums) == num_images:
@@ -92,7 +92,7 @@ def find(session: Session) -> Estimates | None:
 
 
 def _keep(session: Session, num_samples: int) -> Kept:
-    sources: list[Source] = [f"{num_samples} samples, seed {session.seed}", session.test[0]]
+    sources: list[Source] = [f"{num_samples} samples, seed {session.seed}", session.measured[0]]
     sources += [np.asarray(weight) for weight in session.model.trainable_variables]
     return Kept(session, f"nll_{num_samples}.bin", sources, num_columns=2)
 

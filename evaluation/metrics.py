@@ -1,4 +1,4 @@
-"""``--metrics``: metrics on the test images."""
+"""``--metrics``: metrics on the test images, or on the validation images."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ def run(session: Session) -> list[Path]:
     """Prints a table, writes metrics.json, and draws the KL of each latent dimension if known."""
     measured = measure(session)
     print(_format(measured))
-    written = [session.write_json("metrics.json", measured), index.note_run(session, measured)]
+    written = [session.write_json("metrics.json", measured)]
+    if session.split == "test":
+        written.append(index.note_run(session, measured))
     if "kl_per_dimension" not in measured:
         return written
     kl = np.array(measured["kl_per_dimension"])
     active = summaries.find_active(np.array(measured["posterior_mean_variance"]))
     title = f"KL by dimension, {kl.sum():.2f} nats in all"
+    if session.split != "test":
+        title += f", {session.split} images"
     figure = figures.draw_kl_per_dimension(kl, active, title, session.subtitle)
     return [*written, *session.save_figure(figure, "kl_per_dimension")]
 
@@ -39,7 +43,7 @@ def run(session: Session) -> list[Path]:
 def measure(session: Session) -> dict[str, Any]:
     """Returns the content of metrics.json.
 
-    Each metric (see ``catalog.metrics``) has its ``mean`` over the test images and its
+    Each metric (see ``catalog.metrics``) has its ``mean`` over the images of ``--split`` and its
     ``standard_error``; z is sampled once per image. ``posterior_mean_variance`` and
     ``kl_per_dimension`` are lists over latent dimensions.
 
@@ -53,12 +57,12 @@ def measure(session: Session) -> dict[str, Any]:
     NLL was estimated. The measures of ``--quality`` have a mean and a standard error over draws;
     see ``quality.find``.
     """
-    images, labels = session.test
+    images, labels = session.measured
     model = session.model
     likelihood = session.likelihood
     losses = batching.compute_losses(session, images)
     reconstructed = batching.reconstruct(session, images)
-    z_mean, _ = session.test_posterior
+    z_mean, _ = session.measured_posterior
     variance = z_mean.var(axis=0)
     by_dimension = {"code_variance": [float(value) for value in variance]}
     per_image = {
@@ -84,7 +88,7 @@ def measure(session: Session) -> dict[str, Any]:
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]
-        kl = batching.compute_kl_by_dimension(session, session.test_posterior)
+        kl = batching.compute_kl_by_dimension(session, session.measured_posterior)
         by_dimension = {"posterior_mean_variance": by_dimension["code_variance"]}
         if kl is not None:
             by_dimension = {"kl_per_dimension": summaries.average_dimensions(kl), **by_dimension}
@@ -94,7 +98,7 @@ def measure(session: Session) -> dict[str, Any]:
     return {
         "run": session.run.name,
         "checkpoint": session.checkpoint,
-        "split": "test",
+        "split": session.split,
         "num_images": len(images),
         "binarize": session.settings["binarize"],
         "likelihood": likelihood,
@@ -103,7 +107,7 @@ def measure(session: Session) -> dict[str, Any]:
         "active_units": int(summaries.find_active(variance).sum()),
         "latent_dim": session.latent_dim,
         **sampling,
-        **quality.find(session),
+        **(quality.find(session) if session.split == "test" else {}),
         **by_dimension,
     }
 
@@ -111,10 +115,10 @@ def measure(session: Session) -> dict[str, Any]:
 def _decompose_kl(session: Session) -> dict[str, np.ndarray]:
     """Returns the parts of the KL for one z of each of up to 1,000 images, evenly spaced.
 
-    The aggregate posterior is that of all test images. Without the dimension-wise KL if the prior
-    does not factorize.
+    The aggregate posterior is that of all images of ``--split``. Without the dimension-wise KL if
+    the prior does not factorize.
     """
-    z_mean, z_log_var = session.test_posterior
+    z_mean, z_log_var = session.measured_posterior
     image = np.linspace(0, len(z_mean) - 1, min(len(z_mean), _NUM_DECOMPOSED)).astype(int)
     noise = np.random.default_rng(session.seed).normal(size=(len(image), z_mean.shape[1]))
     z = (z_mean[image] + np.exp(z_log_var[image] / 2) * noise).astype(np.float32)
@@ -164,8 +168,9 @@ def format_mean(name: str, found: dict[str, float]) -> str:
 
 def _format(measured: dict[str, Any]) -> str:
     likelihood = measured["likelihood"]
+    images = f"{measured['num_images']:,} {measured['split']} images"
     lines = [
-        f"{measured['num_images']:,} test images, pixels: binarize {measured['binarize']}",
+        f"{images}, pixels: binarize {measured['binarize']}",
         f"  p(x|z) {likelihood}: {LIKELIHOODS[likelihood].nats}",
     ]
     for name in find_measured(measured):

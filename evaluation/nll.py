@@ -1,4 +1,4 @@
-"""``--nll``: negative log-likelihood of the test images, by importance sampling."""
+"""``--nll``: negative log-likelihood by importance sampling."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def check(session: Session) -> None:
 
 
 def run(session: Session) -> list[Path]:
-    """Estimates log p(x) of each test image; the estimates are kept, for ``metrics`` to show."""
+    """Estimates log p(x) of each image; the estimates are kept, for ``metrics`` to show."""
     from evaluation import importance
 
-    num_images, progress = len(session.test[0]), Progress()
+    num_images, progress = len(session.measured[0]), Progress()
     began, known = time.monotonic(), None
 
     def report(num_done: int) -> None:

@@ -95,6 +95,11 @@ class Session:
         return self.prior == "standard_normal" and len(self.levels) == 1
 
     @property
+    def split(self) -> str:
+        """Which images ``--metrics`` and ``--nll`` measure: ``"test"`` or ``"validation"``."""
+        return self.flags["split"]
+
+    @property
     def seed(self) -> int:
         """Seed of samples, subsets and t-SNE."""
         return self.flags["seed"]
@@ -217,6 +222,11 @@ class Session:
         return self.load_images(self.settings["dataset"], "test")
 
     @property
+    def measured(self) -> Images:
+        """Images of ``split`` as the model sees them, and their labels."""
+        return self.load_images(self.settings["dataset"], self.split)
+
+    @property
     def train(self) -> Images:
         """Training images without the validation images, and their labels.
 
@@ -225,11 +235,11 @@ class Session:
         return self.load_images(self.settings["dataset"], "train")
 
     def load_images(self, dataset: str, split: str) -> Images:
-        """Returns the images of ``"train"`` or ``"test"``, binarized as those of the run.
+        """Returns the images of a split, binarized as those of the run.
 
         Args:
             dataset: its name.
-            split: ``"train"`` (without the validation images) or ``"test"``.
+            split: ``"train"`` (without the validation images), ``"validation"`` or ``"test"``.
 
         Returns:
             float32 images (num_images, height, width, channels) in [0, 1]; int64 labels
@@ -245,9 +255,10 @@ class Session:
                 images = splits.load_test(info, self.data_dir, binarize)
             else:
                 num_validation = self.settings["num_validation"]
-                images, _ = splits.load_train_and_validation(
+                train, validation = splits.load_train_and_validation(
                     info, self.data_dir, num_validation, binarize
                 )
+                images = train if split == "train" else validation
             pixels = images.images.astype("float32") / 255
             self.loaded[dataset, split] = pixels, images.labels
         return self.loaded[dataset, split]
@@ -268,6 +279,15 @@ class Session:
 
         return batching.encode(self, self.test[0])
 
+    @functools.cached_property
+    def measured_posterior(self) -> DiagonalGaussian:
+        """Posteriors of the images of ``split``: mean and log_var, (num_images, latent_dim)."""
+        from evaluation import batching
+
+        if self.split == "test":
+            return self.test_posterior
+        return batching.encode(self, self.measured[0])
+
     # ------------------------------------------------------------------ what is written
 
     def make_folder(self, folder: Path | None = None) -> None:
@@ -277,14 +297,18 @@ class Session:
         runs.remove_leftovers(folder)
 
     def path(self, name: str, folder: Path | None = None) -> Path:
-        """Returns the path of a result; names of the last epoch's results end in ``_last``.
+        """Returns the path of a result, which is named after the images and the epoch.
+
+        Names of the last epoch's results end in ``_last``, of those of validation images in
+        ``_validation``, or in both.
 
         Args:
             name: of the file.
             folder: None for ``result_dir``.
         """
         path = (folder or self.result_dir) / name
-        suffix = "_last" if self.checkpoint == "last" else ""
+        suffix = "" if self.split == "test" else f"_{self.split}"
+        suffix += "_last" if self.checkpoint == "last" else ""
         return path.with_name(f"{path.stem}{suffix}{path.suffix}")
 
     @contextlib.contextmanager

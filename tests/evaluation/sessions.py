@@ -23,6 +23,7 @@ FLAGS = {
     "report": False,
     "nll": None,
     "features": "mean",
+    "split": "test",
 }
 
 
