@@ -175,7 +175,7 @@ EVALUATIONS = {
         "ELBO, KL by dimension, active units, accuracy: a table and JSON", flags=(_SPLIT,)
     ),
     "nll": Evaluation(
-        "−log p(x) of the test images by importance sampling, with this many samples of z per "
+        "−log p(x) of each image by importance sampling, with this many samples of z per "
         "image, such as 5000; takes minutes to hours",
         COUNT,
         (_SPLIT,),

@@ -226,7 +226,7 @@ METRICS = {
 
 
 def to_bits_per_dimension(nats: Any, image_shape: tuple[int, ...]) -> Any:
-    """Converts −ELBO in nats per image, a number or an array, to bits per value of the images.
+    """Converts nats per image, a number or an array, to bits per value of the images.
 
     Args:
         image_shape: (height, width, channels).

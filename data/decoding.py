@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from data import cores
 from data.regular_files import open_regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -186,7 +186,7 @@ def for_each(count: int, work: Callable[[int], Any], verb: str) -> None:
     report = make_report(count, verb)
     with warnings.catch_warnings():  # Pillow warns of large images and of odd metadata
         warnings.simplefilter("ignore")
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(cores.count()) as pool:
             starts = range(0, count, _AT_ONCE)
             try:
                 for first, _ in zip(starts, pool.map(run, starts), strict=True):

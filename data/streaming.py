@@ -13,13 +13,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from data import cores
 from data.batches import Batches, Draw, to_pixels
 from data.shares import ALONE, Share
 
@@ -126,7 +126,7 @@ class StreamedBatches(Batches):
         order = np.random.default_rng([self.seed, epoch, self._worker]).integers(2**62)
         images = self._images.shuffle(self.buffer_size, order, reshuffle_each_iteration=False)
         images = images.skip(first_step * self.share_size)
-        threads = len(os.sched_getaffinity(0))
+        threads = cores.count()
         images = images.map(self._decode, num_parallel_calls=threads, deterministic=True)
         ahead = max(2, _AHEAD_BYTES // int(np.prod(self.element.shape)))
         batches = iter(_settled(images.batch(self.share_size).prefetch(ahead)).as_numpy_iterator())

@@ -19,7 +19,10 @@ from evaluation import RequestError
 from evaluation.session import Session
 
 _SCORES = (
-    *("mig", "dci_disentanglement", "dci_completeness", "dci_informativeness"),
+    "mig",
+    "dci_disentanglement",
+    "dci_completeness",
+    "dci_informativeness",
     "factor_vae",
 )
 _COLUMNS = 12  # latent dimensions in the figure, at most

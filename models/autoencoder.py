@@ -55,7 +55,8 @@ class Autoencoder(VAE):
         posterior = self.posterior(images, training)
         z = posterior.mean[None]
         log_likelihood = self.log_likelihood(images, z, training)
-        return Terms(posterior, z, log_likelihood, ops.zeros_like(log_likelihood))
+        zeros = ops.zeros_like(log_likelihood)
+        return Terms(posterior, z, log_likelihood, zeros, zeros)
 
     def call(self, images, training=False):
         """Returns the decoder's outputs for the code of each image."""

@@ -17,7 +17,7 @@ class Terms(NamedTuple):
         posterior: q(z|x).
         z: the samples, (k, batch, latent_dim).
         log_likelihood: log p(x|z), (k, batch), in nats.
-        log_q_minus_log_p: log q(z|x) − log p(z), (k, batch), in nats.
+        log_q, log_p: log q(z|x) and log p(z), (k, batch) each, in nats.
         kl_by_dimension: KL(q(z|x) ‖ p(z)) of each latent dimension, (batch, latent_dim), where the
             prior has it in closed form; else None.
         kl_by_level: the part of the KL at each level of a hierarchy, (batch, num_levels), averaged
@@ -30,7 +30,8 @@ class Terms(NamedTuple):
     posterior: Posterior
     z: Any
     log_likelihood: Any
-    log_q_minus_log_p: Any
+    log_q: Any
+    log_p: Any
     kl_by_dimension: Any = None
     kl_by_level: Any = None
     added: Any = 0.0
@@ -41,6 +42,11 @@ class Terms(NamedTuple):
     def reconstruction(self):
         """−log p(x|z), averaged over the samples: (batch,)."""
         return -ops.mean(self.log_likelihood, axis=0)
+
+    @property
+    def log_q_minus_log_p(self):
+        """log q(z|x) − log p(z), (k, batch), whose mean over samples is the KL."""
+        return self.log_q - self.log_p
 
     @property
     def kl(self):

@@ -120,13 +120,14 @@ class VAE(ImageModel):
         """
         posterior = self.posterior(images, training)  # q(z|x)
         z = self.sampling(posterior, num_samples=num_samples)  # (k, batch, latent_dim)
-        kl = self.prior.kl(posterior, z)  # KL(q(z|x) ‖ p(z))
+        by_dimension = self.prior.by_dimension  # KL(q(z|x) ‖ p(z)) in closed form
         return Terms(
             posterior=posterior,
             z=z,
             log_likelihood=self.log_likelihood(images, z, training),  # log p(x|z)
-            log_q_minus_log_p=posterior.log_prob(z) - self.prior.log_prob(z),
-            kl_by_dimension=kl if self.prior.by_dimension else None,
+            log_q=posterior.log_prob(z),  # log q(z|x)
+            log_p=self.prior.log_prob(z),  # log p(z)
+            kl_by_dimension=self.prior.kl(posterior, z) if by_dimension else None,
         )
 
     def log_likelihood(self, images, z, training):

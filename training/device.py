@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import runs
-from data import cache
+from data import cache, cores
 
 # XLA's own choice for a GPU is Triton's matrix products where they are faster. In XLA of TensorFlow
 # 2.21 the compilation fails if such a product is fused with Flatten and the sizes do not suit it
@@ -68,7 +68,7 @@ def set_up_tensorflow(
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
-        return f"CPU, {len(os.sched_getaffinity(0))} cores"
+        return f"CPU, {cores.count()} cores"
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from catalog.datasets import DatasetInfo
-from data import DataError, cache, decoding, memory, resolve_data_dir
+from data import DataError, cache, cores, decoding, memory, resolve_data_dir
 from data.regular_files import open_regular
 from data.tfds_folder import describe, open_as, unavailable
 
@@ -324,7 +324,7 @@ def _decode_split(info: DatasetInfo, split: str, data_dir: str | None) -> cache.
     encoded = open_stream(info, split, data_dir)
     images = memory.make_array((encoded.num_images, *info.image_shape))
     labels = None if info.class_names is None else np.empty(len(images), np.int64)
-    threads = len(os.sched_getaffinity(0))
+    threads = cores.count()
     records = encoded.records(0, len(images)).map(
         lambda record: {**record, "image": encoded.decode(record["image"])},
         num_parallel_calls=threads,

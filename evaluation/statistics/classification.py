@@ -8,7 +8,6 @@ grid and every fold of the cross-validation uses a part of them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -16,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
+
+from data import cores
 
 # Candidates of cross-validation, the smoothest first: among equally good ones, it takes the first.
 # γ is in units of 1 / (mean squared distance between two labeled images), so that one grid fits
@@ -151,9 +152,7 @@ def _choose_machine(
         return right
 
     right, units = [], []
-    with ThreadPoolExecutor(
-        len(os.sched_getaffinity(0))
-    ) as threads:  # libsvm computes outside Python's lock
+    with ThreadPoolExecutor(cores.count()) as threads:  # libsvm computes outside Python's lock
         for scaling in scalings:
             scaled = scale(features, scaling)
             distances = square_distances(scaled, scaled)

@@ -37,6 +37,4 @@ class StickingTheLanding(Objective):
 
 def stop_posterior(terms: Terms) -> Terms:
     """Returns the same terms; the gradient of log q(z|x) reaches its parameters through z only."""
-    log_prior = terms.posterior.log_prob(terms.z) - terms.log_q_minus_log_p
-    log_q = terms.posterior.log_prob_of_path(terms.z)
-    return terms._replace(log_q_minus_log_p=log_q - log_prior)
+    return terms._replace(log_q=terms.posterior.log_prob_of_path(terms.z))

@@ -57,7 +57,7 @@ class Mixture(Prior):
     def log_prob(self, z):
         """Returns log p(z) in nats: shape (…, batch)."""
         logits, gaussians = self.components()
-        log_joint = gaussians.log_prob(z[..., None, :]) + ops.log_softmax(logits)
+        log_joint = gaussians.log_prob_of_each(z) + ops.log_softmax(logits)
         return ops.logsumexp(log_joint, axis=-1)
 
     def sample(self, num_samples: int, seed: int):

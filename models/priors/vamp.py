@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,6 @@ import keras
 from keras import ops
 
 from models import noise
-from models.distributions import DiagonalGaussian
 from models.priors.mixture import Mixture
 from models.priors.prior import Prior
 
@@ -62,16 +60,8 @@ class VampPrior(Mixture):
 
     def components(self):
         """Returns equal logits, (num_components,), and q(z|u_k), a ``DiagonalGaussian``."""
-        posterior = self.encode(self.pseudo_inputs, training=False)
-        gaussians = DiagonalGaussian(*(ops.cast(each, "float32") for each in posterior))
-        return ops.zeros((self.num_components,)), gaussians
-
-    def log_prob(self, z):
-        """Returns log p(z) in nats: shape (…, batch)."""
-        _, posteriors = self.components()
-        return ops.logsumexp(posteriors.log_prob_of_each(z), axis=-1) - math.log(
-            self.num_components
-        )
+        posteriors = self.encode(self.pseudo_inputs, training=False).to_float32()
+        return ops.zeros((self.num_components,)), posteriors
 
     def get_build_config(self) -> None:
         """Leaves it to the model to connect it and then to build it, when a file is opened."""

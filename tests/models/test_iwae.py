@@ -20,7 +20,10 @@ def make_terms(num_samples: int, num_images: int = 6, seed: int = 0) -> models.T
     rng = np.random.default_rng(seed)
     log_likelihood = tf.constant(rng.normal(-80, 5, (num_samples, num_images)), tf.float32)
     ratio = tf.constant(rng.normal(20, 3, (num_samples, num_images)), tf.float32)
-    return models.Terms(models.DiagonalGaussian(None, None), None, log_likelihood, ratio)
+    log_p = tf.constant(rng.normal(-60, 3, (num_samples, num_images)), tf.float32)
+    return models.Terms(
+        models.DiagonalGaussian(None, None), None, log_likelihood, ratio + log_p, log_p
+    )
 
 
 def bound_in_numpy(terms: models.Terms, beta: float) -> np.ndarray:
@@ -44,15 +47,18 @@ def test_the_gradient_weighs_each_sample_by_its_normalized_importance_weight():
     """d/dθ log (1/k) Σ w_i = Σ ŵ_i · d log w_i / dθ: Burda et al. (2016), equation 13."""
     terms = make_terms(5)
     with tf.GradientTape() as tape:
-        tape.watch([terms.log_likelihood, terms.log_q_minus_log_p])
+        tape.watch([terms.log_likelihood, terms.log_q, terms.log_p])
         total = tf.reduce_sum(Iwae(5)(terms, 0.5))
-    of_likelihood, of_ratio = tape.gradient(total, [terms.log_likelihood, terms.log_q_minus_log_p])
+    of_likelihood, of_log_q, of_log_p = tape.gradient(
+        total, [terms.log_likelihood, terms.log_q, terms.log_p]
+    )
     log_weights = np.asarray(terms.log_likelihood, np.float64) - 0.5 * np.asarray(
         terms.log_q_minus_log_p, np.float64
     )
     normalized = scipy.special.softmax(log_weights, axis=0)
     np.testing.assert_allclose(of_likelihood, -normalized, rtol=1e-4, atol=1e-7)
-    np.testing.assert_allclose(of_ratio, 0.5 * normalized, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(of_log_q, 0.5 * normalized, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(of_log_p, -0.5 * normalized, rtol=1e-4, atol=1e-7)
 
 
 def make_model(**flags) -> keras.Model:

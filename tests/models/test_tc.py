@@ -63,7 +63,7 @@ def test_the_total_correlation_is_added_to_the_loss(beta):
     )
     z = tf.constant(Z, tf.float32)
     kl = models.priors.StandardNormal().kl(posterior)
-    terms = models.Terms(posterior, z, tf.ones((2, 5)), tf.ones((2, 5)), kl)
+    terms = models.Terms(posterior, z, tf.ones((2, 5)), tf.ones((2, 5)), tf.zeros((2, 5)), kl)
     log_q, log_q_by_dimension = aggregate(np.arange(5), 5)
     total_correlation = (log_q - log_q_by_dimension.sum(axis=-1)).mean(axis=0)
     loss = np.asarray(Elbo()(terms, beta))

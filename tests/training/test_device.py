@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from data import cores
 from training import device
 
 
@@ -22,7 +23,7 @@ def test_the_device_is_named_with_its_cores_or_gpus():
         one = r".+ \(\d+ GiB, compute capability \d+\.\d+\)"
         assert re.fullmatch(rf"GPU, {one}, CUDA [\d.]+, float32 products in .+", name)
     else:
-        assert name == f"CPU, {len(os.sched_getaffinity(0))} cores"
+        assert name == f"CPU, {cores.count()} cores"
 
 
 class Driver:
@@ -145,6 +146,7 @@ def test_xla_accepts_every_setting_and_its_messages_are_not_printed(tmp_path):
     """XLA ends a process with a setting that it does not know, on a CPU too."""
     program = f"""
 from pathlib import Path
+from data import cores
 from training import device
 device._open_driver = lambda: True
 device.cache.own_folder = lambda: Path({str(tmp_path)!r})
