@@ -43,8 +43,8 @@ def parse_evaluate(argv: Sequence[str]) -> FlagValues:
     wrong = [name for name in others if values[name].value]
     if values.split != "test" and wrong:
         raise UsageError(
-            f"--split {values.split} is for --metrics and --nll, and --{wrong[0]} shows the test "
-            "images: leave one of them out"
+            f"--split {values.split} is for {' and '.join(f'--{name}' for name in readers)}: leave "
+            f"out --{wrong[0]}"
         )
     if values.compare:
         one_run = [

@@ -223,7 +223,7 @@ class Session:
 
     @property
     def measured(self) -> Images:
-        """Images of ``split`` as the model sees them, and their labels."""
+        """The test images, or with ``--split validation`` the validation images; and labels."""
         return self.load_images(self.settings["dataset"], self.split)
 
     @property
@@ -281,7 +281,7 @@ class Session:
 
     @functools.cached_property
     def measured_posterior(self) -> DiagonalGaussian:
-        """Posteriors of the images of ``split``: mean and log_var, (num_images, latent_dim)."""
+        """Posteriors of the ``measured`` images, as ``test_posterior``."""
         from evaluation import batching
 
         if self.split == "test":
@@ -299,8 +299,8 @@ class Session:
     def path(self, name: str, folder: Path | None = None) -> Path:
         """Returns the path of a result, which is named after the images and the epoch.
 
-        Names of the last epoch's results end in ``_last``, of those of validation images in
-        ``_validation``, or in both.
+        Results of the validation images end in ``_validation``, those of the last epoch in
+        ``_last``, and those of both in ``_validation_last``.
 
         Args:
             name: of the file.

@@ -120,14 +120,14 @@ class VAE(ImageModel):
         """
         posterior = self.posterior(images, training)  # q(z|x)
         z = self.sampling(posterior, num_samples=num_samples)  # (k, batch, latent_dim)
-        by_dimension = self.prior.by_dimension  # KL(q(z|x) ‖ p(z)) in closed form
+        kl = self.prior.kl(posterior, z) if self.prior.by_dimension else None  # KL(q(z|x) ‖ p(z))
         return Terms(
             posterior=posterior,
             z=z,
             log_likelihood=self.log_likelihood(images, z, training),  # log p(x|z)
             log_q=posterior.log_prob(z),  # log q(z|x)
             log_p=self.prior.log_prob(z),  # log p(z)
-            kl_by_dimension=self.prior.kl(posterior, z) if by_dimension else None,
+            kl_by_dimension=kl,
         )
 
     def log_likelihood(self, images, z, training):

@@ -99,9 +99,10 @@ epoch by their −ELBO. ± is the standard deviation over seeds.
 
 In parentheses: the runs of the repository nbip/IWAE. The targets are this project's own: below the
 published values, except for the two convolutional networks. Our MLPs have GELU in place of tanh or
-of gated layers. Our two-level models have twice 50 dimensions in place of 100 and 50, or twice 40,
-and networks of 500 units between the levels. The published convolutional network has two levels,
-ours has one.
+of gated layers. The two-level models of Burda et al. have 100 and 50 dimensions, sample the lower
+level first and decode it alone; ours have 50 and 50, sample the upper level first and decode both,
+with networks of 500 units between them. The published convolutional network has two levels, ours
+has one.
 
 """
 

@@ -27,8 +27,7 @@ def test_it_is_for_metrics_and_nll_only(words):
         cli.parse_evaluate(["evaluate.py", "--split", "validation", *words])
     wanted = next(word for word in words if word not in ("--metrics", "--nll", "5"))
     assert str(error.value) == (
-        f"--split validation is for --metrics and --nll, and {wanted} shows the test images: "
-        "leave one of them out"
+        f"--split validation is for --metrics and --nll: leave out {wanted}"
     )
     assert cli.parse_evaluate(["evaluate.py", "--split", "test", *words]).split == "test"
 

@@ -146,7 +146,6 @@ def test_xla_accepts_every_setting_and_its_messages_are_not_printed(tmp_path):
     """XLA ends a process with a setting that it does not know, on a CPU too."""
     program = f"""
 from pathlib import Path
-from data import cores
 from training import device
 device._open_driver = lambda: True
 device.cache.own_folder = lambda: Path({str(tmp_path)!r})
