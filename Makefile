@@ -1,4 +1,4 @@
-# make demo     train a VAE on embedded digits and draw every figure
+# make demo     train a VAE on embedded digits and draw its figures
 # make test     lint, type check and tests
 # make figures  the figures of the README, from MNIST and Fashion-MNIST
 # make results  docs/results.md: the results of every recipe compared with the published ones

@@ -159,8 +159,8 @@ EVALUATIONS = {
         checks=True,
     ),
     "decode": Evaluation(
-        "images decoded from z, an array (num, latent_dim) called z or z_mean in an .npz file: a "
-        "folder of PNG files",
+        "images decoded from z, (num, latent_dim): an .npy file, or the array z or z_mean of an .npz "
+        "file; a folder of PNG files",
         PATH,
         (_NUM_GEN,),
         needs_images=False,

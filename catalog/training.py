@@ -60,7 +60,13 @@ INITIALIZATION = (
     ),
 )
 REGULARIZATION = (
-    Flag("l2", Number(float, 0), 0.0, "weight of ½·‖w‖², added to each image's loss", "l2-"),
+    Flag(
+        "l2",
+        Number(float, 0),
+        0.0,
+        "weight of ½·‖w‖² (biases, too), added by the optimizer; no metric includes it",
+        "l2-",
+    ),
     Flag(
         "corruption",
         Number(float, 0, 1),

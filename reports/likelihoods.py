@@ -95,14 +95,15 @@ The tables show the negative log-likelihood (NLL) of the 10,000 test images, fro
 importance samples per image (`evaluate.py --nll 5000`; Burda et al., 2016, equation 8). Pixels are
 drawn black or white: those of the test images once, those of the training images in each epoch
 (dynamic binarization). Training used 55,000 images; the other 5,000 chose the settings, and the
-epoch by their −ELBO. ± is the standard deviation over seeds.
+epoch by their −ELBO. With several seeds, ± is the standard deviation over them.
 
 In parentheses: the runs of the repository nbip/IWAE. The targets are this project's own: below the
 published values, except for the two convolutional networks. Our MLPs have GELU in place of tanh or
-of gated layers. The two-level models of Burda et al. have 100 and 50 dimensions, sample the lower
-level first and decode it alone; ours have 50 and 50, sample the upper level first and decode both,
-with networks of 500 units between them. The published convolutional network has two levels, ours
-has one.
+of gated layers. They train with the path derivative of the ELBO (`stl`; DReG for IWAE), a β that
+rises in the first tenth of the epochs, and a learning rate that falls to 0. The two-level models of
+Burda et al. have 100 and 50 dimensions, sample the lower level first and decode it alone; ours have
+50 and 50, sample the upper level first and decode both, with networks of 500 units between them.
+The published convolutional network for Fashion-MNIST has two levels, ours has one.
 
 """
 

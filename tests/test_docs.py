@@ -46,6 +46,25 @@ def test_the_table_of_abbreviations_is_complete():
     assert cells == expected | always
 
 
+CITED = re.compile(
+    r"([A-Z][\w-]+ et al\.|(?:[A-Z][\w-]+, )?[A-Z][\w-]+ and [A-Z][\w-]+|(?<=\()[A-Z]\w+)"
+    r"(?:, | \()((?:19|20)\d\d)\b"
+)
+
+
+def test_every_paper_that_is_cited_is_among_the_references():
+    listed = (ROOT / "docs" / "references.md").read_text(encoding="utf-8")
+    rooms = ("catalog", "data", "evaluation", "figures", "models", "report", "runs", "training")
+    files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    missing = set()
+    for path in (*files, *PAGES):
+        text = re.sub(r"\s+(?:# |\" \")?", " ", path.read_text(encoding="utf-8"))
+        for names, year in CITED.findall(text):
+            if f"{names}, {year}." not in listed:
+                missing.add((path.name, names, year))
+    assert missing == set()
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 

@@ -25,7 +25,7 @@ def build(settings: Mapping[str, Any]) -> GaussianLearned:
 class GaussianLearned(Likelihood):
     """Every pixel is distributed as N(sigmoid(logit), σ²) with a learned σ shared by all pixels.
 
-    This is the shared variance of the σ-VAE (Rybkin, Daniilidis and Levine, 2021), one weight of
+    This is the shared variance of the σ-VAE (Rybkin et al., 2021), one weight of
     the model. Its optimum, σ² equal to the mean squared error per pixel, balances reconstruction
     and KL without a weight to tune. On most of the authors' datasets it worked better than a
     variance for each pixel. ``bound`` keeps log σ above −6.
