@@ -5,7 +5,8 @@ with its type, default, help text and abbreviation, so that adding a prior, a ne
 evaluation takes one row here and one module elsewhere.
 
     models, networks, likelihoods, priors, objectives, schedules    the parts of a model
-    datasets, evaluations, metrics                                  what is read, drawn, measured
+    datasets, tfds_names                                            what is read
+    evaluations, metrics, exports, classifiers                      what is drawn, measured, written
     training                                                        flags that belong to no part
     run_flags                                                       which flags each part reads
     flags, values                                                   flags and types of their values

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from catalog.datasets import DATASETS
 from catalog.exports import FORMATS
-from catalog.flags import Flag
+from catalog.flags import Flag, describe
 from catalog.training import DATA_DIR, NAME, SEED
 from catalog.values import (
     CLASS,
@@ -124,7 +124,7 @@ EVALUATIONS = {
     ),
     "export": Evaluation(
         "encoder, decoder and model for use without this program, in these formats: "
-        + "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items()),
+        + describe(FORMATS),
         Several(Choice(tuple(FORMATS))),
         (_QUANTIZE,),
         needs_images=False,
@@ -159,8 +159,8 @@ EVALUATIONS = {
         checks=True,
     ),
     "decode": Evaluation(
-        "images decoded from z, (num, latent_dim): an .npy file, or the array z or z_mean of an .npz "
-        "file; a folder of PNG files",
+        "images decoded from z, (num, latent_dim), an .npy file or the array z or z_mean of an "
+        ".npz file: a folder of PNG files",
         PATH,
         (_NUM_GEN,),
         needs_images=False,

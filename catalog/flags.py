@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from catalog.values import Value
@@ -46,3 +47,8 @@ class Flag(NamedTuple):
     def with_default(self, default: Any) -> Flag:
         """Returns the same flag with another default."""
         return self._replace(default=default)
+
+
+def describe(table: Mapping[str, Any]) -> str:
+    """Returns the names of a table and the descriptions of its rows, for a help text."""
+    return "; ".join(f"{name}: {row.description}" for name, row in table.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from catalog.flags import Flag
+from catalog.flags import Flag, describe
 from catalog.objectives import OBJECTIVES
 from catalog.priors import PRIORS
 from catalog.schedules import BETA_SCHEDULES
@@ -35,23 +35,21 @@ _BETA_SCHEDULE = Flag(
     "beta_schedule",
     Choice(tuple(BETA_SCHEDULES)),
     "constant",
-    "how β changes during training: "
-    + "; ".join(f"{name}: {row.description}" for name, row in BETA_SCHEDULES.items()),
+    "how β changes during training: " + describe(BETA_SCHEDULES),
     "beta-",
 )
 _PRIOR = Flag(
     "prior",
     Choice(tuple(PRIORS)),
     "standard_normal",
-    "p(z): " + "; ".join(f"{name}: {row.description}" for name, row in PRIORS.items()),
+    "p(z): " + describe(PRIORS),
     "prior-",
 )
 _OBJECTIVE = Flag(
     "objective",
     Choice(tuple(OBJECTIVES)),
     "elbo",
-    "what the optimizer minimizes: "
-    + "; ".join(f"{name}: {row.description}" for name, row in OBJECTIVES.items()),
+    "what the optimizer minimizes: " + describe(OBJECTIVES),
     "obj-",
 )
 _VARIATIONAL = (LATENT_DIM, _BETA, _BETA_SCHEDULE, _PRIOR, _OBJECTIVE)

@@ -7,7 +7,7 @@ from typing import Any
 
 from catalog import training
 from catalog.datasets import DATASETS, SOURCES
-from catalog.flags import Flag
+from catalog.flags import Flag, describe
 from catalog.likelihoods import LIKELIHOODS
 from catalog.models import MODELS
 from catalog.networks import AUTO, NETWORKS
@@ -40,17 +40,13 @@ DATASET = Flag(
 )
 
 
-def _describe(table: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name}: {row.description}" for name, row in table.items())
-
-
-MODEL = Flag("model", Choice(tuple(MODELS)), "vae", _describe(MODELS), is_common=True)
+MODEL = Flag("model", Choice(tuple(MODELS)), "vae", describe(MODELS), is_common=True)
 NETWORK = Flag(
     "network",
     Choice((AUTO, *NETWORKS)),
     "mlp",
     f"encoder and decoder; {AUTO}: chosen by the size of the images, which is the default for all "
-    f"datasets but {', '.join(DATASETS)}; {_describe(NETWORKS)}",
+    f"datasets but {', '.join(DATASETS)}; {describe(NETWORKS)}",
     "n",
     is_common=True,
 )
@@ -58,7 +54,7 @@ LIKELIHOOD = Flag(
     "likelihood",
     Choice(tuple(LIKELIHOODS)),
     "bernoulli",
-    f"p(x|z); {_describe(LIKELIHOODS)}",
+    f"p(x|z); {describe(LIKELIHOODS)}",
     "lik-",
     is_common=True,
 )

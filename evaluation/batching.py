@@ -1,8 +1,8 @@
 """Applies a model to many images in batches, with results that repeat bit for bit.
 
-The functions are compiled by XLA, because TensorFlow's own matrix products on several threads may
-differ in the last bit from run to run, which t-SNE would amplify. All results of a model pass
-through this file, which refuses values that are not finite.
+All but samples of the prior are compiled by XLA, because TensorFlow's own matrix products on
+several threads may differ in the last bit from run to run, which t-SNE would amplify. All results
+of a model pass through this file, which refuses values that are not finite.
 """
 
 from __future__ import annotations
@@ -38,16 +38,12 @@ def encode(session: Session, images: np.ndarray) -> DiagonalGaussian:
 
 def decode(session: Session, z: np.ndarray) -> np.ndarray:
     """Returns E[x|z], (num_images, height, width, channels) in [0, 1]."""
-    images = _in_batches(session.model.decode, z.astype(np.float32))
-    check_finite(session, {"decoded images": images})
-    return images
+    return _compute(session, "decoded images", session.model.decode, z.astype(np.float32))
 
 
 def reconstruct(session: Session, images: np.ndarray) -> np.ndarray:
     """Returns E[x|z] for z at the posterior mean, of the shape of the images."""
-    reconstructed = _in_batches(session.model.reconstruct, images)
-    check_finite(session, {"reconstructions": reconstructed})
-    return reconstructed
+    return _compute(session, "reconstructions", session.model.reconstruct, images)
 
 
 def sample_prior(session: Session, num_samples: int, seed: int | None = None) -> np.ndarray:
@@ -64,22 +60,18 @@ def sample_prior(session: Session, num_samples: int, seed: int | None = None) ->
 
 def classify(session: Session, images: np.ndarray) -> np.ndarray:
     """Returns p(y|z) for z at the posterior mean, (num_images, num_classes) in [0, 1]."""
-    probabilities = _in_batches(session.model.classify, images)
-    check_finite(session, {"class probabilities": probabilities})
-    return probabilities
+    return _compute(session, "class probabilities", session.model.classify, images)
 
 
 def classify_z(session: Session, z: np.ndarray) -> np.ndarray:
     """Returns p(y|z), (num_samples, num_classes) in [0, 1]."""
-    classify_z = session.model.classify_z
-    probabilities = _in_batches(classify_z, z.astype(np.float32))
-    check_finite(session, {"class probabilities": probabilities})
-    return probabilities
+    z = z.astype(np.float32)
+    return _compute(session, "class probabilities", session.model.classify_z, z)
 
 
 def compute_features(network: keras.Model, images: np.ndarray) -> np.ndarray:
     """Returns the outputs of a network, (num_images, num_features)."""
-    features: np.ndarray = _in_batches(functools.partial(network, training=False), images)
+    features: np.ndarray = _in_batches(network, images)
     return features
 
 
@@ -101,9 +93,7 @@ def compute_squared_errors(session: Session, images: np.ndarray) -> np.ndarray:
         mean = model.likelihood.mean(model.call(batch))
         return tf.reduce_sum(tf.square(batch - mean), axis=(1, 2, 3))
 
-    errors = _in_batches(compute, images)
-    check_finite(session, {"squared errors": errors})
-    return errors
+    return _compute(session, "squared errors", compute, images)
 
 
 def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np.ndarray | None:
@@ -118,6 +108,7 @@ def compute_kl_by_dimension(session: Session, posterior: DiagonalGaussian) -> np
     return np.asarray(kl)
 
 
+@functools.lru_cache(maxsize=16)  # a model's methods are called again and again
 def compile_function(function: Callable[[tf.Tensor], Any]) -> Callable[[tf.Tensor], Any]:
     """Returns a function of one tensor compiled by XLA; it raises RunError if XLA cannot."""
     # TensorFlow warns if a function is compiled often, as here for each model of --compare. It
@@ -135,6 +126,15 @@ def compile_function(function: Callable[[tf.Tensor], Any]) -> Callable[[tf.Tenso
             raise runs.RunError(f"{error}: {advice}") from error
 
     return call
+
+
+def _compute(
+    session: Session, name: str, function: Callable[[tf.Tensor], Any], inputs: np.ndarray
+) -> np.ndarray:
+    """Returns what a function computes in batches; ``name`` says what it is if not finite."""
+    outputs: np.ndarray = _in_batches(function, inputs)
+    check_finite(session, {name: outputs})
+    return outputs
 
 
 def _in_batches(function: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> Any:

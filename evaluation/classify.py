@@ -11,7 +11,7 @@ import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,10 +21,13 @@ from evaluation.session import Session
 from evaluation.statistics import classification
 from evaluation.statistics.neighborhood import Neighborhood
 
+if TYPE_CHECKING:
+    from models import DiagonalGaussian
+
 # name in classification.json → title, kind of features, classifier
 METHODS: dict[str, tuple[str, str, Callable[..., classification.Classified]]] = {
     "svm_latent": ("SVM on z", "latent", classification.classify_by_svm),
-    "svm_neighbourhood": (
+    "svm_neighborhood": (
         "SVM on z + neighborhood",
         "neighborhood",
         functools.partial(classification.classify_by_svm, scalings=("none",)),
@@ -34,7 +37,7 @@ METHODS: dict[str, tuple[str, str, Callable[..., classification.Classified]]] = 
         "shifts",
         functools.partial(classification.classify_by_svm_of_copies, scalings=("none",)),
     ),
-    "neighbours_latent": (
+    "neighbors_latent": (
         "nearest neighbors on z",
         "latent",
         classification.classify_by_neighbors,
@@ -184,13 +187,15 @@ def make_features(
         kind → (num_chosen, num_features), for shifts (num_chosen, 5, num_features); kind →
         (num_test, num_features).
     """
+    from evaluation import batching
+
     images, _ = session.train
     test_images, _ = session.test
     generator = np.random.default_rng(session.seed)
     graph = generator.choice(len(images), min(_GRAPH, len(images)), replace=False)
     encoded = np.union1d(chosen, graph)
-    z = encode_features(session, images[encoded], "train")
-    test_z = encode_features(session, test_images, "test")
+    z = sample_features(session, batching.encode(session, images[encoded]))
+    test_z = sample_features(session, session.test_posterior, of_test=True)
 
     print(f"  connecting {len(graph):,} training images to their neighbors", flush=True)
     of_graph = z[np.searchsorted(encoded, graph)]
@@ -203,8 +208,8 @@ def make_features(
     z_chosen = z[np.searchsorted(encoded, chosen)]
     of_both = place(z_chosen)
     shifted = (
-        place(encode_features(session, shift(images[chosen], down, right), "train"))
-        for down, right in _SHIFTS
+        place(sample_features(session, batching.encode(session, shift(images[chosen], *by))))
+        for by in _SHIFTS
     )
     of_chosen = {
         "latent": z_chosen,
@@ -235,20 +240,17 @@ def shift(images: np.ndarray, down: int, right: int) -> np.ndarray:
     return np.pad(images, black)[:, top : top + height, left : left + width]
 
 
-def encode_features(session: Session, images: np.ndarray, split: str) -> np.ndarray:
+def sample_features(
+    session: Session, posterior: DiagonalGaussian, of_test: bool = False
+) -> np.ndarray:
     """Returns the latent features of images, (num_images, latent_dim).
 
     The posterior means, or with ``--features sample`` one sample of each posterior.
     """
-    from evaluation import batching
-
-    if split == "test":
-        z_mean, z_log_var = session.test_posterior
-    else:
-        z_mean, z_log_var = batching.encode(session, images)
+    z_mean, z_log_var = posterior
     if session.flags["features"] == "mean":
         return z_mean
-    generator = np.random.default_rng([session.seed, split == "test"])
+    generator = np.random.default_rng([session.seed, of_test])
     return z_mean + np.exp(z_log_var / 2) * generator.standard_normal(z_mean.shape)
 
 

@@ -38,9 +38,7 @@ def run(session: Session) -> list[Path]:
 
     z_mean, _ = session.test_posterior
     is_variational = session.model.is_variational
-    kl = None
-    if is_variational:
-        kl = batching.compute_kl_by_dimension(session, session.test_posterior)
+    kl = batching.compute_kl_by_dimension(session, session.test_posterior)
     importance = z_mean.var(axis=0) if kl is None else kl.mean(axis=0)
     dims = np.sort(np.argsort(-importance, kind="stable")[:2])
     origin = np.zeros(session.latent_dim, np.float32)

@@ -64,7 +64,7 @@ def measure(session: Session) -> dict[str, Any]:
     reconstructed = batching.reconstruct(session, images)
     z_mean, _ = session.measured_posterior
     variance = z_mean.var(axis=0)
-    by_dimension = {"code_variance": [float(value) for value in variance]}
+    by_dimension = {"code_variance": variance.tolist()}
     per_image = {
         "reconstruction": losses["reconstruction"],
         "mean_squared_error": np.square(images - reconstructed).sum(axis=(1, 2, 3)),
@@ -91,7 +91,8 @@ def measure(session: Session) -> dict[str, Any]:
         kl = batching.compute_kl_by_dimension(session, session.measured_posterior)
         by_dimension = {"posterior_mean_variance": by_dimension["code_variance"]}
         if kl is not None:
-            by_dimension = {"kl_per_dimension": summaries.average_dimensions(kl), **by_dimension}
+            means = kl.mean(axis=0, dtype=np.float64).tolist()
+            by_dimension = {"kl_per_dimension": means, **by_dimension}
     if model.uses_labels and labels is not None:
         predicted = batching.classify(session, images).argmax(axis=1)
         per_image["accuracy"] = (predicted == labels).astype(np.float64)

@@ -100,7 +100,7 @@ def _tabulate(sessions: Sequence[Session], tables: Tables) -> dict[str, Any]:
         if all(name in each for each in settings)
         and len({runs.normalize(each[name]) for each in settings}) > 1
     ]
-    shown = [name for name in METRICS if any(isinstance(each.get(name), dict) for each in tables)]
+    shown = metrics.find_measured(*tables)
     columns = [
         *((name, "") for name in differing),
         *(("epoch", ""), ("parameters", ""), ("training", "seconds")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import runs
+from catalog.models import MODELS
 from evaluation import RequestError
 from evaluation.session import Session
 
@@ -15,7 +16,7 @@ _MAX_DRAWS = 100_000
 def check_classifier(session: Session, flag: str) -> None:
     """Raises RequestError if the run's dataset has no labels, or its model no classifier."""
     session.check_labels(flag)
-    if "num_labels" not in session.settings:  # every model that learns labels reads it
+    if not MODELS[session.settings["model"]].uses_labels:
         raise RequestError(
             f"flag --{flag}: {session.run.folder} is a {session.settings['model']}, which has no "
             "classifier: name a run of --model classifier_vae, or train one"

@@ -29,9 +29,7 @@ def run(session: Session) -> list[Path]:
     """
     images, labels = session.test
     z_mean, _ = session.test_posterior
-    kl = None
-    if session.model.is_variational:
-        kl = batching.compute_kl_by_dimension(session, session.test_posterior)
+    kl = batching.compute_kl_by_dimension(session, session.test_posterior)
     importance = z_mean.var(axis=0) if kl is None else kl.mean(axis=0)
     dims = np.argsort(-importance, kind="stable")[:_ROWS]
 

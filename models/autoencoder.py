@@ -28,7 +28,8 @@ class Autoencoder(VAE):
     """An encoder whose mean is the code, and a decoder: z = z_mean(x), without noise and KL.
 
     As a distribution, its posterior is the point z_mean: log σ² = −∞. The KL from any prior would
-    be infinite, and there is no evidence lower bound.
+    be infinite, and there is no evidence lower bound. ``sample_prior`` draws from N(0, I), which
+    the decoder is not trained on.
 
     Args:
         encoder: images to ``DiagonalGaussian``, whose variance is neither used nor trained.
@@ -67,23 +68,21 @@ class Autoencoder(VAE):
         z_mean, _ = super().posterior(images, training)
         return DiagonalGaussian(z_mean, ops.full_like(z_mean, -float("inf")))
 
-    def sample_prior(self, num_samples: int, seed: int = 0):
-        """Returns z ~ N(0, I), (num_samples, latent_dim), which it is not trained to decode."""
-        return super().sample_prior(num_samples, seed)
+    def kl_by_dimension(self, posterior: DiagonalGaussian) -> None:
+        """Returns None: the KL of a point is infinite."""
 
     def count_params(self):
         """Returns the number of trained parameters."""
         return sum(variable.value.shape.num_elements() for variable in self.trainable_variables)
 
+    _PARTS = ("encoder", "decoder", "likelihood", "corruption")
+
     def get_config(self):
         config = super().get_config()
-        for name in ("prior", "objective", "beta_schedule", "beta"):
-            del config[name]
+        del config["beta"]
         return config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = {name: part for name, part in config.items() if name != "objective"}
-        for name in ("encoder", "decoder", "likelihood", "corruption"):
-            config[name] = keras.saving.deserialize_keras_object(config.get(name), custom_objects)
-        return cls(**config)
+        return super().from_config(config, custom_objects)

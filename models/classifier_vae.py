@@ -131,18 +131,14 @@ class ClassifierVAE(VAE):
         """
         return self.classifier.probabilities(self.classifier(z))
 
+    _PARTS = (*VAE._PARTS, "classifier")
+
     def get_config(self):
         return {
             **super().get_config(),
-            "classifier": keras.saving.serialize_keras_object(self.classifier),
             "classifier_weight": self.classifier_weight,
             "images_per_label": self.images_per_label,
         }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        classifier = keras.saving.deserialize_keras_object(config["classifier"], custom_objects)
-        return super().from_config({**config, "classifier": classifier}, custom_objects)
 
 
 def _split(batch):

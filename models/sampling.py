@@ -34,6 +34,3 @@ class GaussianSampling(keras.layers.Layer):
     def restart(self, seed: int) -> None:
         """Resets the random stream to the beginning of the one that ``seed`` names."""
         self.seed_generator.state.assign([noise.derive_seed(seed, "z"), 0])
-
-    def get_config(self):
-        return {**super().get_config(), "seed": self.seed}

@@ -21,7 +21,7 @@ class Terms(NamedTuple):
         kl_by_dimension: KL(q(z|x) ‖ p(z)) of each latent dimension, (batch, latent_dim), where the
             prior has it in closed form; else None.
         kl_by_level: the part of the KL at each level of a hierarchy, (batch, num_levels), averaged
-            over the samples of the levels above; None for one level.
+            over the samples of the levels above; None for other models.
         added: what the model adds to the loss of each image, (batch,), or 0.
         reported: further metrics, name → (batch,).
         weights: of each image in the means of ``reported``, (batch,); None for equal weights.

@@ -281,7 +281,7 @@ class VAE(ImageModel):
     def kl_by_dimension(self, posterior: DiagonalGaussian):
         """Returns the KL of each latent dimension, (batch, latent_dim) in nats.
 
-        None if the prior has no closed form by dimension.
+        None if there is no closed form by dimension.
         """
         return self.prior.kl(posterior, None) if self.prior.by_dimension else None
 

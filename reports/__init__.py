@@ -1,1 +1,1 @@
-"""The page of results, docs/results.md, written from the files of published runs."""
+"""What writes the pages of docs/ that come from files: results, speed, and screenshots."""

@@ -135,8 +135,7 @@ def accuracy(run: Published | None, method: str, labels: int, target: float | No
     """Returns a classifier's test accuracy, mean ± standard deviation over subsets of labels."""
     measured = run.measured("classification") if run else None
     for row in measured["accuracy"] if measured else ():
-        # The published files spell "neighbour".
-        if (row["method"].replace("neighbour", "neighbor"), row["labels"]) == (method, labels):
+        if (row["method"], row["labels"]) == (method, labels):
             mean = judged(row["mean"], target, "accuracy", 3)
             return f"{mean} ± {row['standard_deviation']:.3f}"
     return MISSING

@@ -33,15 +33,6 @@ def summarize_distribution(values: np.ndarray) -> dict[str, float | dict[str, fl
     }
 
 
-def average_dimensions(values: np.ndarray) -> list[float]:
-    """Returns the mean over images of each dimension.
-
-    Args:
-        values: (num_images, num_dims).
-    """
-    return [float(mean) for mean in values.mean(axis=0, dtype=np.float64)]
-
-
 def find_active(variances: np.ndarray) -> np.ndarray:
     """Returns whether each latent dimension is an active unit: (latent_dim,), booleans.
 

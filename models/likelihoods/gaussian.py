@@ -54,6 +54,3 @@ class Gaussian(Likelihood):
     def mean(self, outputs):
         """Returns E[x|z] = sigmoid(logit), in [0, 1], of the shape of the logits."""
         return ops.sigmoid(outputs)
-
-    def get_config(self):
-        return {**super().get_config(), "stddev": self.stddev}

@@ -107,9 +107,6 @@ class LogisticMixture(Likelihood):
             [[next(couplings) for _ in range(channel)] for channel in range(channels)],
         )
 
-    def get_config(self):
-        return {**super().get_config(), "num_components": self.num_components}
-
 
 def _couple(mean, couplings, values):
     """Returns m − ½ of a channel, given the values of the channels before."""

@@ -77,3 +77,15 @@ def test_every_batch_draws_noise_of_its_own(session, images):
     copies = np.repeat(images[:1], 1000, axis=0)
     reconstruction = batching.compute_losses(session, copies)["reconstruction"]
     assert np.mean(reconstruction[:500] != reconstruction[500:]) > 0.99
+
+
+def test_a_method_is_compiled_once_for_all_calls(session, model, images, monkeypatch):
+    networks = []
+    trace = model.encoder.call
+    monkeypatch.setattr(
+        model.encoder, "call", lambda *args, **kwargs: networks.append(1) or trace(*args, **kwargs)
+    )
+    batching.compile_function.cache_clear()
+    for _ in range(3):
+        batching.encode(session, images[:500])
+    assert len(networks) == 1

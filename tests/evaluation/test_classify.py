@@ -193,19 +193,20 @@ def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
     images, _ = load_digits("test")
     mean = images.reshape(360, 64)[:, 18:42]
     session = make_session(tmp_path)
-    np.testing.assert_array_equal(classify.encode_features(session, images, "train"), mean)
+    posterior = session.test_posterior
+    np.testing.assert_array_equal(classify.sample_features(session, posterior), mean)
     session = make_session(tmp_path, features="sample")
     noise = {
-        split: (classify.encode_features(session, images, split) - mean) / 0.05
-        for split in ("train", "test")
+        of_test: (classify.sample_features(session, posterior, of_test) - mean) / 0.05
+        for of_test in (False, True)
     }
     for drawn in noise.values():
         assert drawn.std() == pytest.approx(1, abs=0.05)
         assert drawn.mean() == pytest.approx(0, abs=0.05)
-    assert not np.array_equal(noise["train"], noise["test"])
+    assert not np.array_equal(noise[False], noise[True])
     again = make_session(tmp_path, features="sample")
     np.testing.assert_allclose(
-        classify.encode_features(again, images, "test"), mean + 0.05 * noise["test"], rtol=1e-12
+        classify.sample_features(again, posterior, True), mean + 0.05 * noise[True], rtol=1e-12
     )
 
 

@@ -18,6 +18,7 @@ import runs
 from catalog.datasets import DATASETS
 from evaluation import (
     RequestError,
+    batching,
     export_samples,
     generate,
     generate_class,
@@ -259,19 +260,19 @@ def test_an_export_that_was_killed_is_replaced(tmp_path, monkeypatch):
     """Whenever it is killed, every file that it has written is listed in labels.csv."""
     session = make_session(tmp_path, export_samples=50)
     monkeypatch.setattr(png_folder, "_AT_ONCE", 10)
-    decode, calls = FakeModel.decode, []
+    decode, calls = batching.decode, []
 
-    def die(self, z):
+    def die(session, z):
         calls.append(z)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return decode(self, z)
+        return decode(session, z)
 
-    monkeypatch.setattr(FakeModel, "decode", die)
+    monkeypatch.setattr(batching, "decode", die)
     with pytest.raises(KeyboardInterrupt):
         export_samples.run(session)
     assert len(list(session.result_dir.rglob("*.png"))) == 20
-    monkeypatch.setattr(FakeModel, "decode", decode)
+    monkeypatch.setattr(batching, "decode", decode)
     export_samples.run(session)
     assert len(list(session.result_dir.rglob("*.png"))) == 50
 
