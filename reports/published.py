@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import runs
+from catalog.values import to_levels
 
 # In the order of the page.
 FIGURES = (
@@ -80,7 +81,7 @@ def has_settings(
 def published(root: Path, recipe: str) -> list[Published]:
     """Returns the runs of a recipe, sorted by latent dimension and name."""
     found = [Published(path.parent) for path in sorted((root / recipe).glob("*/run.json"))]
-    return sorted(found, key=lambda run: run.flags["latent_dim"])
+    return sorted(found, key=lambda run: to_levels(run.flags["latent_dim"]))
 
 
 def find_figures(folder: Path) -> list[Path]:

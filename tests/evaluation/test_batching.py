@@ -80,12 +80,14 @@ def test_every_batch_draws_noise_of_its_own(session, images):
 
 
 def test_a_method_is_compiled_once_for_all_calls(session, model, images, monkeypatch):
-    networks = []
-    trace = model.encoder.call
-    monkeypatch.setattr(
-        model.encoder, "call", lambda *args, **kwargs: networks.append(1) or trace(*args, **kwargs)
-    )
+    call, traced = model.encoder.call, []
+
+    def count(*args, **kwargs):
+        traced.append(args)
+        return call(*args, **kwargs)
+
+    monkeypatch.setattr(model.encoder, "call", count)
     batching.compile_function.cache_clear()
     for _ in range(3):
         batching.encode(session, images[:500])
-    assert len(networks) == 1
+    assert len(traced) == 1

@@ -174,6 +174,7 @@ def test_the_likelihood_is_the_mean_over_the_seeds_of_the_longest_runs(tmp_path)
     publish_likelihood(root, "b", 87.0, seed=1)
     publish_likelihood(root, "shorter", 89.0, num_epochs=250, beta_steps=13750)
     publish_likelihood(root, "another objective", 70.0, objective="iwae")
+    publish_likelihood(root, "levels", 80.0, model="hierarchical_vae", latent_dim=[50, 50])
     page = results.write_page(root)
     assert cells(page, "VAE, one layer")[4:9] == ["**86.50** ± 0.71", "0.10", "88.50", "2", "1,000"]
     assert cells(page, "IWAE, 5 samples")[4] == results.MISSING
