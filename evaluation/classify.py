@@ -194,8 +194,8 @@ def make_features(
     generator = np.random.default_rng(session.seed)
     graph = generator.choice(len(images), min(_GRAPH, len(images)), replace=False)
     encoded = np.union1d(chosen, graph)
-    z = sample_features(session, batching.encode(session, images[encoded]))
-    test_z = sample_features(session, session.test_posterior, of_test=True)
+    z = extract_features(session, batching.encode(session, images[encoded]))
+    test_z = extract_features(session, session.test_posterior, of_test=True)
 
     print(f"  connecting {len(graph):,} training images to their neighbors", flush=True)
     of_graph = z[np.searchsorted(encoded, graph)]
@@ -208,7 +208,7 @@ def make_features(
     z_chosen = z[np.searchsorted(encoded, chosen)]
     of_both = place(z_chosen)
     shifted = (
-        place(sample_features(session, batching.encode(session, shift(images[chosen], *by))))
+        place(extract_features(session, batching.encode(session, shift(images[chosen], *by))))
         for by in _SHIFTS
     )
     of_chosen = {
@@ -240,7 +240,7 @@ def shift(images: np.ndarray, down: int, right: int) -> np.ndarray:
     return np.pad(images, black)[:, top : top + height, left : left + width]
 
 
-def sample_features(
+def extract_features(
     session: Session, posterior: DiagonalGaussian, of_test: bool = False
 ) -> np.ndarray:
     """Returns the latent features of images, (num_images, latent_dim).

@@ -63,10 +63,10 @@ def measure(session: Session) -> dict[str, Any]:
     ``information`` is I(z_j; v_k) / H(v_k) and ``importance`` that of the random forests, a row
     for each factor, a column for each latent dimension.
     """
-    from evaluation.classify import FEATURES, sample_features
+    from evaluation.classify import FEATURES, extract_features
     from evaluation.statistics import disentanglement as statistics
 
-    codes = sample_features(session, session.test_posterior, of_test=True)
+    codes = extract_features(session, session.test_posterior, of_test=True)
     info, seed = session.info, session.seed
     factors = data.source_of(info).load_factors(info, "test")
     information = statistics.measure_information(codes, factors)

@@ -194,10 +194,10 @@ def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
     mean = images.reshape(360, 64)[:, 18:42]
     session = make_session(tmp_path)
     posterior = session.test_posterior
-    np.testing.assert_array_equal(classify.sample_features(session, posterior), mean)
+    np.testing.assert_array_equal(classify.extract_features(session, posterior), mean)
     session = make_session(tmp_path, features="sample")
     noise = {
-        of_test: (classify.sample_features(session, posterior, of_test) - mean) / 0.05
+        of_test: (classify.extract_features(session, posterior, of_test) - mean) / 0.05
         for of_test in (False, True)
     }
     for drawn in noise.values():
@@ -206,7 +206,7 @@ def test_features_are_the_posteriors_mean_or_a_sample_of_it(tmp_path):
     assert not np.array_equal(noise[False], noise[True])
     again = make_session(tmp_path, features="sample")
     np.testing.assert_allclose(
-        classify.sample_features(again, posterior, True), mean + 0.05 * noise[True], rtol=1e-12
+        classify.extract_features(again, posterior, True), mean + 0.05 * noise[True], rtol=1e-12
     )
 
 
