@@ -26,7 +26,7 @@ class Prior(NamedTuple):
 
 
 _NUM_COMPONENTS = Flag(
-    "num_components", Number(int, 1, 10_000), 10, "Gaussians in the mixture", "nc"
+    "num_components", Number(int, 1, 100_000), 10, "Gaussians in the mixture", "nc"
 )
 _DRAW_FROM_MIXTURE = (
     'prior = np.load("prior.npz")\n'
@@ -49,6 +49,12 @@ PRIORS = {
         by_dimension=False,
         numpy=_DRAW_FROM_MIXTURE,
         flags=(_NUM_COMPONENTS.with_default(500),),
+    ),
+    "exemplar": Prior(
+        "mixture of Gaussians at the posterior means of training images",
+        by_dimension=False,
+        numpy=_DRAW_FROM_MIXTURE,
+        flags=(_NUM_COMPONENTS.with_default(5000),),
     ),
     "realnvp": Prior(
         "normalizing flow of affine couplings",

@@ -59,7 +59,7 @@ def estimate(session: Session, num_samples: int, report: Callable[[int], None]) 
         num_samples: K.
         report: called with the number of images done: those that are kept, then after every 20.
     """
-    images, _ = session.measured
+    images, _ = session.split_data
     kept = _keep(session, num_samples)
     sums = kept.read(len(images))
     report(len(sums))
@@ -83,7 +83,7 @@ def find(session: Session) -> Estimates | None:
     paths = (session.kept_dir or session.result_dir).glob("nll_*.bin")
     names = [re.fullmatch(r"nll_(\d{1,9})(_[a-z_]+)?\.bin", path.name) for path in paths]
     counts = {session.flags["nll"] or int(name[1]) for name in names if name}
-    num_images = len(session.measured[0])
+    num_images = len(session.split_data[0])
     for num_samples in sorted(counts, reverse=True):
         sums = _keep(session, num_samples).read(num_images)
         if len(sums) == num_images:
@@ -92,8 +92,8 @@ def find(session: Session) -> Estimates | None:
 
 
 def _keep(session: Session, num_samples: int) -> Kept:
-    sources: list[Source] = [f"{num_samples} samples, seed {session.seed}", session.measured[0]]
-    sources += [np.asarray(weight) for weight in session.model.trainable_variables]
+    sources: list[Source] = [f"{num_samples} samples, seed {session.seed}", session.split_data[0]]
+    sources += [np.asarray(weight) for weight in session.model.weights]
     return Kept(session, f"nll_{num_samples}.bin", sources, num_columns=2)
 
 

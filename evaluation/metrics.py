@@ -11,6 +11,7 @@ import numpy as np
 import figures
 from catalog.likelihoods import LIKELIHOODS
 from catalog.metrics import METRICS, to_bits_per_dimension
+from catalog.priors import PRIORS
 from evaluation import batching, importance, index, quality
 from evaluation.session import Session
 from evaluation.statistics import decomposition, summaries
@@ -57,12 +58,12 @@ def measure(session: Session) -> dict[str, Any]:
     NLL was estimated. The measures of ``--quality`` have a mean and a standard error over draws;
     see ``quality.find``.
     """
-    images, labels = session.measured
+    images, labels = session.split_data
     model = session.model
     likelihood = session.likelihood
     losses = batching.compute_losses(session, images)
     reconstructed = batching.reconstruct(session, images)
-    z_mean, _ = session.measured_posterior
+    z_mean, _ = session.split_posterior
     variance = z_mean.var(axis=0)
     by_dimension = {"code_variance": variance.tolist()}
     per_image = {
@@ -88,7 +89,7 @@ def measure(session: Session) -> dict[str, Any]:
         if likelihood.startswith("gaussian"):
             squares = batching.compute_squared_errors(session, images)
             per_image["squared_error_plus_kl"] = squares + losses["kl"]
-        kl = batching.compute_kl_by_dimension(session, session.measured_posterior)
+        kl = batching.compute_kl_by_dimension(session, session.split_posterior)
         by_dimension = {"posterior_mean_variance": by_dimension["code_variance"]}
         if kl is not None:
             means = kl.mean(axis=0, dtype=np.float64).tolist()
@@ -119,15 +120,14 @@ def _decompose_kl(session: Session) -> dict[str, np.ndarray]:
     The aggregate posterior is that of all images of ``--split``. Without the dimension-wise KL if
     the prior does not factorize.
     """
-    z_mean, z_log_var = session.measured_posterior
+    z_mean, z_log_var = session.split_posterior
     image = np.linspace(0, len(z_mean) - 1, min(len(z_mean), _NUM_DECOMPOSED)).astype(int)
     noise = np.random.default_rng(session.seed).normal(size=(len(image), z_mean.shape[1]))
     z = (z_mean[image] + np.exp(z_log_var[image] / 2) * noise).astype(np.float32)
     parts = decomposition.decompose_kl(z, image, z_mean, z_log_var)
     log_marginals = parts.pop("log_marginals")
-    prior = session.model.prior
-    if prior.by_dimension:
-        parts["dimension_wise_kl"] = log_marginals - np.asarray(prior.log_prob(z))
+    if PRIORS[session.prior].by_dimension:
+        parts["dimension_wise_kl"] = log_marginals - np.asarray(session.model.prior.log_prob(z))
     return parts
 
 

@@ -22,7 +22,7 @@ def run(session: Session) -> list[Path]:
     """Estimates log p(x) of each image; the estimates are kept, for ``metrics`` to show."""
     from evaluation import importance
 
-    num_images, progress = len(session.measured[0]), Progress()
+    num_images, progress = len(session.split_data[0]), Progress()
     began, known = time.monotonic(), None
 
     def report(num_done: int) -> None:

@@ -115,6 +115,7 @@ def describe_run(session: Session, measured: Mapping[str, Any]) -> dict[str, Any
         "metrics": [
             {
                 "heading": METRICS[name].heading,
+                "description": METRICS[name].description,
                 "unit": METRICS[name].unit,
                 "digits": METRICS[name].digits,
                 "mean": measured[name]["mean"],
@@ -193,8 +194,12 @@ def make_networks(model: VAE, image_shape: Sequence[int]) -> dict[str, keras.Mod
             log_q = model.posterior(images / 255, training=False).log_prob(z)
             outputs["kl"] = log_q - model.log_prior(z)
         elif z_mean is not None:
-            kl = model.prior.kl(DiagonalGaussian(z_mean, z_log_var), z)
-            outputs["kl"] = keras.ops.sum(kl, axis=-1) if model.prior.by_dimension else kl
+            posterior = DiagonalGaussian(z_mean, z_log_var)
+            kl = model.prior.kl(posterior)
+            if kl is None:
+                outputs["kl"] = posterior.log_prob(z) - model.prior.log_prob(z)
+            else:
+                outputs["kl"] = keras.ops.sum(kl, axis=-1)
         return outputs
 
     shapes = {"images": image_shape, "z": z_shape}

@@ -222,7 +222,7 @@ class Session:
         return self.load_images(self.settings["dataset"], "test")
 
     @property
-    def measured(self) -> Images:
+    def split_data(self) -> Images:
         """The test images, or with ``--split validation`` the validation images; and labels."""
         return self.load_images(self.settings["dataset"], self.split)
 
@@ -280,13 +280,13 @@ class Session:
         return batching.encode(self, self.test[0])
 
     @functools.cached_property
-    def measured_posterior(self) -> DiagonalGaussian:
-        """Posteriors of the ``measured`` images, as ``test_posterior``."""
+    def split_posterior(self) -> DiagonalGaussian:
+        """Posteriors of the images of ``split_data``, as ``test_posterior``."""
         from evaluation import batching
 
         if self.split == "test":
             return self.test_posterior
-        return batching.encode(self, self.measured[0])
+        return batching.encode(self, self.split_data[0])
 
     # ------------------------------------------------------------------ what is written
 

@@ -118,21 +118,23 @@ class HierarchicalVAE(VAE):
         q = posterior.condition(z)  # q(z_l | x, z_{>l}) for l = 1, …, L
         p = self.condition(z)  # p(z_l | z_{>l}) for l = 1, …, L − 1
         log_p_top = self.prior.log_prob(top)
+        if training:
+            self.prior.observe(posterior.top)
 
         kl = [ops.mean(q_l.kl(p_l), axis=0) for q_l, p_l in zip(q, p, strict=False)]
         by_level = [ops.sum(of_level, axis=-1) for of_level in kl]  # (batch,) for l = 1, …, L − 1
-        if self.prior.by_dimension:
-            kl.append(self.prior.kl(posterior.top, top))
-            by_level.append(ops.sum(kl[-1], axis=-1))
-        else:
+        kl_top = self.prior.kl(posterior.top)
+        if kl_top is None:
             by_level.append(ops.mean(posterior.top.log_prob(top) - log_p_top, axis=0))
+        else:
+            by_level.append(ops.sum(kl_top, axis=-1))
         return Terms(
             posterior=posterior if lower else posterior.top,
             z=z,
             log_likelihood=self.log_likelihood(images, z, training),
             log_q=add_log_probs(q, [*lower, top]),
             log_p=add_log_probs(p, lower) + log_p_top,
-            kl_by_dimension=ops.concatenate(kl, axis=-1) if self.prior.by_dimension else None,
+            kl_by_dimension=None if kl_top is None else ops.concatenate([*kl, kl_top], axis=-1),
             kl_by_level=ops.stack(by_level, axis=-1),
             reported=dict(zip(self._name_levels(), by_level, strict=False)),
         )

@@ -101,6 +101,11 @@ class VAE(ImageModel):
         super().build(input_shape)
 
     @property
+    def compares_images(self) -> bool:
+        """Whether a training step needs several images of a batch at the same time."""
+        return self.objective.compares_images or self.prior.keeps_posteriors
+
+    @property
     def latent_dim(self) -> int:
         """Dimensions of z."""
         return self.encoder.latent_dim
@@ -120,14 +125,16 @@ class VAE(ImageModel):
         """
         posterior = self.posterior(images, training)  # q(z|x)
         z = self.sampling(posterior, num_samples=num_samples)  # (k, batch, latent_dim)
-        kl = self.prior.kl(posterior, z) if self.prior.by_dimension else None  # KL(q(z|x) ‖ p(z))
+        log_p = self.prior.log_prob(z)  # log p(z)
+        if training:
+            self.prior.observe(posterior)
         return Terms(
             posterior=posterior,
             z=z,
             log_likelihood=self.log_likelihood(images, z, training),  # log p(x|z)
             log_q=posterior.log_prob(z),  # log q(z|x)
-            log_p=self.prior.log_prob(z),  # log p(z)
-            kl_by_dimension=kl,
+            log_p=log_p,
+            kl_by_dimension=self.prior.kl(posterior),  # KL(q(z|x) ‖ p(z)) in closed form, or None
         )
 
     def log_likelihood(self, images, z, training):
@@ -283,7 +290,7 @@ class VAE(ImageModel):
 
         None if there is no closed form by dimension.
         """
-        return self.prior.kl(posterior, None) if self.prior.by_dimension else None
+        return self.prior.kl(posterior)
 
     # The networks may compute in half precision; everything computed from their outputs is float32.
 

@@ -39,8 +39,8 @@ function showLosses({ history, headings }) {
 }
 
 function tableOfMetrics(run) {
-  const rows = run.metrics.map(({ heading, mean, error, digits, unit }) => make("tr", {},
-    make("th", { scope: "row" }, heading), make("td", {}, format(mean, digits)),
+  const rows = run.metrics.map(({ heading, description, mean, error, digits, unit }) => make("tr", {},
+    make("th", { scope: "row", title: description }, heading), make("td", {}, format(mean, digits)),
     make("td", {}, error === null ? "" : `± ${format(error, digits)}`), make("td", {}, unit)));
   const head = make("tr", {}, ...["metric", "mean", "standard error", "unit"]
     .map((text) => make("th", { scope: "col" }, text)));

@@ -139,7 +139,7 @@ def test_a_finished_run_is_extended_in_its_folder(uninterrupted, in_process, tmp
         (),
         (
             *("--model", "hierarchical_vae", "--latent_dim", "4,2"),
-            *("--prior", "vamp", "--num_components", "5"),
+            *("--prior", "exemplar", "--num_components", "50"),
         ),
     ],
     ids=["vae", "hierarchy"],

@@ -83,8 +83,8 @@ class CompiledReplicas(DistributedLoop):
     copy of the variables. XLA compiles the first and the last part, for each replica separately.
 
     Args:
-        model: built and compiled in the strategy's scope. Its objective must not compare images
-            (``Objective.compares_images``), which needs an exchange within the first part.
+        model: built and compiled in the strategy's scope. Its steps must not compare images
+            (``VAE.compares_images``), which needs an exchange within the first part.
         step: ``model.train_step`` or ``model.test_step``.
         batches: the share of this process in the global batches.
         strategy: mirrored or multi-worker.

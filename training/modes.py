@@ -99,8 +99,9 @@ def choose_shared_mode(
     """Returns how the steps of replicas that share each batch are compiled.
 
     XLA compiles what a replica computes where it compiles the steps on a single device, except
-    for an objective that compares images, such as free bits by their mean KL: the replicas
-    exchange what it compares in the middle of the step, and XLA cannot compile that exchange.
+    for an objective that compares images, such as free bits by their mean KL, and for a prior
+    that keeps their posteriors: the replicas exchange these in the middle of the step, and XLA
+    cannot compile that exchange.
 
     Args:
         model: built.
@@ -116,8 +117,8 @@ def choose_shared_mode(
     unordered = "the threads of a graph, and replicas, add up in any order"
     if loop == "graph":
         return Mode("graph", f"{reason}; {shared}", unordered)
-    if model.objective.compares_images:
-        reason = "TensorFlow graph: in the middle of a step, the replicas compare their images"
+    if model.compares_images:
+        reason = "TensorFlow graph: in the middle of a step, the replicas exchange their images"
         return Mode("graph", f"{reason}; {shared}", unordered)
     reason = "compiled by XLA on each replica, a TensorFlow graph between replicas"
     return Mode("xla_replicas", f"{reason}; {shared}", "replicas add up in any order")

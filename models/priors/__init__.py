@@ -6,13 +6,14 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from models.priors.exemplar import Exemplar
 from models.priors.mixture import Mixture
 from models.priors.prior import Prior
 from models.priors.realnvp import RealNVP
 from models.priors.standard_normal import StandardNormal
 from models.priors.vamp import VampPrior
 
-__all__ = ["Mixture", "Prior", "RealNVP", "StandardNormal", "VampPrior", "build"]
+__all__ = ["Exemplar", "Mixture", "Prior", "RealNVP", "StandardNormal", "VampPrior", "build"]
 
 
 def build(settings: Mapping[str, Any]) -> Prior:

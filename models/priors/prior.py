@@ -17,11 +17,11 @@ class Prior(keras.layers.Layer):
     A subclass defines ``log_prob`` and ``sample``.
 
     Attributes:
-        by_dimension: whether ``kl`` gives a value for each latent dimension.
+        keeps_posteriors: whether ``observe`` keeps something of the posteriors of a batch.
         latent_dim: dimensions of z, known once it is built.
     """
 
-    by_dimension = False
+    keeps_posteriors = False
 
     def __init__(self, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
@@ -46,6 +46,12 @@ class Prior(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def observe(self, posterior: DiagonalGaussian) -> None:
+        """Takes note of the posteriors q(z|x) of a training batch; most priors do not need them.
+
+        The model calls it in each training step, after ``log_prob``.
+        """
+
     def sample(self, num_samples: int, seed: int):
         """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""
         raise NotImplementedError
@@ -54,15 +60,9 @@ class Prior(keras.layers.Layer):
         """Returns its parameters by name, for users of an exported model; empty without any."""
         return {}
 
-    def kl(self, posterior: DiagonalGaussian, z):
-        """Returns log q(z|x) − log p(z), whose mean over z ~ q(z|x) is KL(q ‖ p), in nats.
+    def kl(self, posterior: DiagonalGaussian) -> Any:
+        """Returns KL(q(z|x) ‖ p(z)) of each latent dimension in nats, (batch, latent_dim).
 
-        Args:
-            posterior: q(z|x).
-            z: samples of it, (k, batch, latent_dim).
-
-        Returns:
-            (k, batch). A prior with ``by_dimension`` returns the closed form, which needs no z:
-            (batch, latent_dim).
+        None if it has no closed form: log q(z|x) − log p(z) estimates it then.
         """
-        return posterior.log_prob(z) - self.log_prob(z)
+        return None

@@ -21,8 +21,6 @@ def build(settings: Mapping[str, Any]) -> StandardNormal:
 class StandardNormal(Prior):
     """p(z) = N(0, I)."""
 
-    by_dimension = True
-
     def log_prob(self, z):
         """Returns log p(z) in nats: shape (…, batch)."""
         return -0.5 * ops.sum(ops.square(z) + LOG_2_PI, axis=-1)
@@ -31,7 +29,7 @@ class StandardNormal(Prior):
         """Returns z ~ N(0, I), (num_samples, latent_dim); the same for the same seed."""
         return keras.random.normal((num_samples, self.latent_dim), seed=seed)
 
-    def kl(self, posterior: DiagonalGaussian, z=None):
+    def kl(self, posterior: DiagonalGaussian):
         """Returns KL(q(z|x) ‖ N(0, I)) in nats for each dimension: (batch, latent_dim), ≥ 0.
 
         ½ (μ² + σ² − 1 − log σ²): Kingma and Welling (2014), appendix B.

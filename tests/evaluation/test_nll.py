@@ -84,9 +84,14 @@ LOG_PRIORS = {
     "standard_normal": lambda model, z: scipy.stats.norm.logpdf(z).sum(axis=1),
     "mixture": log_mixture,
     "vamp": log_mixture,
+    "exemplar": log_mixture,
     "realnvp": lambda model, z: test_realnvp.log_prob_by_numpy(model.prior, z),
 }
-SMALL = {"vamp": {"num_components": 5}, "realnvp": {"num_couplings": 2, "coupling_units": 4}}
+SMALL = {
+    "vamp": {"num_components": 5},
+    "exemplar": {"num_components": 5},
+    "realnvp": {"num_couplings": 2, "coupling_units": 4},
+}
 
 
 @pytest.mark.parametrize("prior", PRIORS)

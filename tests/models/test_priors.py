@@ -123,15 +123,6 @@ def test_log_prob_is_the_sum_of_scipys_over_dimensions():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_its_kl_is_known_by_dimension_and_needs_no_samples():
-    prior = make_prior(4)
-    assert prior.by_dimension
-    rng = np.random.default_rng(5)
-    posterior = DiagonalGaussian(*rng.normal(size=(2, 6, 4)))
-    z = rng.normal(size=(3, 6, 4))
-    np.testing.assert_array_equal(prior.kl(posterior, z), prior.kl(posterior))
-
-
 def test_samples_are_standard_normal():
     z = np.asarray(make_prior(5).sample(2000, seed=3))
     assert z.shape == (2000, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from catalog.metrics import METRICS
 from evaluation import report
 from tests.evaluation.sessions import save_untrained_run
 from tests.report.pages import pixels, screen_place
@@ -75,6 +76,12 @@ def test_the_worst_images_are_one_click_away(page, session):
     losses = page.evaluate("[...page.run.arrays.loss.data]")
     page.locator("#strip button").first.click()
     assert page.locator("#chosen").text_content().startswith(f"Image {np.argmax(losses) + 1} ·")
+
+
+def test_each_metric_is_explained_where_the_pointer_rests_on_its_name(page):
+    for name in ("elbo", "total_correlation"):
+        cell = page.get_by_role("rowheader", name=METRICS[name].heading, exact=True)
+        assert cell.get_attribute("title") == METRICS[name].description
 
 
 def test_of_many_images_the_seed_draws_those_of_the_map(tmp_path):

@@ -19,9 +19,11 @@ OF_KINDS: dict[str, dict[str, Any]] = {
     "bfloat16": {"precision": "mixed_bfloat16"},
     "float16": {"precision": "mixed_float16"},
 }
-# Free bits and tc need an exchange in the middle of a step; else XLA compiles each replica.
+# Free bits, tc and exemplars need an exchange in the middle of a step; else XLA compiles each
+# replica.
 KINDS = {kind: {"free_bits": 0.3, **flags} for kind, flags in OF_KINDS.items()}
 KINDS["total correlation"] = {"objective": "tc", "tc_weight": 3.0}
+KINDS["exemplars"] = {"prior": "exemplar", "num_components": 250}
 KINDS |= {f"xla {kind}": OF_KINDS[kind] for kind in ("resident", "labeled", "float16")}
 NOISY = {"binarize": "dynamic", "dropout": 0.2, "corruption": 0.1}
 ADAM_RATE, ADAM_L2 = 0.1, 0.3
@@ -214,7 +216,7 @@ if __name__ == "__main__":
             prior_or_objective = names[3] == usual[3] or names[4] == usual[4]
             if names[1:3] != usual[1:3] or not prior_or_objective:
                 continue
-            if test_every_model.build(*names).objective.compares_images:
+            if test_every_model.build(*names).compares_images:
                 continue  # XLA does not compile it on replicas
             for method in ("train_step", "test_step"):
                 expected = take_step(names, method, shares=False)

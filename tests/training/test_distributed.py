@@ -96,6 +96,7 @@ def results(tmp_path_factory) -> dict[str, dict[str, np.ndarray]]:
     [
         *(("resident", 1e-5), ("streamed", 1e-5), ("labeled", 1e-4)),
         *(("float16", 1e-3), ("bfloat16", 1e-2), ("total correlation", 1e-4)),
+        ("exemplars", 1e-4),
         *(("xla resident", 1e-5), ("xla labeled", 1e-4), ("xla float16", 3e-3)),
     ],
 )
