@@ -42,7 +42,7 @@ figures: .venv/requirements.installed
 	cp result/fashion_mnist_vae_hd500_ld2_e20/latent_test.png docs/figures/fashion_ld2_latent.png
 
 results: .venv/requirements.installed
-	$(BIN)/python -m reports.results --collect
+	$(BIN)/python -m publishing.results --collect
 
 classifiers: .venv/requirements.installed
 	for dataset in mnist fashion_mnist digits; do \
@@ -53,7 +53,7 @@ screenshots: .venv/requirements-dev.installed
 	$(BIN)/python train.py --latent_dim 2 --num_epochs 20 --run_name mnist2 --overwrite
 	$(BIN)/python evaluate.py --run_name mnist10 --report 1
 	$(BIN)/python evaluate.py --run_name mnist2 --report 1
-	$(BIN)/python -m reports.screenshots mnist10 mnist2
+	$(BIN)/python -m publishing.screenshots mnist10 mnist2
 
 notebooks: .venv/requirements-dev.installed
 	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
@@ -63,7 +63,7 @@ bench: .venv/requirements-bench.installed
 	$(BIN)/python -m benchmarks.sources --json docs/speed.json
 	$(BIN)/python -m benchmarks.sources --million --json docs/speed.json
 	$(BIN)/python -m benchmarks.enter_to_prompt --json docs/speed.json
-	$(BIN)/python -m reports.speed
+	$(BIN)/python -m publishing.speed
 
 speedrun: .venv/requirements-bench.installed
 	$(BIN)/python -m benchmarks.speedrun

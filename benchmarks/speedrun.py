@@ -41,7 +41,7 @@ from benchmarks.speedrun_recipe import (
 )
 from benchmarks.training import describe_machine, today
 from data import splits
-from reports import speed
+from publishing import speed
 
 TARGET = -100.0  # nats per image
 FLAGS = "--flagfile=configs/speedrun.flags"

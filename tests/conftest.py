@@ -48,7 +48,7 @@ Script = Callable[..., subprocess.CompletedProcess[str]]
 FILES_PER_PROCESS = 4  # at most, of those that import TensorFlow
 BYTES_PER_PROCESS = 2.5e9
 # Folders whose tests do not import it, or in processes of their own only.
-WITHOUT_TENSORFLOW = ("cli", "figures", "reports", "runs")
+WITHOUT_TENSORFLOW = ("cli", "figures", "publishing", "runs")
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:

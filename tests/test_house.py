@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"catalog", "data", "models", "runs", "figures"},
     "evaluation": {"catalog", "data", "models", "runs", "figures", "report"},
     "report": set(),
-    "reports": {"catalog", "cli", "runs"},
+    "publishing": {"catalog", "cli", "runs"},
     "train": {"catalog", "cli", "data", "models", "runs", "training"},
     "evaluate": {"catalog", "cli", "data", "evaluation", "figures", "models", "runs", "training"},
 }

@@ -8,15 +8,15 @@ import pytest
 
 import runs
 from evaluation import classify
-from reports import results
-from reports.published import (
+from publishing import results
+from publishing.published import (
     collect,
     collect_comparison,
     find_figures,
     find_finished,
     published,
 )
-from reports.recipes import Recipe
+from publishing.recipes import Recipe
 
 
 def publish(root, recipe, name, flags, history=(), **measured):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports import speed
+from publishing import speed
 
 PAGE = "text\n<!-- table mlp -->\nold\n<!-- end -->\nmore\n<!-- table gpu -->\n<!-- end -->\n"
 FACTS = {

@@ -1,6 +1,6 @@
 """Writes the tables of docs/speed.md from docs/speed.json and docs/speed_gpu.json.
 
-    python -m reports.speed
+    python -m publishing.speed
 
 A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``; the text around it is written
 by hand.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import cli
-from reports.tables import make_table
+from publishing.tables import make_table
 
 DOCS = cli.ROOT / "docs"
 PAGE = DOCS / "speed.md"

@@ -1,7 +1,7 @@
 """Writes docs/results.md from the published runs.
 
-    python -m reports.results            from docs/results/<recipe>/<run>/
-    python -m reports.results --collect  first copies there what trained_model/ and result/ hold
+    python -m publishing.results            from docs/results/<recipe>/<run>/
+    python -m publishing.results --collect  first copies there what trained_model/ and result/ hold
 
 The page compares each recipe with the published repository that it reproduces. A run that does
 not exist is reported as "not run". Only the published numbers and the targets are constants here;
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import cli
 from catalog.metrics import NATS
-from reports import likelihoods
-from reports.published import (
+from publishing import likelihoods
+from publishing.published import (
     Published,
     collect,
     collect_comparison,
@@ -26,8 +26,8 @@ from reports.published import (
     find_finished,
     published,
 )
-from reports.recipes import Recipe
-from reports.tables import MISSING, Row, judged, make_table, shown, spread
+from publishing.recipes import Recipe
+from publishing.tables import MISSING, Row, judged, make_table, shown, spread
 
 RESULTS_DIR = cli.ROOT / "docs" / "results"
 PAGE = cli.ROOT / "docs" / "results.md"

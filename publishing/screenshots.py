@@ -1,6 +1,6 @@
 """Takes the pictures of the page of a run that the README and docs/report.md show.
 
-    python -m reports.screenshots MNIST_10 MNIST_2
+    python -m publishing.screenshots MNIST_10 MNIST_2
 
 MNIST_10 and MNIST_2 are runs on MNIST with ten and with two latent dimensions, of which
 ``evaluate.py --report 1`` has written the pages. Needs Chromium. `make screenshots` trains them.
