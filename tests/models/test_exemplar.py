@@ -119,6 +119,11 @@ def test_the_gradient_of_log_prob_is_that_of_finite_differences():
     assert float(of_log_var) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-3)
 
 
+def test_replicas_must_exchange_their_images():
+    assert build().compares_images
+    assert not models.build(SHAPE, make_settings()).compares_images
+
+
 @pytest.mark.parametrize(("num_train", "expected"), [(1000, K), (48, K), (47, 23), (1, 1)])
 def test_it_holds_at_most_half_of_the_training_images(num_train, expected):
     """More would often include the image of the step itself."""

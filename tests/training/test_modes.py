@@ -6,7 +6,6 @@ import keras
 import pytest
 import tensorflow as tf
 
-import models
 import runs
 from training import device, modes
 
@@ -75,23 +74,23 @@ def test_large_bfloat16_batches_run_in_a_graph_if_the_processor_has_such_product
 
 
 @pytest.mark.parametrize(
-    ("has_convolutions", "free_bits", "jit_compile", "on_cpu", "loop", "part"),
+    ("has_convolutions", "compares", "jit_compile", "on_cpu", "loop", "part"),
     [
-        (DENSE, 0.0, None, True, "xla_replicas", "compiled by XLA on each replica"),
-        (DENSE, 0.0, False, True, "graph", "as requested by --jit_compile 0"),
-        (DENSE, 0.1, None, True, "graph", "the replicas compare their images"),
-        (CONV, 0.0, None, True, "graph", "convolutions are slower"),
-        (CONV, 0.0, True, True, "xla_replicas", "compiled by XLA on each replica"),
-        (CONV, 0.0, None, False, "xla_replicas", "compiled by XLA on each replica"),
-        (CONV, 0.1, None, False, "graph", "the replicas compare their images"),
+        (DENSE, False, None, True, "xla_replicas", "compiled by XLA on each replica"),
+        (DENSE, False, False, True, "graph", "as requested by --jit_compile 0"),
+        (DENSE, True, None, True, "graph", "the replicas exchange their images"),
+        (CONV, False, None, True, "graph", "convolutions are slower"),
+        (CONV, False, True, True, "xla_replicas", "compiled by XLA on each replica"),
+        (CONV, False, None, False, "xla_replicas", "compiled by XLA on each replica"),
+        (CONV, True, None, False, "graph", "the replicas exchange their images"),
     ],
 )
 def test_xla_compiles_replicas_where_it_compiles_one_device_unless_images_are_compared(
-    has_convolutions, free_bits, jit_compile, on_cpu, loop, part, monkeypatch
+    has_convolutions, compares, jit_compile, on_cpu, loop, part, monkeypatch
 ):
     pretend(monkeypatch, on_cpu)
     model = make_model()
-    model.objective = models.objectives.Elbo(free_bits)
+    model.compares_images = compares
     mode = modes.choose_shared_mode(model, 100, 2, jit_compile, has_convolutions)
     assert mode.loop == loop
     assert part in mode.reason
