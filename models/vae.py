@@ -125,15 +125,13 @@ class VAE(ImageModel):
         """
         posterior = self.posterior(images, training)  # q(z|x)
         z = self.sampling(posterior, num_samples=num_samples)  # (k, batch, latent_dim)
-        log_p = self.prior.log_prob(z)  # log p(z)
-        if training:
-            self.prior.observe(posterior)
+        log_p = self.prior.observe(posterior, z) if training else self.prior.log_prob(z)
         return Terms(
             posterior=posterior,
             z=z,
             log_likelihood=self.log_likelihood(images, z, training),  # log p(x|z)
             log_q=posterior.log_prob(z),  # log q(z|x)
-            log_p=log_p,
+            log_p=log_p,  # log p(z)
             kl_by_dimension=self.prior.kl(posterior),  # KL(q(z|x) ‖ p(z)) in closed form, or None
         )
 

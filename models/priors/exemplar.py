@@ -33,7 +33,7 @@ class Exemplar(Mixture):
     the last K of the epoch before, which is rare if K is much smaller than the number of training
     images. Such a random subset without the image itself is the paper's training objective
     ("leave-one-out and subsampling"). Here the subset is also the trained prior, where the
-    paper's has all training images, and no gradient flows through the m_k.
+    paper's has all training images.
 
     Args:
         num_components: K. The first means are drawn from N(0, I), σ starts at 1.
@@ -51,13 +51,12 @@ class Exemplar(Mixture):
             stddev=1.0, seed=noise.derive_seed(self.seed, "prior")
         )
         self.log_var = self.add_weight((), "zeros", name="log_var")
-        self.means = self.add_weight(
-            (self.num_components, self.latent_dim),
-            first_means,
-            trainable=False,
-            aggregation="only_first_replica",  # all replicas assign the same
-            name="means",
-        )
+        # Of the last K training images; all replicas assign the same.
+        kept = {"trainable": False, "aggregation": "only_first_replica"}
+        shape = (self.num_components, self.latent_dim)
+        self.means = self.add_weight(shape, first_means, name="means", **kept)
+        self.z = self.add_weight(shape, "zeros", name="z", **kept)
+        self.log_p = self.add_weight(shape[:1], "zeros", name="log_p", **kept)
 
     def components(self):
         """Returns equal logits, (num_components,), and the N(m_k, σ² I)."""
@@ -65,19 +64,42 @@ class Exemplar(Mixture):
         return ops.zeros((self.num_components,)), DiagonalGaussian(self.means, log_vars)
 
     def log_prob(self, z):
-        """Returns log p(z) in nats: shape (…, batch).
+        """Returns log p(z) in nats: shape (…, batch)."""
+        log_probs = log_prob_of_each(z, self.means, self.log_var)  # (…, batch, K)
+        return ops.logsumexp(log_probs, axis=-1) - math.log(self.num_components)
 
-        −½ ‖z − m‖² = z·m − ½ ‖m‖² − ½ ‖z‖², where the last term is the same for all means.
+    def observe(self, posterior, z):
+        """Returns log p(z), (k, batch), and replaces the oldest images by those of the batch.
+
+        An encoder that moves m_i also changes the density of later samples, for which image i is an
+        exemplar. The gradient of that is taken from the last K samples z_j instead: it is that of
+        Σ_j log(p(z_j) + N(z_j; m_i, σ² I) / K), which is added with the value 0. Without it only
+        one end of each distance z − m would move, and z and σ would grow without bounds.
         """
-        means = ops.convert_to_tensor(self.means)
-        precision = ops.exp(-self.log_var)
-        products = ops.tensordot(z, means, axes=[[-1], [-1]])  # (…, batch, K)
-        log_joint = precision * (products - 0.5 * ops.sum(ops.square(means), axis=-1))
-        log_sum = ops.logsumexp(log_joint, axis=-1) - math.log(self.num_components)
-        rest = precision * ops.square(z) + self.log_var + LOG_2_PI
-        return log_sum - 0.5 * ops.sum(rest, axis=-1)
+        log_p = self.log_prob(z)
+        log_var = ops.stop_gradient(self.log_var)  # all of its gradient is in log p(z)
+        log_probs = log_prob_of_each(self.z, posterior.mean, log_var)  # (K, batch)
+        log_ratios = log_probs - self.log_p[:, None] - math.log(self.num_components)
+        gain = ops.sum(ops.softplus(log_ratios), axis=0)  # (batch,)
+        rows = ops.concatenate([posterior.mean, z[0], log_p[0][:, None]], axis=-1)
+        rows, _ = gather_images(ops.stop_gradient(rows))
+        means, z = ops.split(rows[:, :-1], 2, axis=-1)
+        for kept, new in ((self.means, means), (self.z, z), (self.log_p, rows[:, -1])):
+            kept.assign(ops.concatenate([kept, new])[-self.num_components :])
+        return log_p + (gain - ops.stop_gradient(gain))
 
-    def observe(self, posterior):
-        """Replaces the oldest means by those of a batch."""
-        batch, _ = gather_images(posterior.mean)
-        self.means.assign(ops.concatenate([self.means, batch])[-self.num_components :])
+
+def log_prob_of_each(z, means, log_var):
+    """Returns log N(z; m_k, σ² I) of each z under each of K Gaussians, in nats: (…, batch, K).
+
+    ‖z − m‖² = ‖z‖² + ‖m‖² − 2 z·m.
+
+    Args:
+        z: (…, batch, latent_dim).
+        means: (K, latent_dim).
+        log_var: log σ².
+    """
+    z, means = ops.convert_to_tensor(z), ops.convert_to_tensor(means)
+    squares = ops.sum(ops.square(z), axis=-1, keepdims=True) + ops.sum(ops.square(means), axis=-1)
+    squares = squares - 2 * ops.tensordot(z, means, axes=[[-1], [-1]])
+    return -0.5 * (squares * ops.exp(-log_var) + z.shape[-1] * (log_var + LOG_2_PI))

@@ -46,11 +46,14 @@ class Prior(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def observe(self, posterior: DiagonalGaussian) -> None:
-        """Takes note of the posteriors q(z|x) of a training batch; most priors do not need them.
+    def observe(self, posterior: DiagonalGaussian, z) -> Any:
+        """Returns log p(z) of a training batch in nats, (k, batch): most priors' ``log_prob``.
 
-        The model calls it in each training step, after ``log_prob``.
+        Args:
+            posterior: q(z|x).
+            z: samples of it, (k, batch, latent_dim).
         """
+        return self.log_prob(z)
 
     def sample(self, num_samples: int, seed: int):
         """Returns z ~ p(z), (num_samples, latent_dim); the same for the same seed."""

@@ -119,6 +119,40 @@ def test_the_gradient_of_log_prob_is_that_of_finite_differences():
     assert float(of_log_var) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-3)
 
 
+def test_the_gradient_of_a_mean_has_what_it_adds_to_the_density_of_earlier_samples():
+    """Against finite differences of Σ_j log(p(z_j) + N(z_j; m_i, σ²) / K); the value is log p."""
+    prior = make_prior()
+    rng = np.random.default_rng(5)
+    earlier = rng.normal(0, 2, (K, LATENT_DIM))
+    log_p = log_prob_by_scipy(prior.means, -1.0, earlier)
+    prior.z.assign(earlier)
+    prior.log_p.assign(log_p)
+    mean = rng.normal(0, 2, (6, LATENT_DIM))
+    z = tf.constant(rng.normal(0, 2, (3, 6, LATENT_DIM)), tf.float32)
+    before = np.array(prior.means)
+    with tf.GradientTape() as tape:
+        mean_32 = tf.constant(mean, tf.float32)
+        tape.watch(mean_32)
+        found = prior.observe(models.DiagonalGaussian(mean_32, tf.zeros_like(mean_32)), z)
+        of_mean, of_log_var = tape.gradient(found[0], [mean_32, prior.log_var.value])
+    np.testing.assert_allclose(found, log_prob_by_scipy(before, -1.0, z), rtol=1e-5)
+    np.testing.assert_array_equal(prior.z[-6:], z[0])
+    np.testing.assert_allclose(prior.log_p[-6:], found[0])
+
+    def gain(means):
+        log_kernels = [
+            scipy.stats.norm.logpdf(earlier, each, np.exp(-0.5)).sum(axis=-1) for each in means
+        ]
+        return np.logaddexp(log_p, np.array(log_kernels) - np.log(K)).sum(axis=-1)
+
+    step = 1e-5
+    for dim, offset in enumerate(np.eye(LATENT_DIM) * step):
+        expected = (gain(mean + offset) - gain(mean - offset)) / (2 * step)
+        np.testing.assert_allclose(of_mean[:, dim], expected, rtol=1e-3)
+    ends = [log_prob_by_scipy(before, -1.0 + sign * step, z[0]).sum() for sign in (1, -1)]
+    assert float(of_log_var) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-3)
+
+
 def test_replicas_must_exchange_their_images():
     assert build().compares_images
     assert not models.build(SHAPE, make_settings()).compares_images
