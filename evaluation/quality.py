@@ -157,7 +157,7 @@ def _load_test(session: Session) -> np.ndarray:
 def _keep(session: Session, test: np.ndarray) -> Kept:
     sources: list[Source] = [f"{NUM_DRAWS} draws, k = {NUM_NEIGHBORS}, seed {session.seed}", test]
     sources += [CLASSIFIERS[session.settings["dataset"]].sha256]
-    sources += [np.asarray(weight) for weight in session.model.trainable_variables]
+    sources += [np.asarray(weight) for weight in session.model.weights]
     return Kept(session, _KEPT, sources, num_columns=len(_GROUPS) * len(_MEASURES))
 
 

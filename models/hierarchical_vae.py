@@ -117,8 +117,7 @@ class HierarchicalVAE(VAE):
         *lower, top = split(z, self.levels)  # z_1, …, z_L
         q = posterior.condition(z)  # q(z_l | x, z_{>l}) for l = 1, …, L
         p = self.condition(z)  # p(z_l | z_{>l}) for l = 1, …, L − 1
-        prior = self.prior
-        log_p_top = prior.observe(posterior.top, top) if training else prior.log_prob(top)
+        log_p_top = self.prior.observe(posterior.top, top) if training else self.prior.log_prob(top)
 
         kl = [ops.mean(q_l.kl(p_l), axis=0) for q_l, p_l in zip(q, p, strict=False)]
         by_level = [ops.sum(of_level, axis=-1) for of_level in kl]  # (batch,) for l = 1, …, L − 1

@@ -103,7 +103,7 @@ class VAE(ImageModel):
     @property
     def compares_images(self) -> bool:
         """Whether a training step needs several images of a batch at the same time."""
-        return self.objective.compares_images or self.prior.keeps_posteriors
+        return self.objective.compares_images or self.prior.compares_images
 
     @property
     def latent_dim(self) -> int:

@@ -55,8 +55,9 @@ def _iwae(num_samples: int, num_epochs: int) -> tuple[str, ...]:
     return ("--objective=dreg", f"--num_samples={num_samples}", *_lasting(num_epochs))
 
 
-_VAMP = ("--prior=vamp", "--batch_size=250", "--num_epochs=300", "--beta_steps=6600")
-_EXEMPLAR = ("--prior=exemplar", *_VAMP[1:])
+_LARGER_BATCHES = ("--batch_size=250", "--num_epochs=300", "--beta_steps=6600")
+_VAMP = ("--prior=vamp", *_LARGER_BATCHES)
+_EXEMPLAR = ("--prior=exemplar", *_LARGER_BATCHES)
 _LEVELS = ("--model=hierarchical_vae", "--latent_dim=40,40")
 _FASHION = ("--dataset=fashion_mnist", "--learning_rate=0.001", "--beta_steps=5500")
 BURDA, NOROUZI = "Burda et al. (2016)", "Norouzi et al. (2020)"

@@ -99,9 +99,9 @@ def choose_shared_mode(
     """Returns how the steps of replicas that share each batch are compiled.
 
     XLA compiles what a replica computes where it compiles the steps on a single device, except
-    for an objective that compares images, such as free bits by their mean KL, and for a prior
-    that keeps their posteriors: the replicas exchange these in the middle of the step, and XLA
-    cannot compile that exchange.
+    for an objective or a prior that compares images, such as free bits by their mean KL: the
+    replicas exchange what it compares in the middle of the step, and XLA cannot compile that
+    exchange.
 
     Args:
         model: built.

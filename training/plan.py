@@ -92,11 +92,6 @@ def print_plan(
     }
     if model.is_variational:
         plan["p(z)"] = _describe_part("prior", settings)
-        if (
-            settings["prior"] == "exemplar"
-            and model.prior.num_components < settings["num_components"]
-        ):
-            plan["p(z)"] += f", here {model.prior.num_components:,}, half of the training images"
     plan |= {
         "loss": f"{model_row.loss.format(**settings)}, in nats per image",
         "objective": f"{model.objective}; β {model.beta_schedule}",

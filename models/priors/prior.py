@@ -17,11 +17,11 @@ class Prior(keras.layers.Layer):
     A subclass defines ``log_prob`` and ``sample``.
 
     Attributes:
-        keeps_posteriors: whether ``observe`` keeps something of the posteriors of a batch.
+        compares_images: whether ``observe`` needs several images of a batch at the same time.
         latent_dim: dimensions of z, known once it is built.
     """
 
-    keeps_posteriors = False
+    compares_images = False
 
     def __init__(self, **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
@@ -48,6 +48,8 @@ class Prior(keras.layers.Layer):
 
     def observe(self, posterior: DiagonalGaussian, z) -> Any:
         """Returns log p(z) of a training batch in nats, (k, batch): most priors' ``log_prob``.
+
+        Called once in each training step, so that a prior may change with what it sees.
 
         Args:
             posterior: q(z|x).

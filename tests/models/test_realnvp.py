@@ -9,6 +9,7 @@ import scipy.stats
 import tensorflow as tf
 
 from models.priors import RealNVP, StandardNormal
+from tests.models.densities import check_density_and_samples
 
 
 def build(latent_dim: int, **arguments: int) -> RealNVP:
@@ -53,17 +54,7 @@ def test_log_prob_is_that_of_numpy(latent_dim):
 
 
 def test_the_density_integrates_to_one_and_has_the_moments_of_samples():
-    prior = build(2)
-    axis = np.linspace(-20, 20, 801, dtype=np.float32)
-    z = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    density = np.exp(np.asarray(prior.log_prob(z), np.float64)) * (axis[1] - axis[0]) ** 2
-    assert density.sum() == pytest.approx(1, abs=1e-3)
-    mean = density @ z
-    covariance = (z - mean).T @ ((z - mean) * density[:, None])
-    samples = np.asarray(prior.sample(20_000, seed=2))
-    error = np.sqrt(np.diag(covariance) / len(samples))
-    assert np.all(np.abs(samples.mean(axis=0) - mean) < 4 * error)
-    np.testing.assert_allclose(np.cov(samples.T), covariance, atol=0.05 * covariance.max())
+    check_density_and_samples(build(2), reach=20, tolerance=1e-3)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 5])

@@ -10,6 +10,7 @@ import scipy.stats
 import tensorflow as tf
 
 import models
+from tests.models.densities import check_density_and_samples
 from tests.settings import make_settings
 
 SHAPE, LATENT_DIM, NUM_COMPONENTS = (8, 8, 1), 2, 5
@@ -57,17 +58,7 @@ def test_log_prob_keeps_its_digits_where_posteriors_are_narrow_and_far_away():
 
 
 def test_the_density_integrates_to_one_and_has_the_moments_of_samples():
-    model = build()
-    axis = np.linspace(-15, 15, 601, dtype=np.float32)
-    z = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    density = np.exp(np.asarray(model.prior.log_prob(z), np.float64)) * (axis[1] - axis[0]) ** 2
-    assert density.sum() == pytest.approx(1, abs=1e-4)
-    mean = density @ z
-    covariance = (z - mean).T @ ((z - mean) * density[:, None])
-    samples = np.asarray(model.sample_prior(20_000, seed=3))
-    error = np.sqrt(np.diag(covariance) / len(samples))
-    assert np.all(np.abs(samples.mean(axis=0) - mean) < 4 * error)
-    np.testing.assert_allclose(np.cov(samples.T), covariance, atol=0.05 * covariance.max())
+    check_density_and_samples(build().prior, reach=15)
 
 
 def test_first_pixels_are_those_of_the_paper_and_depend_on_the_seed():
