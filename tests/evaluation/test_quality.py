@@ -37,7 +37,7 @@ class Copier:
     is_variational = True
 
     def __init__(self, version: float = 0.0):
-        self.trainable_variables = [np.array([version])]
+        self.weights = [np.array([version])]
         self.seen: list[np.ndarray] = []
 
     def sample_prior(self, num, seed):

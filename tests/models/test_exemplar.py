@@ -10,6 +10,7 @@ import scipy.stats
 import tensorflow as tf
 
 import models
+from data import splits
 from models.priors.exemplar import Exemplar
 from tests.models.densities import check_density_and_samples
 from tests.settings import make_settings
@@ -156,6 +157,21 @@ def test_in_a_step_the_gradient_reaches_both_ends_of_each_distance():
         assert float(of_means[place]) == pytest.approx(expected, rel=1e-3, abs=1e-4)
     expected = (total(means, -1.0 + step) - total(means, -1.0 - step)) / (2 * step)
     assert float(of_log_var) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_model_learns_digits_as_with_the_standard_normal():
+    train, validation = splits.load_train_and_validation("digits", binarize="static")
+    losses = {}
+    for prior, flags in {"standard_normal": {}, "exemplar": {"num_components": 1000}}.items():
+        settings = make_settings(prior=prior, hidden_dim=(64,), latent_dim=5, **flags)
+        model = models.build(SHAPE, settings)
+        model.compile(optimizer=keras.optimizers.Adam(0.005))
+        images = tf.data.Dataset.from_tensor_slices(train.images / np.float32(255))
+        model.fit(images.batch(100), epochs=20, shuffle=False, verbose=0)
+        found = model.compute_losses(validation.images / np.float32(255))["loss"]
+        losses[prior] = float(np.mean(found))
+    assert losses["standard_normal"] < 27  # 45 before the training
+    assert losses["exemplar"] < losses["standard_normal"] + 1.5
 
 
 def test_replicas_must_exchange_their_images():
