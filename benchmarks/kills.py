@@ -84,6 +84,12 @@ def inspect(run: runs.Run) -> tuple[int, int]:
     return position, models
 
 
+def find_resumed(output: str) -> tuple[int, int] | None:
+    """Returns the epochs and steps after which a process says that it resumed, if it says so."""
+    found = re.search(r"^resume +after (\d+) epochs? and (\d+) steps?$", output, re.M)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def find_differences(run: runs.Run, other: runs.Run, rounding: float = 0.0) -> list[str]:
     """Returns the names of what differs between two finished runs, apart from times.
 
@@ -229,10 +235,10 @@ class Round:
 
     def _check_begin(self, training: Training, resumed: bool) -> None:
         """Checks that a process resumed from the last checkpoint, if it lived to print that."""
-        printed = re.search(r"^resume +after (\d+) epochs and (\d+) steps", training.output(), re.M)
+        printed = find_resumed(training.output())
         if not resumed or not printed:
             return
-        position = int(printed[1]) * self.steps_per_epoch + int(printed[2])
+        position = printed[0] * self.steps_per_epoch + printed[1]
         if position != self._position:
             raise Broken(f"step {self._position} was saved, but it resumed from {position}")
         self.resumed.append(position)

@@ -44,6 +44,12 @@ def test_a_killed_and_resumed_training_ends_like_an_uninterrupted_one(played):
         assert run.read_record()["loop"] == "xla_step"
 
 
+def test_the_step_from_which_a_process_resumed_is_read_in_the_singular_too():
+    assert kills.find_resumed("loop\nresume    after 2 epochs and 1 step\n") == (2, 1)
+    assert kills.find_resumed("resume    after 1 epoch and 29 steps\n") == (1, 29)
+    assert kills.find_resumed("loop\n") is None
+
+
 @pytest.fixture
 def altered(played, tmp_path) -> runs.Run:
     """A copy of the run that was killed."""
