@@ -106,7 +106,9 @@ of gated layers. They train with the path derivative of the ELBO (`stl`; DReG fo
 first rises from 0, and a learning rate that falls to 0. The two-level models of Burda et al. have
 100 and 50 dimensions, sample the lower level first and decode it alone; ours have 50 and 50, sample
 the upper level first and decode both, with networks of 500 units between them. The published
-convolutional network for Fashion-MNIST has two levels, ours has one.
+convolutional network for Fashion-MNIST has two levels, ours has one. The published exemplars are
+all training images; ours are the 249 other images of a batch in training, and the last 5,000 images
+after it.
 
 """
 
