@@ -295,7 +295,8 @@ table says otherwise. ± is the standard error over images or, for accuracies, t
 deviation over subsets of labels or over runs. Losses are in {NATS}.
 Bold: target not reached; targets are this project's own, or the published number where a table has
 no target. Training times are the number of epochs times the median time of an epoch, on one core of
-two that also did other work; of residual networks on both cores.
+two that also did other work (of the residual network on MNIST, on both), on processors of
+different speed.
 
 Gray pixels cannot be samples of a Bernoulli distribution: with this likelihood no reconstruction
 term falls below the entropy of the pixels, 45.5 nats on MNIST and 189.9 on Fashion-MNIST
